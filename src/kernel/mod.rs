@@ -1,1 +1,16 @@
-//! See the floor plan in lib.rs.
+//! Floor 0: ids, money, time, seals, signatures and text. Pure values that know nothing of affiliates.
+
+pub mod address;
+pub mod code;
+pub mod currency;
+pub mod decimal;
+pub mod fields;
+pub mod id;
+pub mod money;
+pub mod percent;
+pub mod ratio;
+pub mod seal;
+pub mod share;
+pub mod signature;
+pub mod text;
+pub mod time;
