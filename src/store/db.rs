@@ -1,0 +1,301 @@
+//! The two databases behind one type. Nothing outside this file, `bulk`, `migrate` and `turn` knows which one it is talking to.
+use super::error::StoreError;
+use super::migrate;
+use super::sql::{self, Arg, Sql, Statement};
+use super::turn::{Turn, Writer};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Executor as _, FromRow, PgConnection, Postgres, SqlSafeStr as _, Sqlite, SqliteConnection, Transaction};
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A row struct that both drivers can fill; `#[derive(sqlx::FromRow)]` gives it.
+pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// How the pools are sized.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `DATABASE_CONNECTIONS`, default 10: the most connections to PostgreSQL, or readers of SQLite (which has one writer beside).
+    pub connections_max: u32,
+    /// `DATABASE_WAIT_MS`, default 2000 ms: the longest wait for a free connection. sqlx's own 30 s are far too long for a hot path.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connections_max: 10, acquire_timeout: Duration::from_secs(2) }
+    }
+}
+
+/// The statements that a connection keeps prepared: every registered one and every size of every bulk insert.
+const STATEMENT_CACHE: usize = 512;
+
+/// How many rows SQLite's thread may be ahead of the reader; sqlx's 50 make it stop and go in bulk loads.
+const ROWS_AHEAD: usize = 1024;
+
+/// A database. Clones share the pools.
+#[derive(Debug, Clone)]
+pub struct Db(Pools);
+
+#[derive(Debug, Clone)]
+enum Pools {
+    Sqlite { writer: Arc<Writer>, read: SqlitePool },
+    Postgres { pool: PgPool, connections_max: u32 },
+}
+
+impl Db {
+    /// Opens `sqlite://path` (the file is made if it is missing) or `postgres://…`. Runs no migration.
+    pub async fn open(url: &str, options: &Options) -> Result<Self, StoreError> {
+        match url.split_once(':') {
+            Some(("sqlite", _)) => Self::open_sqlite(url, options).await,
+            Some(("postgres" | "postgresql", _)) => Self::open_postgres(url, options).await,
+            _ => Err(StoreError::Url("it must start with sqlite:// or postgres://")),
+        }
+    }
+
+    async fn open_sqlite(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let sqlite = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .statement_cache_capacity(STATEMENT_CACHE)
+            .row_buffer_size(ROWS_AHEAD);
+        if sqlite.get_filename().to_string_lossy().starts_with("file:sqlx-in-memory") {
+            return Err(StoreError::Url("SQLite needs a file: readers and writer are separate connections"));
+        }
+        // First the writer: it makes the file and its WAL, which a read-only connection cannot.
+        let writer = Writer::open(sqlite.clone()).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(options.connections_max)
+            .acquire_timeout(options.acquire_timeout)
+            .test_before_acquire(false)
+            .connect_with(sqlite.create_if_missing(false).read_only(true))
+            .await?;
+        Ok(Self(Pools::Sqlite { writer, read }))
+    }
+
+    async fn open_postgres(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(options.connections_max)
+            .acquire_timeout(options.acquire_timeout)
+            // A ping costs 60 µs of every transaction; `begin` handles dead connections.
+            .test_before_acquire(false)
+            .connect_with(PgConnectOptions::from_str(url)?.application_name("ristourne").statement_cache_capacity(STATEMENT_CACHE))
+            .await?;
+        Ok(Self(Pools::Postgres { pool, connections_max: options.connections_max }))
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self.0 {
+            Pools::Sqlite { .. } => Kind::Sqlite,
+            Pools::Postgres { .. } => Kind::Postgres,
+        }
+    }
+
+    /// Runs the migrations that are missing.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Pools::Sqlite { writer, read } => migrate::sqlite(writer.options(), read).await,
+            Pools::Postgres { pool, .. } => migrate::postgres(pool).await,
+        }
+    }
+
+    /// A write transaction, rolled back if it is dropped. On SQLite it has the write turn, taken in order of arrival; on PostgreSQL it
+    /// is READ COMMITTED.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(Tx::new(match &self.0 {
+            Pools::Sqlite { writer, .. } => Open::Turn(writer.begin().await?),
+            Pools::Postgres { .. } => Open::Postgres(self.begin_postgres("BEGIN ISOLATION LEVEL READ COMMITTED").await?),
+        }))
+    }
+
+    /// A read transaction: one snapshot, which never waits for the writer. Keep it short: a long reader pins SQLite's WAL.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(Tx::new(match &self.0 {
+            Pools::Sqlite { read, .. } => Open::Sqlite(read.begin().await?),
+            Pools::Postgres { .. } => Open::Postgres(self.begin_postgres("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
+        }))
+    }
+
+    /// After a restart of PostgreSQL every idle connection of the pool is dead, and says so at BEGIN, before anything is done: then the
+    /// next one is tried, and when all are used up the pool opens a new one.
+    async fn begin_postgres(&self, statement: &'static str) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let Pools::Postgres { pool, connections_max } = &self.0 else { return Err(StoreError::Url("not PostgreSQL")) };
+        let mut dead = 0;
+        loop {
+            match pool.begin_with(statement).await {
+                Err(sqlx::Error::PoolTimedOut) => return Err(sqlx::Error::PoolTimedOut.into()),
+                Err(error) => {
+                    let error = StoreError::from(error);
+                    if !error.is_connection() || dead == *connections_max {
+                        return Err(error);
+                    }
+                    dead += 1;
+                }
+                Ok(tx) => return Ok(tx),
+            }
+        }
+    }
+
+    /// Prepares every statement, without running it: the test that no text is wrong on either database.
+    pub async fn prepare_all(&self, files: &[&[Sql]]) -> Result<(), (&'static str, StoreError)> {
+        for sql in files.iter().copied().flatten() {
+            self.prepare(sql).await.map_err(|error| (sql.name, error))?;
+        }
+        Ok(())
+    }
+
+    async fn prepare(&self, sql: &Sql) -> Result<(), StoreError> {
+        match &self.0 {
+            Pools::Sqlite { read, .. } => drop(read.acquire().await?.prepare(sql.sqlite.into_sql_str()).await?),
+            Pools::Postgres { pool, .. } => drop(pool.acquire().await?.prepare(sql.postgres.into_sql_str()).await?),
+        }
+        Ok(())
+    }
+
+    /// Closes the pools; waits for transactions that are open.
+    pub async fn close(&self) {
+        match &self.0 {
+            Pools::Sqlite { writer, read, .. } => {
+                read.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres { pool, .. } => pool.close().await,
+        }
+    }
+}
+
+/// A transaction. After an error it can only be dropped: PostgreSQL would turn its COMMIT into a ROLLBACK without an error.
+#[derive(Debug)]
+pub struct Tx {
+    open: Open,
+    /// A statement failed, or its future was dropped before it ended.
+    failed: bool,
+}
+
+#[derive(Debug)]
+enum Open {
+    Turn(Turn),
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+    Closed,
+}
+
+/// The connection under a transaction.
+pub(super) enum Driver<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
+}
+
+impl Tx {
+    fn new(open: Open) -> Self {
+        Self { open, failed: false }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self.open {
+            Open::Postgres(_) => Kind::Postgres,
+            Open::Turn(_) | Open::Sqlite(_) | Open::Closed => Kind::Sqlite,
+        }
+    }
+
+    /// Runs a statement and gives the number of rows it changed.
+    pub async fn run(&mut self, sql: impl Into<Statement>, args: &[Arg<'_>]) -> Result<u64, StoreError> {
+        let sql = self.start_statement(sql, args)?;
+        let done = match self.driver() {
+            Driver::Sqlite(connection) => {
+                sqlx::query_with(sql.sqlite, sql::sqlite(args)?).execute(connection).await.map(|d| d.rows_affected())
+            }
+            Driver::Postgres(connection) => {
+                sqlx::query_with(sql.postgres, sql::postgres(args)?).execute(connection).await.map(|d| d.rows_affected())
+            }
+        };
+        self.end(done)
+    }
+
+    /// Runs a query for at most one row.
+    pub async fn one<T: Row>(&mut self, sql: impl Into<Statement>, args: &[Arg<'_>]) -> Result<Option<T>, StoreError> {
+        let sql = self.start_statement(sql, args)?;
+        let row = match self.driver() {
+            Driver::Sqlite(connection) => sqlx::query_as_with(sql.sqlite, sql::sqlite(args)?).fetch_optional(connection).await,
+            Driver::Postgres(connection) => sqlx::query_as_with(sql.postgres, sql::postgres(args)?).fetch_optional(connection).await,
+        };
+        self.end(row)
+    }
+
+    /// Runs a query for all its rows.
+    pub async fn all<T: Row>(&mut self, sql: impl Into<Statement>, args: &[Arg<'_>]) -> Result<Vec<T>, StoreError> {
+        let sql = self.start_statement(sql, args)?;
+        let rows = match self.driver() {
+            Driver::Sqlite(connection) => sqlx::query_as_with(sql.sqlite, sql::sqlite(args)?).fetch_all(connection).await,
+            Driver::Postgres(connection) => sqlx::query_as_with(sql.postgres, sql::postgres(args)?).fetch_all(connection).await,
+        };
+        self.end(rows)
+    }
+
+    /// Commits; an error means that nothing may be taken as stored.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(StoreError::Aborted);
+        }
+        match std::mem::replace(&mut self.open, Open::Closed) {
+            Open::Turn(turn) => turn.commit().await?,
+            Open::Sqlite(tx) => tx.commit().await?,
+            Open::Postgres(tx) => tx.commit().await?,
+            Open::Closed => {}
+        }
+        Ok(())
+    }
+
+    /// Before a statement: marks the transaction as failed until `end` says otherwise, so that a future dropped half-way counts.
+    pub(super) fn start(&mut self, statement: &'static str) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(StoreError::Aborted);
+        }
+        let statement = statement.strip_prefix("ristourne::store::").unwrap_or(statement);
+        metrics::counter!("store_statements_total", "statement" => statement).increment(1);
+        Ok(())
+    }
+
+    pub(super) fn end<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, StoreError> {
+        self.failed = done.is_err();
+        done.map_err(StoreError::from)
+    }
+
+    pub(super) fn driver(&mut self) -> Driver<'_> {
+        match &mut self.open {
+            Open::Turn(turn) => Driver::Sqlite(turn.connection()),
+            Open::Sqlite(tx) => Driver::Sqlite(tx),
+            Open::Postgres(tx) => Driver::Postgres(tx),
+            Open::Closed => unreachable!("commit takes the transaction by value"),
+        }
+    }
+
+    fn start_statement(&mut self, sql: impl Into<Statement>, args: &[Arg<'_>]) -> Result<Statement, StoreError> {
+        let sql = sql.into();
+        self.start(sql.name)?;
+        sql.check(args)?;
+        Ok(sql)
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Open::Turn(turn) = std::mem::replace(&mut self.open, Open::Closed)
+            && self.failed
+        {
+            turn.discard();
+        }
+    }
+}
