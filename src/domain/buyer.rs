@@ -1,0 +1,17 @@
+//! Buyers: those whose purchases earn cashback.
+
+use crate::kernel::id::BuyerId;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Buyer {
+    pub id: BuyerId,
+    pub email: Option<String>,
+    /// The operator's own number for this person.
+    pub external_id: Option<String>,
+    pub referred_by: Option<BuyerId>,
+}
+
+/// Whether two e-mail addresses are one person's: compared without case. Absent ones are nobody's.
+pub fn same_email(a: Option<&str>, b: Option<&str>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if a.to_lowercase() == b.to_lowercase())
+}

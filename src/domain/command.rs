@@ -1,0 +1,171 @@
+//! Commands: everything that may post, and the message that brought it.
+
+use crate::domain::{
+    conversion::Conversion,
+    order::Actor,
+    rate::Rate,
+    reason::{Reason, Refusal},
+    sale::{OpenedClick, OrderKey, Refund, Sale},
+    word::words,
+};
+use crate::kernel::{
+    currency::Currency,
+    fields::FieldErrors,
+    id::{BuyerId, InboxId, MerchantId, ProgramId},
+    money::Money,
+    time::{Day, Time},
+};
+
+words! {
+    /// How a message came in.
+    pub enum Channel {
+        Postback = "postback",
+        SignedUrl = "signed_url",
+        Pixel = "pixel",
+        Api = "api",
+        Import = "import",
+        Clock = "clock",
+    }
+}
+
+/// What came in, kept with its verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub id: InboxId,
+    pub received_at: Time,
+    pub channel: Channel,
+    pub by: Actor,
+    /// As far as known.
+    pub merchant: Option<MerchantId>,
+    pub program: Option<ProgramId>,
+    /// `webhook-id`, unique per merchant.
+    pub webhook_id: Option<String>,
+    /// The raw body or query; of unauthenticated ones the first 4 KiB.
+    pub body: Vec<u8>,
+    /// SHA-256 of the whole body.
+    pub body_hash: [u8; 32],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    pub message: Message,
+    /// Judge it, and touch nothing but the inbox.
+    pub test: bool,
+    pub act: Act,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    Sale { key: OrderKey, sale: Sale },
+    Refund { key: OrderKey, refund_id: String, refund: Refund },
+    Cancel { key: OrderKey, reason: Option<String> },
+    /// By the message's actor.
+    Approve { key: OrderKey },
+    Reject { key: OrderKey, reason: Option<String> },
+    Adjust { key: OrderKey, amount: Money, reason: Option<String> },
+    MerchantPaid { key: OrderKey },
+    /// The time to claim the share is over.
+    Expire { key: OrderKey },
+    /// A sign-in: these clicks are this buyer's.
+    Tie { buyer: BuyerId, clicks: Vec<OpenedClick> },
+    /// Rates of a day, units per euro.
+    Rates { day: Day, rates: Vec<(Currency, Rate)> },
+    /// A sale parked for want of a rate, now that one has come.
+    Release { key: OrderKey },
+    /// Refused before it could be a command; only noted.
+    Refused { http: u16, code: &'static str, errors: FieldErrors },
+}
+
+impl Act {
+    /// The order it is about.
+    pub fn key(&self) -> Option<&OrderKey> {
+        match self {
+            Self::Sale { key, .. }
+            | Self::Refund { key, .. }
+            | Self::Cancel { key, .. }
+            | Self::Approve { key }
+            | Self::Reject { key, .. }
+            | Self::Adjust { key, .. }
+            | Self::MerchantPaid { key }
+            | Self::Expire { key }
+            | Self::Release { key } => Some(key),
+            Self::Tie { .. } | Self::Rates { .. } | Self::Refused { .. } => None,
+        }
+    }
+}
+
+/// What a command came to, as its sender learns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It took effect. 201.
+    Recorded(Box<Conversion>),
+    /// Known already; nothing changed. 200; without a conversion while the order is parked.
+    Duplicate(Option<Box<Conversion>>),
+    /// A sale kept but not attributed. 202.
+    Unattributed(Box<Conversion>),
+    /// Waits for its sale, or for a rate (`no_rate`). 202.
+    Parked(Option<Reason>),
+    /// What a test message would have come to. 200.
+    Test(Box<Outcome>),
+    Tied(Vec<TieVerdict>),
+    /// Rates stored that were not known, and sales recorded that waited for one.
+    RatesStored { new: usize },
+    Refused(Refusal),
+    /// Refused before it was a command, with the HTTP status and code that its sender got.
+    Noted { http: u16, code: &'static str },
+}
+
+/// What a sign-in did to one click: tied, or refused with a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TieVerdict {
+    pub click: OpenedClick,
+    pub refused: Option<Reason>,
+}
+
+impl Outcome {
+    /// The HTTP status of its answer to a postback.
+    pub fn http(&self) -> u16 {
+        match self {
+            Self::Recorded(_) => 201,
+            Self::Duplicate(_) | Self::Test(_) | Self::Tied(_) | Self::RatesStored { .. } => 200,
+            Self::Unattributed(_) | Self::Parked(_) => 202,
+            Self::Refused(refusal) if refusal.is_conflict() => 409,
+            Self::Refused(Refusal::NotFound) => 404,
+            Self::Refused(_) => 422,
+            Self::Noted { http, .. } => *http,
+        }
+    }
+
+    /// `recorded`, `duplicate`, `unattributed`, `parked`, `test`, … or the code of the refusal: the verdict in the inbox.
+    pub fn verdict(&self) -> &'static str {
+        match self {
+            Self::Recorded(_) => "recorded",
+            Self::Duplicate(_) => "duplicate",
+            Self::Unattributed(_) => "unattributed",
+            Self::Parked(_) => "parked",
+            Self::Test(_) => "test",
+            Self::Tied(_) => "tied",
+            Self::RatesStored { .. } => "rates_stored",
+            Self::Refused(refusal) => refusal.code(),
+            Self::Noted { code, .. } => code,
+        }
+    }
+
+    /// Why, where the verdict alone does not say it: `no_click`, `no_rate`, …
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Unattributed(conversion) => conversion.reason.as_deref(),
+            Self::Parked(reason) => reason.map(Reason::code),
+            Self::Refused(refusal) => Some(refusal.code()),
+            Self::Noted { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
+    pub fn conversion(&self) -> Option<&Conversion> {
+        match self {
+            Self::Recorded(conversion) | Self::Unattributed(conversion) | Self::Duplicate(Some(conversion)) => Some(conversion),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A conversion: our record of one order and goal, as people and programs see it.
+
+use crate::domain::{
+    due::{Due, Shares},
+    order::Order,
+    word::words,
+};
+use crate::kernel::{
+    id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, PublisherId},
+    money::Money,
+    time::Time,
+};
+
+words! {
+    pub enum Status {
+        Unattributed = "unattributed",
+        Pending = "pending",
+        Approved = "approved",
+        Payable = "payable",
+        Paid = "paid",
+        Rejected = "rejected",
+    }
+}
+
+/// Grey words beside the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags {
+    /// From a pixel: anybody could have sent it.
+    pub unsigned: bool,
+    /// Only the operator approves it.
+    pub held: bool,
+    /// The buyer's share waits for its buyer.
+    pub unclaimed: bool,
+    pub refunded: bool,
+    /// Refunds together exceed the order; they count up to it.
+    pub over_refunded: bool,
+}
+
+impl Flags {
+    /// The words of the flags that are set.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            (self.unsigned, "unsigned"),
+            (self.held, "held"),
+            (self.unclaimed, "unclaimed"),
+            (self.refunded, "refunded"),
+            (self.over_refunded, "over_refunded"),
+        ];
+        all.into_iter().filter_map(|(set, word)| set.then_some(word))
+    }
+
+    /// As stored: the words with commas between.
+    pub fn text(self) -> String {
+        self.words().collect::<Vec<_>>().join(",")
+    }
+
+    pub fn from_text(text: &str) -> Self {
+        let has = |word: &str| text.split(',').any(|w| w == word);
+        Self { unsigned: has("unsigned"), held: has("held"), unclaimed: has("unclaimed"), refunded: has("refunded"), over_refunded: has("over_refunded") }
+    }
+}
+
+/// A publisher's part of a conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Credit {
+    pub publisher: PublisherId,
+    /// None for a coupon's.
+    pub link: Option<LinkId>,
+    pub click: Option<ClickId>,
+    /// Its part in the split among publishers.
+    pub weight: i64,
+    /// Minor units of the program's currency, after gifts, as due now.
+    pub amount: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversion {
+    pub id: ConversionId,
+    pub program: ProgramId,
+    pub order_id: String,
+    pub goal: String,
+    pub status: Status,
+    pub flags: Flags,
+    /// A code of the list, or the words of who refused the sale.
+    pub reason: Option<String>,
+    /// What was sold, in the sale's currency.
+    pub amount: Money,
+    /// What was given back, in the sale's currency.
+    pub refunded: Money,
+    /// What is due now, in the program's currency.
+    pub commission: Money,
+    /// Minor units of the program's currency; adds up to the commission.
+    pub shares: Shares,
+    /// Oldest touch first.
+    pub credits: Vec<Credit>,
+    pub buyer: Option<BuyerId>,
+    pub terms_version: u32,
+    pub occurred_at: Time,
+    pub recorded_at: Time,
+    /// When it became payable; while pending, when silence approves it.
+    pub payable_at: Option<Time>,
+    /// When it became approved, if it is.
+    pub approved_at: Option<Time>,
+    /// What is left of the order, minor units of the program's currency, rounded half up once. Tiers count it.
+    pub net: i64,
+    /// Until when an unclaimed share may be claimed.
+    pub claim_until: Option<Time>,
+}
+
+impl Conversion {
+    /// Of an order whose sale is recorded; none while it is parked.
+    pub fn of(order: &Order, due: &Due) -> Option<Self> {
+        let (sale, context) = (order.sale.as_ref()?, order.context.as_ref()?);
+        Some(Self {
+            id: order.id,
+            program: order.key.program,
+            order_id: order.key.order_id.clone(),
+            goal: order.key.goal.clone(),
+            status: due.status,
+            flags: due.flags,
+            reason: due.reason.clone(),
+            amount: due.sold,
+            refunded: due.refunded,
+            commission: Money::new(due.commission, context.conversion.to),
+            shares: due.shares,
+            credits: due.credits.clone(),
+            buyer: due.buyer,
+            terms_version: context.terms_version,
+            occurred_at: sale.sale.occurred_at,
+            recorded_at: context.recorded_at,
+            payable_at: due.payable_at,
+            approved_at: due.approved_at,
+            net: due.net,
+            claim_until: due.claim_until,
+        })
+    }
+
+    /// The newest credit: its publisher, link and click stand for the conversion.
+    pub fn newest(&self) -> Option<&Credit> {
+        self.credits.last()
+    }
+}

@@ -1,0 +1,175 @@
+//! An order: the set of its facts, and what was looked up once when its sale was recorded.
+
+use crate::domain::{
+    rate::Conversion,
+    sale::{OrderKey, Refund, Sale},
+    touch::Touch,
+};
+use crate::kernel::{
+    id::{BuyerId, ClickId, ConversionId, CouponId, PublisherId},
+    money::Money,
+    percent::Percent,
+    time::Time,
+};
+use std::collections::BTreeMap;
+
+/// Everything known about one order. Reading it never depends on the sequence in which the facts came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Also the id of its conversion.
+    pub id: ConversionId,
+    pub key: OrderKey,
+    pub sale: Option<SaleFact>,
+    /// What the sale's recording looked up; none while the order is parked.
+    pub context: Option<Context>,
+    /// By `refund_id`.
+    pub refunds: BTreeMap<String, RefundFact>,
+    pub cancel: Option<Verdict>,
+    pub reject: Option<Verdict>,
+    pub approvals: Approvals,
+    /// The last one wins; a dated act, outside the promise about permutations.
+    pub adjust: Option<Adjust>,
+    pub tie: Option<Tie>,
+    pub merchant_paid: Option<Time>,
+    /// The unclaimed share went to `unclaimed_to`, for good.
+    pub expired: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleFact {
+    pub sale: Sale,
+    /// When the first message of this sale came in.
+    pub received_at: Time,
+    /// 1 for the first content; completed and replaced sales are later revisions, and the earlier stay stored.
+    pub revision: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundFact {
+    pub refund: Refund,
+    pub at: Time,
+}
+
+/// A merchant's or operator's refusal of a sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub by: Actor,
+    /// A code of the list or the refuser's own words.
+    pub reason: Option<String>,
+    pub at: Time,
+}
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Actor {
+    Merchant,
+    Operator,
+    Buyer,
+    Clock,
+}
+
+impl Actor {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Merchant => "merchant",
+            Self::Operator => "operator",
+            Self::Buyer => "buyer",
+            Self::Clock => "clock",
+        }
+    }
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Merchant, Self::Operator, Self::Buyer, Self::Clock].into_iter().find(|actor| actor.word() == word)
+    }
+}
+
+/// The first approval of each kind of actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Approvals {
+    pub merchant: Option<Time>,
+    pub operator: Option<Time>,
+    pub clock: Option<Time>,
+}
+
+impl Approvals {
+    pub fn by(&self, actor: Actor) -> Option<Time> {
+        match actor {
+            Actor::Merchant => self.merchant,
+            Actor::Operator => self.operator,
+            Actor::Clock => self.clock,
+            Actor::Buyer => None,
+        }
+    }
+    pub fn set(&mut self, actor: Actor, at: Time) {
+        match actor {
+            Actor::Merchant => self.merchant = Some(at),
+            Actor::Operator => self.operator = Some(at),
+            Actor::Clock => self.clock = Some(at),
+            Actor::Buyer => {}
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjust {
+    /// The new sold amount, in the sale's currency, not negative.
+    pub amount: Money,
+    pub reason: Option<String>,
+    pub at: Time,
+    /// 1, 2, 3, …: all are kept, the last counts.
+    pub revision: u32,
+}
+
+/// A sign-in that gave the unclaimed share its buyer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tie {
+    pub buyer: BuyerId,
+    pub click: ClickId,
+    pub at: Time,
+    /// The buyer has the e-mail address of a credited publisher.
+    pub self_referral: bool,
+}
+
+/// What came from other orders, from the clock or from settings: looked up once, when the sale is recorded, and stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    pub recorded_at: Time,
+    pub terms_version: u32,
+    pub conversion: Conversion,
+    /// In the order sent.
+    pub touches: Vec<Touch>,
+    /// The publisher's own coupon that the sale used.
+    pub coupon: Option<OwnedCoupon>,
+    /// Whether the customer is new to the program; none if nobody can tell.
+    pub customer_new: Option<bool>,
+    /// The newest publisher's approved net amount of the month, minor units of the program's currency; read only if the terms have tiers.
+    pub tier_base: i64,
+    /// The buyer has the e-mail address of a credited publisher.
+    pub self_referral: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedCoupon {
+    pub id: CouponId,
+    pub publisher: PublisherId,
+    pub generosity: Percent,
+}
+
+impl Order {
+    /// An order of which nothing is known yet.
+    pub fn empty(id: ConversionId, key: OrderKey) -> Self {
+        Self {
+            id,
+            key,
+            sale: None,
+            context: None,
+            refunds: BTreeMap::new(),
+            cancel: None,
+            reject: None,
+            approvals: Approvals::default(),
+            adjust: None,
+            tie: None,
+            merchant_paid: None,
+            expired: None,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Programs: a merchant's offer, with its currency, landing page and terms.
+
+use crate::kernel::{
+    currency::Currency,
+    id::{MerchantId, ProgramId},
+    time::Time,
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    pub id: ProgramId,
+    pub merchant: MerchantId,
+    pub name: String,
+    /// Fixed for ever: commissions, shares and balances are in it.
+    pub currency: Currency,
+    pub landing_url: String,
+    /// Hosts that deep links may lead to, in ASCII form.
+    pub domains: Vec<String>,
+    /// The query parameter that carries the click id; `rclid` by default.
+    pub click_param: String,
+    /// Whether unsigned pixel sales are taken.
+    pub pixel: bool,
+    /// A network pays us: rules may pay a percentage of what it reports.
+    pub upstream: bool,
+    /// Links answer 410 from then on; sales of earlier clicks still count.
+    pub ended_at: Option<Time>,
+}

@@ -1,0 +1,26 @@
+//! Publishers: those who place links.
+
+use crate::domain::word::words;
+use crate::kernel::{id::PublisherId, percent::Percent};
+
+words! {
+    /// What a publisher does; stand-down and portals look at it.
+    pub enum Kind {
+        Content = "content",
+        Cashback = "cashback",
+        Coupon = "coupon",
+        Tool = "tool",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publisher {
+    pub id: PublisherId,
+    pub name: String,
+    pub email: Option<String>,
+    pub kind: Kind,
+    /// Sends its own members: `buyer=<ref>` on its links is honoured.
+    pub portal: bool,
+    /// Percent of its own share that it gives to the buyer.
+    pub generosity: Percent,
+}

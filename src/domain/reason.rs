@@ -1,0 +1,62 @@
+//! Why something is not paid, held or refused: one coded list, with the text that people read.
+
+use crate::codes;
+
+codes! {
+    /// Why a sale, a share or a click does not earn, or not yet. Shown to bloggers and buyers.
+    pub enum Reason {
+        OtherChannel = "other_channel", "The shop credits this sale to another channel.", "La boutique attribue cette vente à un autre canal.";
+        SelfReferral = "self_referral", "The buyer and the blogger are the same person.", "L’acheteur et le blogueur sont la même personne.";
+        NoClick = "no_click", "The shop sent no click id with this sale.", "La boutique n’a transmis aucun identifiant de clic avec cette vente.";
+        UnknownClick = "unknown_click", "The click id is not one of ours.", "L’identifiant de clic n’est pas l’un des nôtres.";
+        WrongProgram = "wrong_program", "The click was on a link to another shop.", "Le clic menait vers une autre boutique.";
+        ClickEmbedded = "click_embedded", "The link was loaded inside a page, not clicked.", "Le lien a été chargé dans une page, pas cliqué.";
+        ClickAfterSale = "click_after_sale", "The click came after the sale.", "Le clic est postérieur à la vente.";
+        ClickExpired = "click_expired", "The click is older than the program’s window.", "Le clic est plus ancien que le délai du programme.";
+        StoodDown = "stood_down", "A content publisher’s click came just before.", "Le clic d’un éditeur de contenu venait juste avant.";
+        NoRate = "no_rate", "The exchange rate of that day is not known yet.", "Le taux de change de ce jour n’est pas encore connu.";
+        NoRule = "no_rule", "The program pays nothing for this kind of purchase.", "Le programme ne paie rien pour ce type d’achat.";
+        ExcludedCategory = "excluded_category", "This category earns no commission.", "Cette catégorie ne donne droit à aucune commission.";
+        ExcludedCoupon = "excluded_coupon", "Orders with this code earn no commission.", "Les commandes avec ce code ne donnent droit à aucune commission.";
+        ExcludedCustomer = "excluded_customer", "Only some customers earn a commission here.", "Seuls certains clients donnent droit à une commission ici.";
+        ExcludedPublisher = "excluded_publisher", "This blog earns no commission here.", "Ce blog ne donne droit à aucune commission ici.";
+        BelowMinimum = "below_minimum", "The order is below the program’s minimum.", "La commande est inférieure au minimum du programme.";
+        RoundsToZero = "rounds_to_zero", "The commission is less than half the smallest unit.", "La commission est inférieure à la moitié de la plus petite unité.";
+        FullyRefunded = "fully_refunded", "The whole order was refunded.", "La commande entière a été remboursée.";
+        Cancelled = "cancelled", "The order was cancelled.", "La commande a été annulée.";
+        Rejected = "rejected", "The shop refused the sale.", "La boutique a refusé la vente.";
+        SuspectTraffic = "suspect_traffic", "The click looks automated and is being checked.", "Le clic semble automatisé et il est en vérification.";
+        ClaimWindowClosed = "claim_window_closed", "The time to claim this share is over.", "Le délai pour réclamer cette part est écoulé.";
+        RefundExceedsOrder = "refund_exceeds_order", "The refund is larger than the order or its line.", "Le remboursement dépasse la commande ou sa ligne.";
+        UnknownLine = "unknown_line", "The refund names a line that the order does not have.", "Le remboursement nomme une ligne absente de la commande.";
+        CurrencyMismatch = "currency_mismatch", "The refund is in another currency than the sale.", "Le remboursement n’est pas dans la devise de la vente.";
+        ClickHasBuyer = "click_has_buyer", "The click belongs to a buyer already.", "Le clic appartient déjà à un acheteur.";
+    }
+}
+
+codes! {
+    /// Why a command is refused, in order of precedence. Nothing changes but the inbox row that says so.
+    pub enum Refusal {
+        WebhookIdConflict = "webhook_id_conflict", "This webhook-id was used with another body.", "Ce webhook-id a déjà servi avec un autre contenu.";
+        UnknownType = "unknown_type", "No rule of the program’s terms names this type.", "Aucune règle des conditions du programme ne nomme ce type.";
+        AmountNotPositive = "amount_not_positive", "The amount must be above zero.", "Le montant doit être supérieur à zéro.";
+        OccurredInFuture = "occurred_in_future", "occurred_at lies more than 5 minutes ahead.", "occurred_at est plus de 5 minutes dans le futur.";
+        AmountOutOfRange = "amount_out_of_range", "An amount is beyond what can be counted exactly.", "Un montant dépasse ce qui peut être compté exactement.";
+        OrderConflict = "order_conflict", "This order is known with other content.", "Cette commande est connue avec un autre contenu.";
+        RefundConflict = "refund_conflict", "This refund_id is known with other content.", "Ce refund_id est connu avec un autre contenu.";
+        CurrencyMismatch = "currency_mismatch", "The refund is in another currency than the sale.", "Le remboursement n’est pas dans la devise de la vente.";
+        UnknownLine = "unknown_line", "The refund names a line that the order does not have.", "Le remboursement nomme une ligne absente de la commande.";
+        RefundExceedsOrder = "refund_exceeds_order", "The refund is larger than the order or its line.", "Le remboursement dépasse la commande ou sa ligne.";
+        NotAttributed = "not_attributed", "The sale has no terms to adjust yet.", "La vente n’a pas encore de conditions à ajuster.";
+        NotFound = "not_found", "There is no such order.", "Cette commande n’existe pas.";
+        NotDue = "not_due", "The time for this has not come.", "Le moment n’est pas venu.";
+        RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";
+    }
+}
+
+impl Refusal {
+    /// Whether it contradicts something stored (HTTP 409) rather than being wrong in itself (422).
+    pub const fn is_conflict(self) -> bool {
+        matches!(self, Self::WebhookIdConflict | Self::OrderConflict | Self::RefundConflict | Self::RateConflict)
+    }
+}
