@@ -166,7 +166,15 @@ mod tests {
         for account in accounts {
             assert_eq!(account.to_string().parse(), Ok(account));
         }
-        for bad in ["", "cash:x", "platform", "platform:pending:x", "buyer:pub_0000000000001:pending", "publisher:pub_0000000000001:owed", "merchant:mer_0000000000001:pending:x"] {
+        for bad in [
+            "",
+            "cash:x",
+            "platform",
+            "platform:pending:x",
+            "buyer:pub_0000000000001:pending",
+            "publisher:pub_0000000000001:owed",
+            "merchant:mer_0000000000001:pending:x",
+        ] {
             assert!(bad.parse::<Account>().is_err(), "{bad}");
         }
     }

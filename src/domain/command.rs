@@ -56,24 +56,59 @@ pub struct Command {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    Sale { key: OrderKey, sale: Sale },
-    Refund { key: OrderKey, refund_id: String, refund: Refund },
-    Cancel { key: OrderKey, reason: Option<String> },
+    Sale {
+        key: OrderKey,
+        sale: Sale,
+    },
+    Refund {
+        key: OrderKey,
+        refund_id: String,
+        refund: Refund,
+    },
+    Cancel {
+        key: OrderKey,
+        reason: Option<String>,
+    },
     /// By the message's actor.
-    Approve { key: OrderKey },
-    Reject { key: OrderKey, reason: Option<String> },
-    Adjust { key: OrderKey, amount: Money, reason: Option<String> },
-    MerchantPaid { key: OrderKey },
+    Approve {
+        key: OrderKey,
+    },
+    Reject {
+        key: OrderKey,
+        reason: Option<String>,
+    },
+    Adjust {
+        key: OrderKey,
+        amount: Money,
+        reason: Option<String>,
+    },
+    MerchantPaid {
+        key: OrderKey,
+    },
     /// The time to claim the share is over.
-    Expire { key: OrderKey },
+    Expire {
+        key: OrderKey,
+    },
     /// A sign-in: these clicks are this buyer's.
-    Tie { buyer: BuyerId, clicks: Vec<OpenedClick> },
+    Tie {
+        buyer: BuyerId,
+        clicks: Vec<OpenedClick>,
+    },
     /// Rates of a day, units per euro.
-    Rates { day: Day, rates: Vec<(Currency, Rate)> },
+    Rates {
+        day: Day,
+        rates: Vec<(Currency, Rate)>,
+    },
     /// A sale parked for want of a rate, now that one has come.
-    Release { key: OrderKey },
+    Release {
+        key: OrderKey,
+    },
     /// Refused before it could be a command; only noted.
-    Refused { http: u16, code: &'static str, errors: FieldErrors },
+    Refused {
+        http: u16,
+        code: &'static str,
+        errors: FieldErrors,
+    },
 }
 
 impl Act {
@@ -109,10 +144,15 @@ pub enum Outcome {
     Test(Box<Outcome>),
     Tied(Vec<TieVerdict>),
     /// Rates stored that were not known, and sales recorded that waited for one.
-    RatesStored { new: usize },
+    RatesStored {
+        new: usize,
+    },
     Refused(Refusal),
     /// Refused before it was a command, with the HTTP status and code that its sender got.
-    Noted { http: u16, code: &'static str },
+    Noted {
+        http: u16,
+        code: &'static str,
+    },
 }
 
 /// What a sign-in did to one click: tied, or refused with a reason.

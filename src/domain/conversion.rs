@@ -56,7 +56,13 @@ impl Flags {
 
     pub fn from_text(text: &str) -> Self {
         let has = |word: &str| text.split(',').any(|w| w == word);
-        Self { unsigned: has("unsigned"), held: has("held"), unclaimed: has("unclaimed"), refunded: has("refunded"), over_refunded: has("over_refunded") }
+        Self {
+            unsigned: has("unsigned"),
+            held: has("held"),
+            unclaimed: has("unclaimed"),
+            refunded: has("refunded"),
+            over_refunded: has("over_refunded"),
+        }
     }
 }
 

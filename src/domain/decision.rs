@@ -1,0 +1,55 @@
+//! A decision: everything that one command changes, as a value. `fold` and `apply` carry it out.
+
+use crate::domain::{command::Outcome, conversion::Conversion, entry::Entry, facts::ClickTie, order::Order, rate::Rate};
+use crate::kernel::{
+    currency::Currency,
+    id::{ClickId, ConversionId, MerchantId, PublisherId},
+    time::{Day, Month},
+};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub outcome: Outcome,
+    /// The order the message was about, for its inbox row: also of a refused one, if it is known.
+    pub about: Option<ConversionId>,
+    /// The `webhook-id` that this uses up, and the SHA-256 of its body.
+    pub webhook: Option<(MerchantId, String, [u8; 32])>,
+    pub changes: Vec<Change>,
+    pub ties: Vec<(ClickId, ClickTie)>,
+    pub rates: Vec<(Day, Currency, Rate)>,
+}
+
+/// What changes about one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// As it is from now on.
+    pub order: Order,
+    /// The order was not known before.
+    pub is_new: bool,
+    /// The fact that is added, if one is.
+    pub fact: Option<FactKind>,
+    /// The projection to store; none while the order is parked.
+    pub conversion: Option<Conversion>,
+    pub entry: Option<Entry>,
+    /// The customer reference that this order has seen first.
+    pub customer: Option<String>,
+    /// Touches of the order that were not known before.
+    pub new_clicks: Vec<ClickId>,
+    /// By how much a publisher's approved net amount of a month changes, minor units of the program's currency.
+    pub tier_deltas: Vec<(PublisherId, Month, i64)>,
+}
+
+/// Which fact of the order is new; the order holds its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactKind {
+    /// First content, completed or replaced: the order's current revision.
+    Sale,
+    Refund(String),
+    Cancel,
+    Approve(crate::domain::order::Actor),
+    Reject,
+    Adjust,
+    Tie,
+    MerchantPaid,
+    Expire,
+}

@@ -1,0 +1,122 @@
+//! What a batch of commands knows: loaded under the programs' locks, changed only by `fold`, written once by `apply`.
+
+use crate::domain::{
+    buyer::Buyer, decision::Decision, order::Order, program::Program, publisher::Publisher, rate::RateTable, sale::OrderKey, terms::Version,
+};
+use crate::kernel::{
+    id::{BuyerId, ClickId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
+    time::{Month, Time, Zone},
+};
+use std::collections::HashMap;
+
+/// The world as the commands of one batch need it. What a command names and is not here does not exist.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// For days and months.
+    pub zone: Zone,
+    pub programs: HashMap<ProgramId, ProgramFacts>,
+    pub orders: HashMap<OrderKey, Order>,
+    /// SHA-256 of the body that used up a `webhook-id`.
+    pub webhooks: HashMap<(MerchantId, String), [u8; 32]>,
+    /// The order with which a merchant's own customer reference was first seen in a program.
+    pub customers: HashMap<(ProgramId, String), ConversionId>,
+    pub links: HashMap<LinkId, LinkFacts>,
+    pub publishers: HashMap<PublisherId, Publisher>,
+    pub buyers: HashMap<BuyerId, Buyer>,
+    /// Clicks that a sign-in gave a buyer.
+    pub ties: HashMap<ClickId, ClickTie>,
+    /// Recorded orders by the clicks among their touches.
+    pub orders_by_click: HashMap<ClickId, Vec<OrderKey>>,
+    /// By program and folded code.
+    pub coupons: HashMap<(ProgramId, String), Coupon>,
+    /// Approved net amounts of a publisher in a program and month, minor units of the program's currency.
+    pub tier_bases: HashMap<(ProgramId, PublisherId, Month), i64>,
+    pub rates: RateTable,
+}
+
+#[derive(Debug, Clone)]
+pub struct ProgramFacts {
+    pub program: Program,
+    /// Every version, at least one.
+    pub versions: Vec<Version>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkFacts {
+    pub program: ProgramId,
+    pub publisher: PublisherId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClickTie {
+    pub buyer: BuyerId,
+    pub at: Time,
+}
+
+/// A code that is a publisher's own: sales that use it are credited to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coupon {
+    pub id: CouponId,
+    pub program: ProgramId,
+    /// As the publisher wrote it.
+    pub code: String,
+    pub publisher: PublisherId,
+    pub from: Option<Time>,
+    pub until: Option<Time>,
+}
+
+impl Coupon {
+    pub fn is_valid_at(&self, at: Time) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
+    }
+}
+
+impl Facts {
+    /// A world of which nothing is known.
+    pub fn empty(zone: Zone) -> Self {
+        Self {
+            zone,
+            programs: HashMap::new(),
+            orders: HashMap::new(),
+            webhooks: HashMap::new(),
+            customers: HashMap::new(),
+            links: HashMap::new(),
+            publishers: HashMap::new(),
+            buyers: HashMap::new(),
+            ties: HashMap::new(),
+            orders_by_click: HashMap::new(),
+            coupons: HashMap::new(),
+            tier_bases: HashMap::new(),
+            rates: RateTable::default(),
+        }
+    }
+
+    /// Makes what was decided true for the commands that follow in the batch.
+    pub fn fold(&mut self, decision: &Decision) {
+        if let Some((merchant, id, hash)) = &decision.webhook {
+            self.webhooks.insert((*merchant, id.clone()), *hash);
+        }
+        for (click, tie) in &decision.ties {
+            self.ties.entry(*click).or_insert(*tie);
+        }
+        for (day, currency, rate) in &decision.rates {
+            self.rates.insert(*day, *currency, *rate);
+        }
+        for change in &decision.changes {
+            let order = &change.order;
+            if let Some(reference) = &change.customer {
+                self.customers.entry((order.key.program, reference.clone())).or_insert(order.id);
+            }
+            for click in &change.new_clicks {
+                let orders = self.orders_by_click.entry(*click).or_default();
+                if !orders.contains(&order.key) {
+                    orders.push(order.key.clone());
+                }
+            }
+            for (publisher, month, delta) in &change.tier_deltas {
+                *self.tier_bases.entry((order.key.program, *publisher, *month)).or_default() += delta;
+            }
+            self.orders.insert(order.key.clone(), order.clone());
+        }
+    }
+}
