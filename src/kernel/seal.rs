@@ -188,8 +188,9 @@ impl KeyRing {
         let header = token[0];
         let key = self.keys.iter().find_map(|(number, key)| (*number == header & KEY_NUMBER_MAX).then_some(key))?;
         let mut plain = [0; PLAIN];
-        plain.copy_from_slice(&token[HEADER..HEADER + PLAIN]);
-        let tag: [u8; TAG] = token[HEADER + PLAIN..length].try_into().ok()?;
+        let (body, tag) = token[HEADER..length].split_at(PLAIN);
+        plain.copy_from_slice(body);
+        let tag: [u8; TAG] = tag.try_into().ok()?;
         key.decrypt_inout_detached(&Nonce::default(), &Bound::new(kind, header), plain.as_mut_slice().into(), &tag.into()).ok()?;
         Some(plain)
     }
