@@ -1,4 +1,24 @@
-//! What is due on an order now: one pure reading of its facts.
+//! What is due on an order now: one pure reading of the set of its facts. Receipts, audits and replays are this function run again.
+
+use crate::domain::{
+    account::{Account, Stage},
+    attribution::{self, Attributed},
+    commission::{self, Commission},
+    conversion::{Credit, Flags, Status},
+    entry::Row,
+    left::{self, Left},
+    order::{Context, Order},
+    reason::Reason,
+    sale::Sale,
+    split::{self, Shared},
+    terms::{PayableOn, SelfReferral, Terms},
+};
+use crate::kernel::{
+    id::{BuyerId, MerchantId, ProgramId},
+    money::Money,
+    ratio::OutOfRange,
+    time::Time,
+};
 
 /// How a commission is shared, minor units of the program's currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -9,10 +29,7 @@ pub struct Shares {
     pub platform: i64,
 }
 
-use crate::domain::conversion::{Credit, Flags, Status};
-use crate::kernel::{id::BuyerId, money::Money, time::Time};
-
-/// What is due on a recorded order.
+/// What is due on a recorded order, with how it came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     pub status: Status,
@@ -27,6 +44,183 @@ pub struct Due {
     pub buyer: Option<BuyerId>,
     pub payable_at: Option<Time>,
     pub approved_at: Option<Time>,
+    /// What is left, minor units of the program's currency, rounded half up once.
     pub net: i64,
+    /// Until when an unclaimed share may be claimed.
     pub claim_until: Option<Time>,
+    pub workings: Workings,
+}
+
+/// The steps between the facts and the amounts, for receipts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workings {
+    pub attributed: Attributed,
+    pub left: Left,
+    /// None if the sale is unattributed or rejected.
+    pub commission: Option<Commission>,
+    pub shared: Option<Shared>,
+}
+
+/// Reads an order. None while it is parked. Fails only on amounts that 128 bits cannot hold.
+pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
+    let (Some(fact), Some(context)) = (&order.sale, &order.context) else { return Ok(None) };
+    let sale = &fact.sale;
+    let attributed = attributed(order, sale, context, terms);
+    let left = left::left(order, sale);
+    let rejected = order.reject.is_some() || order.cancel.is_some();
+    let earns = !rejected && !attributed.credited.is_empty();
+    let (mut commission, mut shared) = (None, None);
+    if earns {
+        let setting = commission::Setting {
+            goal: &order.key.goal,
+            customer_new: context.customer_new,
+            coupon: sale.content.coupon.as_deref(),
+            publisher: attributed.credited.last().map(|c| c.publisher),
+            reported: sale.content.reported.unwrap_or(0),
+            tier_base: context.tier_base,
+            conversion: &context.conversion,
+        };
+        let worked = commission::commission(terms, &left, &setting)?;
+        let expired_to = order.expired.map(|_| terms.unclaimed_to);
+        shared = Some(split::split(&terms.split, worked.rounded, &attributed.credited, expired_to));
+        commission = Some(worked);
+    }
+    let currency = sale.content.amount.currency;
+    let held = attributed.suspect || (is_self_referral(order, context) && terms.attribution.self_referral == SelfReferral::Hold);
+    let buyer = attributed.buyer.or(order.tie.map(|tie| tie.buyer)).filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
+    let shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
+    let open = buyer.is_none()
+        && order.expired.is_none()
+        && !attributed.credited.is_empty()
+        && terms.split.buyer.parts() + gift_parts(&attributed) > 0;
+    let flags = Flags {
+        unsigned: !sale.signed,
+        held: held && !attributed.credited.is_empty(),
+        unclaimed: shares.buyer > 0 && buyer.is_none(),
+        refunded: left.refunded() > 0,
+        over_refunded: left.over_refunded,
+    };
+    let dates = Dates::of(order, context, terms, flags);
+    let status = match (rejected, attributed.credited.is_empty()) {
+        (true, _) => Status::Rejected,
+        (false, true) => Status::Unattributed,
+        (false, false) => dates.status(),
+    };
+    let silence = (status == Status::Pending && !flags.held && !flags.unsigned).then(|| sale.occurred_at.plus_days(terms.hold_days));
+    Ok(Some(Due {
+        status,
+        flags,
+        reason: reason(order, &attributed, flags, commission.as_ref()),
+        sold: Money::new(left.sold_total, currency),
+        refunded: Money::new(left.refunded(), currency),
+        commission: shared.as_ref().map_or(0, |s| s.commission),
+        shares,
+        credits: shared.as_ref().map_or_else(|| unpaid_credits(&attributed), |s| s.credits.clone()),
+        buyer,
+        payable_at: if status == Status::Payable { dates.payable } else { silence },
+        approved_at: dates.approved.filter(|_| earns),
+        net: if earns { context.conversion.convert(left.left_total)?.round_half_up()? } else { 0 },
+        claim_until: open.then(|| claim_until(context, terms)),
+        workings: Workings { attributed, left, commission, shared },
+    }))
+}
+
+/// Until when the unclaimed share of an order may be claimed.
+pub fn claim_until(context: &Context, terms: &Terms) -> Time {
+    context.recorded_at.plus_days(terms.claim_days)
+}
+
+fn gift_parts(attributed: &Attributed) -> i64 {
+    attributed.credited.iter().map(|c| c.generosity.parts()).sum()
+}
+
+fn is_self_referral(order: &Order, context: &Context) -> bool {
+    context.self_referral || order.tie.is_some_and(|tie| tie.self_referral)
+}
+
+fn attributed(order: &Order, sale: &Sale, context: &Context, terms: &Terms) -> Attributed {
+    let asked = attribution::Asked {
+        program: order.key.program,
+        occurred_at: sale.occurred_at,
+        other_channel: sale.other_channel.is_some(),
+        touches: &context.touches,
+        coupon: context.coupon.as_ref(),
+    };
+    let mut attributed = attribution::attribute(&terms.attribution, &asked);
+    if is_self_referral(order, context) && terms.attribution.self_referral == SelfReferral::Refuse && !attributed.credited.is_empty() {
+        attributed = Attributed { credited: Vec::new(), reason: Some(Reason::SelfReferral), ..attributed };
+    }
+    attributed
+}
+
+/// A rejected sale still says whose it was.
+fn unpaid_credits(attributed: &Attributed) -> Vec<Credit> {
+    let credit = |c: &attribution::Credited| Credit { publisher: c.publisher, link: c.link, click: c.click, weight: c.weight, amount: 0 };
+    attributed.credited.iter().map(credit).collect()
+}
+
+struct Dates {
+    approved: Option<Time>,
+    payable: Option<Time>,
+}
+
+impl Dates {
+    fn of(order: &Order, context: &Context, terms: &Terms, flags: Flags) -> Self {
+        let approvals = order.approvals;
+        let merchant = approvals.merchant.filter(|_| !flags.held);
+        let clock = approvals.clock.filter(|_| !flags.held && !flags.unsigned);
+        let approved = [approvals.operator, merchant, clock].into_iter().flatten().min().map(|at| at.max(context.recorded_at));
+        let payable = approved.and_then(|approved| match terms.payable_on {
+            PayableOn::Approval => Some(approved),
+            PayableOn::MerchantPayment => order.merchant_paid.map(|paid| paid.max(approved)),
+        });
+        Self { approved, payable }
+    }
+
+    fn status(&self) -> Status {
+        match (self.approved, self.payable) {
+            (_, Some(_)) => Status::Payable,
+            (Some(_), None) => Status::Approved,
+            (None, None) => Status::Pending,
+        }
+    }
+}
+
+fn reason(order: &Order, attributed: &Attributed, flags: Flags, commission: Option<&Commission>) -> Option<String> {
+    let refused = |words: Option<&String>, code: Reason| Some(words.cloned().unwrap_or_else(|| code.code().to_owned()));
+    if let Some(verdict) = &order.reject {
+        return refused(verdict.reason.as_ref(), Reason::Rejected);
+    }
+    if let Some(verdict) = &order.cancel {
+        return refused(verdict.reason.as_ref(), Reason::Cancelled);
+    }
+    let held = || flags.held.then_some(if attributed.suspect { Reason::SuspectTraffic } else { Reason::SelfReferral });
+    let code = attributed.reason.or_else(|| commission.and_then(|c| c.reason)).or_else(held);
+    code.map(|code| code.code().to_owned())
+}
+
+impl Due {
+    /// What the order holds on the ledger, debits positive.
+    pub fn row(&self, merchant: MerchantId, program: ProgramId) -> Row {
+        let stage = match self.status {
+            Status::Unattributed | Status::Rejected => return Row::new(),
+            Status::Pending => Stage::Pending,
+            Status::Approved => Stage::Approved,
+            Status::Payable | Status::Paid => Stage::Payable,
+        };
+        let (debtor, platform) = match stage {
+            Stage::Pending => (Account::MerchantPending(merchant), Account::PlatformPending),
+            Stage::Approved | Stage::Payable => (Account::MerchantOwed(merchant), Account::PlatformRevenue),
+        };
+        let mut row = Row::new();
+        let mut add = |account, debit: i64| *row.entry(account).or_default() += debit;
+        add(debtor, self.commission);
+        add(platform, -self.shares.platform);
+        add(self.buyer.map_or(Account::Unclaimed(program, stage), |buyer| Account::Buyer(buyer, stage)), -self.shares.buyer);
+        for credit in &self.credits {
+            add(Account::Publisher(credit.publisher, stage), -credit.amount);
+        }
+        row.retain(|_, amount| *amount != 0);
+        row
+    }
 }

@@ -47,7 +47,7 @@ codes! {
         CurrencyMismatch = "currency_mismatch", "The refund is in another currency than the sale.", "Le remboursement n’est pas dans la devise de la vente.";
         UnknownLine = "unknown_line", "The refund names a line that the order does not have.", "Le remboursement nomme une ligne absente de la commande.";
         RefundExceedsOrder = "refund_exceeds_order", "The refund is larger than the order or its line.", "Le remboursement dépasse la commande ou sa ligne.";
-        NotAttributed = "not_attributed", "The sale has no terms to adjust yet.", "La vente n’a pas encore de conditions à ajuster.";
+        NotRecorded = "not_recorded", "The sale is not recorded yet.", "La vente n’est pas encore enregistrée.";
         NotFound = "not_found", "There is no such order.", "Cette commande n’existe pas.";
         NotDue = "not_due", "The time for this has not come.", "Le moment n’est pas venu.";
         RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";

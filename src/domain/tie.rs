@@ -1,0 +1,91 @@
+//! A sign-in: clicks get their buyer, and unclaimed shares of sales already recorded become theirs. The earliest tie wins.
+
+use crate::domain::{
+    command::{Outcome, TieVerdict},
+    decide::{self, Mint},
+    decision::{Change, Decision, FactKind},
+    entry::Kind,
+    facts::{ClickTie, Facts},
+    order::{Order, Tie},
+    reason::{Reason, Refusal},
+    record,
+    sale::{OpenedClick, OrderKey},
+    touch::Touch,
+};
+use crate::kernel::{
+    id::{BuyerId, ClickId},
+    time::Time,
+};
+use std::collections::BTreeMap;
+
+pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Time, mint: Mint<'_>) -> Decision {
+    if !facts.buyers.contains_key(&buyer) {
+        return decide::refused(Refusal::NotFound);
+    }
+    let (mut verdicts, mut ties) = (Vec::new(), Vec::new());
+    // An order that two of the clicks lead to is tied by the first of them.
+    let mut changed: BTreeMap<OrderKey, Change> = BTreeMap::new();
+    for click in clicks {
+        let refused = refusal(facts, buyer, click).or_else(|| {
+            let claimed = claim(facts, buyer, click.click, now, mint, &mut changed);
+            if claimed.is_none() && click.buyer.is_none() && !facts.ties.contains_key(&click.click) {
+                ties.push((click.click, ClickTie { buyer, at: now }));
+            }
+            claimed
+        });
+        verdicts.push(TieVerdict { click: *click, refused });
+    }
+    Decision { outcome: Outcome::Tied(verdicts), changes: changed.into_values().collect(), ties, ..decide::empty() }
+}
+
+fn refusal(facts: &Facts, buyer: BuyerId, click: &OpenedClick) -> Option<Reason> {
+    let owner = click.buyer.or_else(|| facts.ties.get(&click.click).map(|tie| tie.buyer));
+    match owner {
+        _ if !facts.links.contains_key(&click.link) => Some(Reason::UnknownClick),
+        Some(owner) if owner != buyer => Some(Reason::ClickHasBuyer),
+        _ => None,
+    }
+}
+
+/// Ties the unclaimed orders of a click. A reason only if there was one whose time was over and none that could be tied.
+fn claim(
+    facts: &Facts,
+    buyer: BuyerId,
+    click: ClickId,
+    now: Time,
+    mint: Mint<'_>,
+    changed: &mut BTreeMap<OrderKey, Change>,
+) -> Option<Reason> {
+    let (mut tied, mut late) = (false, false);
+    for key in facts.orders_by_click.get(&click).map_or(&[][..], Vec::as_slice) {
+        let (Some(order), Ok(program)) = (facts.orders.get(key), decide::program(facts, key)) else { continue };
+        if changed.contains_key(key) {
+            tied = true;
+            continue;
+        }
+        let Ok(Some(due)) = decide::due_of(program, order) else { continue };
+        if !is_counted(order, click, &due.workings.attributed.judged) || due.buyer.is_some() || due.credits.is_empty() {
+            continue;
+        }
+        if order.expired.is_some() || due.claim_until.is_some_and(|until| now >= until) {
+            late = true;
+            continue;
+        }
+        let self_referral = record::is_self_referral(facts, buyer, due.credits.iter().map(|credit| credit.publisher));
+        let mut after = order.clone();
+        after.tie = Some(Tie { buyer, click, at: now, self_referral });
+        if let Ok(change) = decide::change(facts, Some(order), after, Some(FactKind::Tie), Kind::BuyerTied, now, mint) {
+            tied = true;
+            changed.insert(key.clone(), change);
+        }
+    }
+    (late && !tied).then_some(Reason::ClaimWindowClosed)
+}
+
+/// Whether the click was in time for the order; one that stood down is still its buyer's.
+fn is_counted(order: &Order, click: ClickId, judged: &[Option<Reason>]) -> bool {
+    let touches = order.context.iter().flat_map(|context| &context.touches);
+    touches.zip(judged).any(|(touch, judged)| {
+        matches!(touch, Touch::Known(known) if known.click == click) && matches!(judged, None | Some(Reason::StoodDown))
+    })
+}
