@@ -7,6 +7,7 @@ pub mod decimal;
 pub mod fields;
 pub mod id;
 pub mod money;
+pub mod object;
 pub mod percent;
 pub mod ratio;
 pub mod seal;

@@ -1,0 +1,419 @@
+//! Reads the fields of a JSON object, or of a query string by the same rules, and collects every wrong one.
+//!
+//! Values stay raw until they are asked for: an amount is read from its digits, never through a float. A key that stands twice is refused,
+//! because two readers of one message must not understand different things. `null`, and an empty text, count as not sent.
+
+use crate::kernel::{currency::Currency, fields::FieldErrors, money::Money, percent::Percent, time::Time};
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, fmt, ops::RangeInclusive, str::FromStr};
+
+/// The code of a body that is not JSON at all: HTTP 415, where every other code is 422.
+pub const NOT_JSON: &str = "not_json";
+/// Names in messages are cut to so many characters: a sender could choose them as long as the body.
+const SHOWN_NAME_CHARS: usize = 64;
+
+/// The fields of one object, by name.
+#[derive(Debug)]
+pub struct Object<'a> {
+    /// Where it stands: empty at the top, else `customer` or `items[1]`.
+    path: String,
+    fields: Vec<(Cow<'a, str>, Value<'a>)>,
+}
+
+#[derive(Debug, Clone)]
+enum Value<'a> {
+    Json(&'a RawValue),
+    /// Of a query string: text that may stand for any type.
+    Query(Cow<'a, str>),
+}
+
+/// A named place of an object, or an element of a list, that may hold a value.
+#[derive(Debug)]
+pub struct Field<'o, 'a> {
+    base: &'o str,
+    name: Cow<'o, str>,
+    value: Option<Value<'a>>,
+}
+
+impl<'a> Object<'a> {
+    /// A whole body. None if it is not an object; what is wrong then stands in `errors`, with the code [`NOT_JSON`] if it is not JSON.
+    pub fn parse(body: &'a [u8], errors: &mut FieldErrors) -> Option<Self> {
+        let json = str::from_utf8(body).map_err(|e| e.to_string());
+        match json.and_then(|text| serde_json::from_str::<&RawValue>(text).map_err(|e| e.to_string())) {
+            Ok(raw) => Self::read(String::new(), raw, errors),
+            Err(detail) => {
+                errors.push("", NOT_JSON, format!("the body is not JSON: {detail}"));
+                None
+            }
+        }
+    }
+
+    /// A raw query string: `&` between, `+` for a space, percent-encoded UTF-8.
+    pub fn from_query(query: &'a str, errors: &mut FieldErrors) -> Self {
+        let mut fields = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let Some(name) = decode_query(name) else {
+                errors.push(shown(name), "invalid_text", "the name is not percent-encoded UTF-8");
+                continue;
+            };
+            match decode_query(value) {
+                Some(value) => fields.push((name, Value::Query(value))),
+                None => errors.push(shown(&name), "invalid_text", "not percent-encoded UTF-8"),
+            }
+        }
+        Self::checked(String::new(), fields, errors)
+    }
+
+    fn read(path: String, raw: &'a RawValue, errors: &mut FieldErrors) -> Option<Self> {
+        if !raw.get().starts_with('{') {
+            errors.push(path, "invalid_type", "an object is wanted");
+            return None;
+        }
+        match serde_json::Deserializer::from_str(raw.get()).deserialize_map(Entries) {
+            Ok(fields) => Some(Self::checked(path, fields, errors)),
+            // The grammar was checked before: what is left to go wrong is a name's text.
+            Err(_) => {
+                errors.push(path, "invalid_text", "a name holds an unpaired surrogate");
+                None
+            }
+        }
+    }
+
+    fn checked(path: String, fields: Vec<(Cow<'a, str>, Value<'a>)>, errors: &mut FieldErrors) -> Self {
+        let object = Self { path, fields };
+        let mut names: Vec<&str> = object.names().collect();
+        names.sort_unstable();
+        for pair in names.windows(2).filter(|pair| pair[0] == pair[1]) {
+            errors.push(join(&object.path, &shown(pair[0])), "duplicate_field", "the same name stands here more than once");
+        }
+        object
+    }
+
+    /// The names that stand in it, as sent.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_ref())
+    }
+
+    /// A field that may be absent.
+    pub fn optional<'o>(&'o self, name: &'o str) -> Field<'o, 'a> {
+        let found = self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());
+        let value = found.filter(|value| match value {
+            Value::Json(raw) => raw.get() != "null",
+            Value::Query(text) => !text.is_empty(),
+        });
+        Field { base: &self.path, name: Cow::Borrowed(name), value }
+    }
+
+    /// A field that must be there.
+    pub fn required<'o>(&'o self, name: &'o str, errors: &mut FieldErrors) -> Field<'o, 'a> {
+        let field = self.optional(name);
+        if !field.is_present() {
+            errors.push(field.path(), "missing_field", "this field is required");
+        }
+        field
+    }
+
+    /// Refuses every name that is not among these: where a typing error would cost money.
+    pub fn only(&self, known: &[&str], errors: &mut FieldErrors) {
+        for name in self.names().filter(|name| !known.contains(name)) {
+            errors.push(join(&self.path, &shown(name)), "unknown_field", format!("known here: {}", known.join(", ")));
+        }
+    }
+
+    /// Where a field of this object stands, for errors that the caller finds.
+    pub fn path_of(&self, name: &str) -> String {
+        join(&self.path, name)
+    }
+}
+
+impl<'a> Field<'_, 'a> {
+    pub fn is_present(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// Where it stands: `order_id`, `items[1].quantity`.
+    pub fn path(&self) -> String {
+        join(self.base, &self.name)
+    }
+
+    fn refuse<T>(&self, errors: &mut FieldErrors, code: &'static str, detail: impl Into<String>) -> Option<T> {
+        errors.push(self.path(), code, detail);
+        None
+    }
+
+    /// A text of at most so many characters, kept verbatim. An empty one counts as not sent.
+    pub fn text(&self, chars_max: usize, errors: &mut FieldErrors) -> Option<String> {
+        let text = self.decoded(errors)?;
+        if text.chars().nth(chars_max).is_some() {
+            return self.refuse(errors, "too_long", format!("at most {chars_max} characters"));
+        }
+        (!text.is_empty()).then(|| text.into_owned())
+    }
+
+    /// A text that must not be empty where the field is there.
+    pub fn full_text(&self, chars_max: usize, errors: &mut FieldErrors) -> Option<String> {
+        let before = errors.as_slice().len();
+        let text = self.text(chars_max, errors);
+        if text.is_none() && self.is_present() && errors.as_slice().len() == before {
+            errors.push(self.path(), "missing_field", "it must not be empty");
+        }
+        text
+    }
+
+    /// The text whatever its length.
+    fn decoded(&self, errors: &mut FieldErrors) -> Option<Cow<'a, str>> {
+        let text = match self.value.as_ref()? {
+            Value::Query(text) => text.clone(),
+            Value::Json(raw) if raw.get().starts_with('"') => match serde_json::from_str::<Text<'a>>(raw.get()) {
+                Ok(Text(text)) => text,
+                Err(_) => return self.refuse(errors, "invalid_text", "the text holds an unpaired surrogate"),
+            },
+            Value::Json(_) => return self.refuse(errors, "invalid_type", "a text is wanted"),
+        };
+        if text.contains('\0') { self.refuse(errors, "invalid_text", "the text holds U+0000") } else { Some(text) }
+    }
+
+    /// The digits of a number, as written: of a JSON number or of a text.
+    fn digits(&self, errors: &mut FieldErrors) -> Option<Cow<'a, str>> {
+        match self.value.as_ref()? {
+            Value::Json(raw) if raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Some(Cow::Borrowed(raw.get())),
+            Value::Json(raw) if !raw.get().starts_with('"') => self.refuse(errors, "invalid_type", "a decimal text is wanted, such as \"12.34\""),
+            _ => self.decoded(errors),
+        }
+    }
+
+    /// An amount, perhaps negative, of a text or number.
+    pub fn amount(&self, currency: Currency, errors: &mut FieldErrors) -> Option<Money> {
+        let digits = self.digits(errors)?;
+        Money::parse(&digits, currency).map_or_else(|e| self.refuse(errors, e.code(), e.to_string()), Some)
+    }
+
+    /// The digits of an amount whose currency is not known yet, verbatim.
+    pub fn amount_text(&self, errors: &mut FieldErrors) -> Option<String> {
+        let digits = self.digits(errors)?;
+        if digits.len() > 32 {
+            return self.refuse(errors, "invalid_amount", "not an amount: at most 15 digits and 4 decimals");
+        }
+        Some(digits.into_owned())
+    }
+
+    /// 0 to 100 with at most 4 decimals, of a text or number.
+    pub fn percent(&self, errors: &mut FieldErrors) -> Option<Percent> {
+        let digits = self.digits(errors)?;
+        digits.parse().map_or_else(|e: crate::kernel::percent::InvalidPercent| self.refuse(errors, "invalid_percent", e.to_string()), Some)
+    }
+
+    /// A whole number within the range.
+    pub fn integer(&self, range: RangeInclusive<i64>, errors: &mut FieldErrors) -> Option<i64> {
+        let digits = match self.value.as_ref()? {
+            Value::Json(raw) => Cow::Borrowed(raw.get()),
+            Value::Query(text) => text.clone(),
+        };
+        let number = digits.strip_prefix('-').unwrap_or(&digits);
+        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+            return self.refuse(errors, "invalid_type", "a whole number is wanted");
+        }
+        match digits.parse() {
+            Ok(number) if range.contains(&number) => Some(number),
+            _ => self.refuse(errors, "out_of_range", format!("from {} to {}", range.start(), range.end())),
+        }
+    }
+
+    pub fn boolean(&self, errors: &mut FieldErrors) -> Option<bool> {
+        let word = match self.value.as_ref()? {
+            Value::Json(raw) => raw.get(),
+            Value::Query(text) => text.as_ref(),
+        };
+        match (word, &self.value) {
+            ("true", _) | ("1", Some(Value::Query(_))) => Some(true),
+            ("false", _) | ("0", Some(Value::Query(_))) => Some(false),
+            _ => self.refuse(errors, "invalid_type", "true or false is wanted"),
+        }
+    }
+
+    /// RFC 3339 with an offset.
+    pub fn time(&self, errors: &mut FieldErrors) -> Option<Time> {
+        let text = self.decoded(errors)?;
+        Time::parse(&text).map_or_else(|| self.refuse(errors, "invalid_time", "RFC 3339 is wanted, such as 2026-11-22T09:00:00Z"), Some)
+    }
+
+    pub fn currency(&self, errors: &mut FieldErrors) -> Option<Currency> {
+        self.parsed("unknown_currency", errors)
+    }
+
+    /// An id of ours.
+    pub fn id<T: FromStr<Err: fmt::Display>>(&self, errors: &mut FieldErrors) -> Option<T> {
+        self.parsed("invalid_id", errors)
+    }
+
+    /// A text that a type of ours reads, refused with this code.
+    pub fn parsed<T: FromStr<Err: fmt::Display>>(&self, code: &'static str, errors: &mut FieldErrors) -> Option<T> {
+        let text = self.decoded(errors)?;
+        text.parse().map_or_else(|e: T::Err| self.refuse(errors, code, e.to_string()), Some)
+    }
+
+    /// One of a few words.
+    pub fn word<T>(&self, words: &[&str], from_word: impl FnOnce(&str) -> Option<T>, errors: &mut FieldErrors) -> Option<T> {
+        let text = self.decoded(errors)?;
+        from_word(&text).map_or_else(|| self.refuse(errors, "unknown_word", format!("one of: {}", words.join(", "))), Some)
+    }
+
+    pub fn object(&self, errors: &mut FieldErrors) -> Option<Object<'a>> {
+        let Value::Json(raw) = self.value.as_ref()? else { return self.refuse(errors, "invalid_type", "an object is wanted") };
+        Object::read(self.path(), raw, errors)
+    }
+
+    /// The elements of a list, at most so many; in a query what stands between commas.
+    pub fn list(&self, max: usize, errors: &mut FieldErrors) -> Option<Vec<Field<'static, 'a>>> {
+        let values: Vec<Value<'a>> = match self.value.as_ref()? {
+            Value::Json(raw) => match serde_json::from_str::<Vec<&'a RawValue>>(raw.get()) {
+                Ok(list) => list.into_iter().map(Value::Json).collect(),
+                Err(_) => return self.refuse(errors, "invalid_type", "a list is wanted"),
+            },
+            Value::Query(text) => text.split(',').filter(|one| !one.is_empty()).map(|one| Value::Query(Cow::Owned(one.to_owned()))).collect(),
+        };
+        if values.len() > max {
+            return self.refuse(errors, "too_many", format!("at most {max}"));
+        }
+        let path = self.path();
+        let element = |(n, value)| Field { base: "", name: Cow::Owned(format!("{path}[{n}]")), value: Some(value) };
+        Some(values.into_iter().enumerate().map(element).collect())
+    }
+
+    /// Whether a JSON list stands here: where one value may stand for a list of one.
+    pub fn is_list(&self) -> bool {
+        matches!(&self.value, Some(Value::Json(raw)) if raw.get().starts_with('['))
+    }
+}
+
+/// Borrowed where nothing is escaped.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+struct Entries;
+
+impl<'a> Visitor<'a> for Entries {
+    type Value = Vec<(Cow<'a, str>, Value<'a>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((Text(name), raw)) = map.next_entry::<Text<'a>, &'a RawValue>()? {
+            entries.push((name, Value::Json(raw)));
+        }
+        Ok(entries)
+    }
+}
+
+fn decode_query(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(['+', '%']) {
+        return Some(Cow::Borrowed(text));
+    }
+    let spaced = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
+}
+
+fn join(base: &str, name: &str) -> String {
+    if base.is_empty() { name.to_owned() } else { format!("{base}.{name}") }
+}
+
+/// A sender's name as it may stand in a message: short, and without control characters (a stored U+0000 poisons a PostgreSQL batch).
+fn shown(name: &str) -> String {
+    name.chars().take(SHOWN_NAME_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(errors: &FieldErrors) -> Vec<(&str, &str)> {
+        errors.as_slice().iter().map(|e| (e.field.as_str(), e.code)).collect()
+    }
+
+    #[test]
+    fn every_wrong_field_is_named() {
+        let body = br#"{"a": 1, "b": "xyz", "c": "\u0000", "d": "\ud800", "e": 2.5, "f": 12, "g": [{"q": "x"}], "a": 2, "i": {}, "j": null}"#;
+        let mut errors = FieldErrors::default();
+        let object = Object::parse(body, &mut errors).expect("an object");
+        assert_eq!(object.optional("a").text(9, &mut errors), None);
+        assert_eq!(object.optional("b").text(2, &mut errors), None);
+        assert_eq!(object.optional("c").text(9, &mut errors), None);
+        assert_eq!(object.optional("d").text(9, &mut errors), None);
+        assert_eq!(object.optional("e").integer(0..=9, &mut errors), None);
+        assert_eq!(object.optional("f").integer(0..=9, &mut errors), None);
+        let list = object.optional("g").list(9, &mut errors).expect("a list");
+        let inner = list[0].object(&mut errors).expect("an object");
+        assert_eq!(inner.optional("q").boolean(&mut errors), None);
+        assert_eq!(object.required("h", &mut errors).text(9, &mut errors), None);
+        assert_eq!(object.optional("i").amount(Currency::EUR, &mut errors), None);
+        assert_eq!(object.optional("j").time(&mut errors), None, "null is not sent");
+        object.only(&["a", "b", "c", "d", "e", "f", "g", "i"], &mut errors);
+        let expected = [
+            ("a", "duplicate_field"),
+            ("a", "invalid_type"),
+            ("b", "too_long"),
+            ("c", "invalid_text"),
+            ("d", "invalid_text"),
+            ("e", "invalid_type"),
+            ("f", "out_of_range"),
+            ("g[0].q", "invalid_type"),
+            ("h", "missing_field"),
+            ("i", "invalid_type"),
+            ("j", "unknown_field"),
+        ];
+        assert_eq!(codes(&errors), expected);
+    }
+
+    #[test]
+    fn amounts_are_read_from_their_digits() {
+        let mut errors = FieldErrors::default();
+        let object = Object::parse(br#"{"number": 0.10, "text": "-12.5", "exp": 1e2, "long": 10.000, "p": 33.3333}"#, &mut errors);
+        let object = object.expect("an object");
+        let mut amount = |name| object.optional(name).amount(Currency::EUR, &mut errors).map(|m| m.minor);
+        assert_eq!((amount("number"), amount("text"), amount("exp"), amount("long")), (Some(10), Some(-1250), None, None));
+        assert_eq!(codes(&errors), [("exp", "invalid_amount"), ("long", "too_many_decimals")]);
+        assert_eq!(object.optional("p").percent(&mut errors).map(Percent::parts), Some(333_333));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_whole() {
+        for (body, code) in [
+            (&b"{\"a\": "[..], NOT_JSON),
+            (b"", NOT_JSON),
+            (b"\xff\xfe", NOT_JSON),
+            (b"{\"a\": 1} x", NOT_JSON),
+            (b"{\"a\": \"\xff\"}", NOT_JSON),
+            (b"[]", "invalid_type"),
+            (b"7", "invalid_type"),
+            (br#"{"\ud800": 1}"#, "invalid_text"),
+        ] {
+            let mut errors = FieldErrors::default();
+            assert!(Object::parse(body, &mut errors).is_none());
+            assert_eq!(errors.code(), code, "{}", String::from_utf8_lossy(body));
+        }
+        let deep = format!("{{\"a\": {}{}}}", "[".repeat(30_000), "]".repeat(30_000));
+        let mut errors = FieldErrors::default();
+        let object = Object::parse(deep.as_bytes(), &mut errors).expect("an object");
+        assert_eq!(object.optional("a").text(5, &mut errors), None);
+        assert_eq!(object.optional("a").list(5, &mut errors).map(|l| l.len()), Some(1), "nesting is not followed");
+    }
+
+    #[test]
+    fn queries_are_read_by_the_same_rules() {
+        let mut errors = FieldErrors::default();
+        let query = "order_id=A+1%2B&amount=12.50&ids=a,b&test=1&empty=&bad=%ff&twice=1&twice=2&nul=%00&n=7";
+        let object = Object::from_query(query, &mut errors);
+        assert_eq!(object.optional("order_id").text(9, &mut errors).as_deref(), Some("A 1+"));
+        assert_eq!(object.optional("amount").amount(Currency::EUR, &mut errors).map(|m| m.minor), Some(1250));
+        assert_eq!(object.optional("ids").list(9, &mut errors).map(|l| l.len()), Some(2));
+        assert_eq!(object.optional("test").boolean(&mut errors), Some(true));
+        assert_eq!(object.optional("n").integer(0..=9, &mut errors), Some(7));
+        assert!(!object.optional("empty").is_present());
+        assert_eq!(object.optional("nul").text(9, &mut errors), None);
+        assert_eq!(codes(&errors), [("bad", "invalid_text"), ("twice", "duplicate_field"), ("nul", "invalid_text")]);
+    }
+}
