@@ -1,0 +1,3 @@
+//! The one integration binary: everything that needs a database, a server or the sources.
+mod store;
+mod support;
