@@ -120,7 +120,8 @@ pub struct LandingUrl {
 /// Reads a program's landing URL: http or https, macros behind the host only.
 pub fn parse_landing_url(text: &str) -> Result<LandingUrl, RouteError> {
     // `url` would percent-encode the braces, so the macros go in as plain letters that the text does not hold, and come out as pieces.
-    let mark = (0..=text.len()).map(|n| format!("rst{n}x")).find(|mark| !text.contains(mark)).expect("a text cannot hold more marks than bytes");
+    let mark =
+        (0..=text.len()).map(|n| format!("rst{n}x")).find(|mark| !text.contains(mark)).expect("a text cannot hold more marks than bytes");
     let mut marked = String::with_capacity(text.len());
     let (mut rest, mut count) = (text, 0);
     while let Some(at) = rest.find('{') {

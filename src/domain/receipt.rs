@@ -1,1 +1,416 @@
-//! To be laid.
+//! The receipt: every amount of a conversion with the steps that led to it. `due` run again, laid out for reading.
+
+use crate::domain::{
+    commission::RulePaid,
+    due::Due,
+    entry::Entry,
+    left::refusal,
+    order::Order,
+    program::Program,
+    reason::Reason,
+    sale::Line,
+    terms::{PayableOn, Terms, UnclaimedTo, Version},
+    touch::Touch,
+};
+use crate::kernel::{
+    code::Language,
+    currency::Currency,
+    id::{BuyerId, ClickId, ConversionId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
+    money::Money,
+    percent::Percent,
+    time::{Day, Time},
+};
+use serde::Serialize;
+
+/// Everything that explains a conversion's amounts. Positions count from 1, as people do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Receipt {
+    pub conversion: ConversionId,
+    pub program: ProgramId,
+    pub merchant: MerchantId,
+    pub order_id: String,
+    #[serde(rename = "type")]
+    pub goal: String,
+    pub status: &'static str,
+    pub flags: Vec<&'static str>,
+    pub reason: Option<ReasonText>,
+    pub occurred_at: Time,
+    pub recorded_at: Time,
+    pub terms: TermsLine,
+    pub sale: SaleLines,
+    /// None where the sale is in the program's currency.
+    pub rate: Option<RateLine>,
+    pub touches: Vec<TouchLine>,
+    /// None where nothing is earned: unattributed or refused.
+    pub commission: Option<CommissionLines>,
+    pub split: Option<SplitLines>,
+    pub buyer: Option<BuyerId>,
+    /// Until when an unclaimed share may be claimed.
+    pub claim_until: Option<Time>,
+    pub steps: Vec<Step>,
+    pub entries: Vec<EntryLines>,
+}
+
+/// A code with its texts; a refuser's own words have no code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReasonText {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    pub en: String,
+    pub fr: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct TermsLine {
+    pub version: u32,
+    pub effective_at: Time,
+    pub rules: u32,
+    pub model: &'static str,
+    pub window_days: u32,
+    pub hold_days: u32,
+    pub payable_on: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SaleLines {
+    pub amount: Money,
+    pub refunded: Money,
+    pub left: Money,
+    pub signed: bool,
+    pub coupon: Option<String>,
+    pub customer: Option<&'static str>,
+    /// The amount that an adjustment put in the place of the one sent.
+    pub adjusted_from: Option<Money>,
+    pub lines: Vec<OrderLine>,
+    pub refunds: Vec<RefundLine>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct OrderLine {
+    pub sku: Option<String>,
+    pub category: Option<String>,
+    pub quantity: i64,
+    pub amount: Money,
+    pub quantity_left: i64,
+    pub amount_left: Money,
+    /// The rule it took.
+    pub rule: Option<usize>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RefundLine {
+    pub refund_id: String,
+    pub amount: Money,
+    pub at: Time,
+    /// Why it does not count, if it does not.
+    pub refused: Option<ReasonText>,
+}
+
+/// amount × `to` ÷ `from`: both are units per euro of the same day.
+#[derive(Debug, Clone, Serialize)]
+pub struct RateLine {
+    pub day: Day,
+    pub source: &'static str,
+    pub from_currency: Currency,
+    pub from: String,
+    pub to_currency: Currency,
+    pub to: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct TouchLine {
+    pub click: Option<ClickId>,
+    pub link: Option<LinkId>,
+    pub publisher: Option<PublisherId>,
+    pub at: Option<Time>,
+    pub quality: Option<&'static str>,
+    /// Its weight among the credited; none if it is not credited.
+    pub weight: Option<i64>,
+    /// Why it is not counted.
+    pub refused: Option<ReasonText>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CommissionLines {
+    pub rules: Vec<RuleLine>,
+    /// The sum before rounding, minor units of the program's currency, as a fraction.
+    pub exact: String,
+    /// Rounded half up, once; never above the commission of the order as sold.
+    pub amount: Money,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RuleLine {
+    pub rule: usize,
+    pub pays: &'static str,
+    pub percent: Option<Percent>,
+    /// What its lines hold, in the sale's currency.
+    pub amount: Money,
+    pub quantity: i64,
+    /// For tiers: the publisher's approved net amount of the month.
+    pub tier_base: Option<Money>,
+    pub cap_per_order: Option<Money>,
+    pub capped: bool,
+    /// Minor units of the program's currency, as a fraction, before a cap.
+    pub exact: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SplitLines {
+    pub publisher: ShareLine,
+    pub buyer: ShareLine,
+    pub platform: ShareLine,
+    pub credits: Vec<CreditLine>,
+    /// The buyer's share that nobody claimed in time.
+    pub expired: Option<ExpiredLine>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ShareLine {
+    pub percent: Percent,
+    /// By the terms, largest remainder.
+    pub by_terms: Money,
+    /// After gifts and expiry: what is due now.
+    pub due: Money,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct CreditLine {
+    pub publisher: PublisherId,
+    pub link: Option<LinkId>,
+    pub click: Option<ClickId>,
+    pub weight: i64,
+    pub gift: Money,
+    pub amount: Money,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ExpiredLine {
+    pub amount: Money,
+    pub to: &'static str,
+}
+
+/// A dated event of the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    pub at: Time,
+    pub event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct EntryLines {
+    pub id: EntryId,
+    pub at: Time,
+    pub kind: &'static str,
+    pub postings: Vec<PostingLine>,
+}
+
+/// Positive is the account's usual side.
+#[derive(Debug, Clone, Serialize)]
+pub struct PostingLine {
+    pub account: String,
+    pub amount: Money,
+}
+
+impl ReasonText {
+    /// Of a stored reason: a code of the list, or somebody's words.
+    pub fn of(text: &str) -> Self {
+        match Reason::from_code(text) {
+            Some(reason) => Self::of_code(reason),
+            None => Self { code: None, en: text.to_owned(), fr: text.to_owned() },
+        }
+    }
+    pub fn of_code(reason: Reason) -> Self {
+        Self { code: Some(reason.code()), en: reason.text(Language::En).to_owned(), fr: reason.text(Language::Fr).to_owned() }
+    }
+}
+
+/// None while the order is parked. `due` is what [`crate::domain::due::due`] reads in `order`; `entries` are the journal's about it.
+pub fn receipt(order: &Order, due: &Due, program: &Program, version: &Version, entries: &[Entry]) -> Option<Receipt> {
+    let (fact, context) = (order.sale.as_ref()?, order.context.as_ref()?);
+    let (terms, sale) = (&*version.terms, &fact.sale);
+    let to = program.currency;
+    let rate = context.conversion.rates.map(|rates| RateLine {
+        day: rates.day,
+        source: "ECB",
+        from_currency: context.conversion.from,
+        from: rates.from.text(),
+        to_currency: to,
+        to: rates.to.text(),
+    });
+    Some(Receipt {
+        conversion: order.id,
+        program: program.id,
+        merchant: program.merchant,
+        order_id: order.key.order_id.clone(),
+        goal: order.key.goal.clone(),
+        status: due.status.word(),
+        flags: due.flags.words().collect(),
+        reason: due.reason.as_deref().map(ReasonText::of),
+        occurred_at: sale.occurred_at,
+        recorded_at: context.recorded_at,
+        terms: TermsLine {
+            version: version.number,
+            effective_at: version.effective_at,
+            rules: terms.rules,
+            model: terms.attribution.model.word(),
+            window_days: terms.attribution.window_days,
+            hold_days: terms.hold_days,
+            payable_on: terms.payable_on.word(),
+        },
+        sale: sale_lines(order, due)?,
+        rate,
+        touches: context
+            .touches
+            .iter()
+            .zip(&due.workings.attributed.judged)
+            .map(|(touch, refused)| touch_line(touch, *refused, due))
+            .collect(),
+        commission: commission_lines(due, terms, to),
+        split: split_lines(due, terms, to),
+        buyer: due.buyer,
+        claim_until: due.claim_until,
+        steps: steps(order, due, terms),
+        entries: entries.iter().map(entry_lines).collect(),
+    })
+}
+
+fn sale_lines(order: &Order, due: &Due) -> Option<SaleLines> {
+    let sale = &order.sale.as_ref()?.sale;
+    let (left, currency) = (&due.workings.left, sale.content.amount.currency);
+    let money = |minor| Money::new(minor, currency);
+    let rule = |n: usize| due.workings.commission.as_ref().and_then(|c| c.rule_of_line[n]).map(|rule| rule + 1);
+    let line = |(n, (sold, now)): (usize, (&Line, &Line))| OrderLine {
+        sku: sold.sku.clone(),
+        category: sold.category.clone(),
+        quantity: sold.quantity,
+        amount: money(sold.amount),
+        quantity_left: now.quantity,
+        amount_left: money(now.amount),
+        rule: rule(n),
+    };
+    let customer = order.context.as_ref()?.customer_new.map(|new| if new { "new" } else { "returning" });
+    let refunds = order.refunds.iter().map(|(id, fact)| RefundLine {
+        refund_id: id.clone(),
+        amount: fact.refund.money(),
+        at: fact.at,
+        refused: refusal(&sale.content, &fact.refund).map(ReasonText::of_code),
+    });
+    Some(SaleLines {
+        amount: due.sold,
+        refunded: due.refunded,
+        left: money(left.left_total),
+        signed: sale.signed,
+        coupon: sale.content.coupon.clone(),
+        customer,
+        adjusted_from: order.adjust.as_ref().map(|_| sale.content.amount),
+        lines: left.sold.iter().zip(&left.lines).enumerate().map(line).collect(),
+        refunds: refunds.collect(),
+    })
+}
+
+fn touch_line(touch: &Touch, refused: Option<Reason>, due: &Due) -> TouchLine {
+    let refused = refused.map(ReasonText::of_code);
+    match touch {
+        Touch::Unknown(_) => TouchLine { click: None, link: None, publisher: None, at: None, quality: None, weight: None, refused },
+        Touch::Known(known) => TouchLine {
+            click: Some(known.click),
+            link: Some(known.link),
+            publisher: Some(known.publisher),
+            at: Some(known.at()),
+            quality: Some(known.quality.code()),
+            weight: due.workings.attributed.credited.iter().find(|c| c.click == Some(known.click)).map(|c| c.weight),
+            refused,
+        },
+    }
+}
+
+fn commission_lines(due: &Due, terms: &Terms, to: Currency) -> Option<CommissionLines> {
+    let commission = due.workings.commission.as_ref()?;
+    let line = |paid: &RulePaid| {
+        let rule = &terms.commission[paid.rule];
+        let tiered = matches!(rule.pay, crate::domain::terms::pay::Pay::Tiers(_));
+        RuleLine {
+            rule: paid.rule + 1,
+            pays: rule.pay.kind(),
+            percent: rule.pay.percent(paid.base.tier_base),
+            amount: Money::new(paid.base.amount, due.sold.currency),
+            quantity: paid.base.quantity,
+            tier_base: tiered.then(|| Money::new(paid.base.tier_base, to)),
+            cap_per_order: rule.cap_per_order.map(|cap| Money::new(cap, to)),
+            capped: paid.capped,
+            exact: paid.exact.to_string(),
+        }
+    };
+    Some(CommissionLines {
+        rules: commission.paid.iter().map(line).collect(),
+        exact: commission.exact.to_string(),
+        amount: Money::new(commission.rounded, to),
+    })
+}
+
+fn split_lines(due: &Due, terms: &Terms, to: Currency) -> Option<SplitLines> {
+    let shared = due.workings.shared.as_ref()?;
+    let money = |minor| Money::new(minor, to);
+    let share = |percent, by_terms, due| ShareLine { percent, by_terms: money(by_terms), due: money(due) };
+    let credits = shared.credits.iter().zip(&shared.gifts).map(|(credit, gift)| CreditLine {
+        publisher: credit.publisher,
+        link: credit.link,
+        click: credit.click,
+        weight: credit.weight,
+        gift: money(*gift),
+        amount: money(credit.amount),
+    });
+    Some(SplitLines {
+        publisher: share(terms.split.publisher, shared.by_terms.publisher, shared.shares.publisher),
+        buyer: share(terms.split.buyer, shared.by_terms.buyer, shared.shares.buyer),
+        platform: share(terms.split.platform, shared.by_terms.platform, shared.shares.platform),
+        credits: credits.collect(),
+        expired: (shared.expired > 0).then(|| ExpiredLine { amount: money(shared.expired), to: UnclaimedTo::word(terms.unclaimed_to) }),
+    })
+}
+
+fn steps(order: &Order, due: &Due, terms: &Terms) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut add = |at: Option<Time>, event, by, reason: Option<&String>| {
+        if let Some(at) = at {
+            steps.push(Step { at, event, by, reason: reason.cloned() });
+        }
+    };
+    add(order.sale.as_ref().map(|s| s.received_at), "sale_received", None, None);
+    add(order.context.as_ref().map(|c| c.recorded_at), "recorded", None, None);
+    for fact in order.refunds.values() {
+        add(Some(fact.at), "refunded", None, None);
+    }
+    for (at, by) in [(order.approvals.merchant, "merchant"), (order.approvals.operator, "operator"), (order.approvals.clock, "clock")] {
+        add(at, "approve", Some(by), None);
+    }
+    add(due.approved_at, "approved", None, None);
+    if terms.payable_on == PayableOn::MerchantPayment {
+        add(order.merchant_paid, "merchant_paid", None, None);
+    }
+    for (verdict, event) in [(&order.cancel, "cancelled"), (&order.reject, "rejected")] {
+        if let Some(verdict) = verdict {
+            add(Some(verdict.at), event, Some(verdict.by.word()), verdict.reason.as_ref());
+        }
+    }
+    if let Some(adjust) = &order.adjust {
+        add(Some(adjust.at), "adjusted", None, adjust.reason.as_ref());
+    }
+    add(order.tie.map(|tie| tie.at), "buyer_tied", Some("buyer"), None);
+    add(order.expired, "share_expired", Some("clock"), None);
+    steps.sort_by_key(|step| step.at); // stable: what happened at once keeps the order above
+    steps
+}
+
+fn entry_lines(entry: &Entry) -> EntryLines {
+    let posting = |(account, debit): (&crate::domain::account::Account, &i64)| PostingLine {
+        account: account.to_string(),
+        amount: Money::new(account.usual(*debit), entry.currency),
+    };
+    EntryLines { id: entry.id, at: entry.at, kind: entry.kind.word(), postings: entry.postings.iter().map(posting).collect() }
+}

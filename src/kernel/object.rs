@@ -179,7 +179,9 @@ impl<'a> Field<'_, 'a> {
     fn digits(&self, errors: &mut FieldErrors) -> Option<Cow<'a, str>> {
         match self.value.as_ref()? {
             Value::Json(raw) if raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Some(Cow::Borrowed(raw.get())),
-            Value::Json(raw) if !raw.get().starts_with('"') => self.refuse(errors, "invalid_type", "a decimal text is wanted, such as \"12.34\""),
+            Value::Json(raw) if !raw.get().starts_with('"') => {
+                self.refuse(errors, "invalid_type", "a decimal text is wanted, such as \"12.34\"")
+            }
             _ => self.decoded(errors),
         }
     }
@@ -272,7 +274,9 @@ impl<'a> Field<'_, 'a> {
                 Ok(list) => list.into_iter().map(Value::Json).collect(),
                 Err(_) => return self.refuse(errors, "invalid_type", "a list is wanted"),
             },
-            Value::Query(text) => text.split(',').filter(|one| !one.is_empty()).map(|one| Value::Query(Cow::Owned(one.to_owned()))).collect(),
+            Value::Query(text) => {
+                text.split(',').filter(|one| !one.is_empty()).map(|one| Value::Query(Cow::Owned(one.to_owned()))).collect()
+            }
         };
         if values.len() > max {
             return self.refuse(errors, "too_many", format!("at most {max}"));
@@ -336,7 +340,8 @@ mod tests {
 
     #[test]
     fn every_wrong_field_is_named() {
-        let body = br#"{"a": 1, "b": "xyz", "c": "\u0000", "d": "\ud800", "e": 2.5, "f": 12, "g": [{"q": "x"}], "a": 2, "i": {}, "j": null}"#;
+        let body =
+            br#"{"a": 1, "b": "xyz", "c": "\u0000", "d": "\ud800", "e": 2.5, "f": 12, "g": [{"q": "x"}], "a": 2, "i": {}, "j": null}"#;
         let mut errors = FieldErrors::default();
         let object = Object::parse(body, &mut errors).expect("an object");
         assert_eq!(object.optional("a").text(9, &mut errors), None);

@@ -1,0 +1,141 @@
+//! The process's one ledger writer: everything that posts goes through it, in batches that commit together.
+
+use crate::domain::{
+    command::{Command, Outcome},
+    entry::Link,
+};
+use crate::engine::ledger_batch::{self, Setting};
+use crate::store::StoreError;
+use std::time::Instant;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+/// Commands that may wait. About a second's work at the measured rate: longer waits are better refused than hidden.
+const QUEUE_MAX: usize = 8_192;
+/// Commands of one transaction. At 64 callers batches hold 64; at 1,024 a batch of 512 still stays within SQLite's write turn.
+const BATCH_MAX: usize = 512;
+/// Deadlocks and serialisation failures run the batch again so often.
+const TRIES_MAX: u32 = 3;
+
+/// Not known to be stored: send it again, it cannot count twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not known to be stored; send it again")]
+pub struct Unavailable;
+
+type Answer = Result<Outcome, Unavailable>;
+
+struct Job {
+    command: Command,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The way to the writer; clones share the queue.
+#[derive(Debug, Clone)]
+pub struct LedgerWriter {
+    queue: mpsc::Sender<Job>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Job({})", self.command.message.id)
+    }
+}
+
+impl LedgerWriter {
+    /// Starts the writer's task on the current runtime. It ends, everything queued written, when the last clone is dropped.
+    pub fn start(setting: Setting) -> (Self, JoinHandle<()>) {
+        let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+        (Self { queue }, tokio::spawn(write(setting, jobs)))
+    }
+
+    /// What the command came to, after the commit.
+    pub async fn submit(&self, command: Command) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        // A full queue is refused at once: the sender's own retry is the better queue.
+        self.queue.try_send(Job { command, answer }).map_err(|_| Unavailable)?;
+        answered.await.unwrap_or(Err(Unavailable))
+    }
+
+    /// The same for many, waiting for room in the queue; answers in order.
+    pub async fn submit_all(&self, commands: Vec<Command>) -> Vec<Answer> {
+        let mut waiting = Vec::with_capacity(commands.len());
+        for command in commands {
+            let (answer, answered) = oneshot::channel();
+            let sent = self.queue.send(Job { command, answer }).await;
+            waiting.push(sent.map(|()| answered));
+        }
+        let mut answers = Vec::with_capacity(waiting.len());
+        for waited in waiting {
+            answers.push(match waited {
+                Ok(answered) => answered.await.unwrap_or(Err(Unavailable)),
+                Err(_) => Err(Unavailable),
+            });
+        }
+        answers
+    }
+}
+
+/// Drains what is queued when the last commit ends, without a timer: a single caller waits for nobody, many share a commit.
+async fn write(setting: Setting, mut jobs: mpsc::Receiver<Job>) {
+    let mut head = None;
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        metrics::gauge!("ledger_queue_length").set(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
+        let (commands, answers): (Vec<Command>, Vec<_>) = batch.drain(..).map(|job: Job| (job.command, job.answer)).unzip();
+        for (outcome, answer) in settle(&setting, &mut head, &commands).await.into_iter().zip(answers) {
+            if answer.send(outcome).is_err() {
+                tracing::debug!("a sender left before its answer");
+            }
+        }
+    }
+}
+
+/// Runs a batch until its commands have answers.
+async fn settle(setting: &Setting, head: &mut Option<Link>, commands: &[Command]) -> Vec<Answer> {
+    match attempt(setting, head, commands).await {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(error) if error.is_connection() || commands.len() == 1 => {
+            tracing::error!(%error, commands = commands.len(), "a batch was not stored");
+            vec![Err(Unavailable); commands.len()]
+        }
+        // Something in it cannot be stored: run again, once, one at a time, so that it fails alone.
+        Err(error) => {
+            tracing::warn!(%error, commands = commands.len(), "a batch failed and runs again one command at a time");
+            let mut answers = Vec::with_capacity(commands.len());
+            for command in commands {
+                answers.push(match attempt(setting, head, std::slice::from_ref(command)).await {
+                    Ok(mut outcomes) => outcomes.pop().ok_or(Unavailable),
+                    Err(error) => {
+                        tracing::error!(%error, inbox = %command.message.id, "a command was not stored");
+                        Err(Unavailable)
+                    }
+                });
+            }
+            answers
+        }
+    }
+}
+
+async fn attempt(setting: &Setting, head: &mut Option<Link>, commands: &[Command]) -> Result<Vec<Outcome>, StoreError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let started = Instant::now();
+        match ledger_batch::run(setting, head, commands).await {
+            Ok(outcomes) => {
+                metrics::histogram!("ledger_batch_commands").record(u32::try_from(commands.len()).unwrap_or(u32::MAX));
+                metrics::histogram!("ledger_commit_seconds").record(started.elapsed());
+                return Ok(outcomes);
+            }
+            Err(error) => {
+                *head = None;
+                if !error.is_retryable() || tries == TRIES_MAX {
+                    return Err(error);
+                }
+                metrics::counter!("ledger_batches_again_total").increment(1);
+            }
+        }
+    }
+}
