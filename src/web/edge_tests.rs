@@ -38,20 +38,17 @@ impl At for Body {
     }
 }
 
+async fn breaks() -> &'static str {
+    panic!("as ordered")
+}
+
 async fn edge(stop: oneshot::Receiver<()>) -> Running {
     let router = Router::new()
         .route(
             "/api",
             get(|request: axum::extract::Request| async move { format!("{}", request.extensions().get::<Client>().expect("set").0) }),
         )
-        .route(
-            "/panic",
-            get(|| async {
-                if true {
-                    panic!("as ordered")
-                }
-            }),
-        )
+        .route("/panic", get(breaks))
         .route("/body", axum::routing::post(|body: Bytes| async move { body.len().to_string() }));
     let settings = Settings {
         trusted: Trusted::parse("127.0.0.0/8").expect("a range"),

@@ -1,6 +1,9 @@
 //! JSON in and out: what counts as a JSON request, and answers.
 
-use crate::web::{headers, problem::Problem};
+use crate::{
+    kernel::object::NOT_JSON,
+    web::{headers, problem::Problem},
+};
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
@@ -14,7 +17,7 @@ pub fn is_json(request: &HeaderMap) -> bool {
 
 /// 415.
 pub fn not_json() -> Problem {
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "The body must be JSON, with `Content-Type: application/json`.")
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_JSON, "The body must be JSON, with `Content-Type: application/json`.")
 }
 
 /// An answer with a JSON body that nobody keeps.

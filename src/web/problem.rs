@@ -4,6 +4,7 @@ use crate::{
     kernel::{
         code::Language,
         fields::{FieldError, FieldErrors},
+        object::NOT_JSON,
         text::Html,
     },
     web::headers,
@@ -59,9 +60,13 @@ impl Problem {
         problem
     }
 
-    /// 422 with every wrong field; the code is that of the first.
+    /// 422 with every wrong field; the code is that of the first. 415 if the body is no JSON at all.
     pub fn fields(errors: &FieldErrors) -> Self {
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, errors.code(), "The request has wrong fields; see `errors`.");
+        let mut problem = if errors.code() == NOT_JSON {
+            Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_JSON, "The body is not JSON.")
+        } else {
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, errors.code(), "The request has wrong fields; see `errors`.")
+        };
         problem.0.errors = errors.as_slice().to_vec();
         problem
     }
