@@ -100,7 +100,7 @@ impl<'a> Object<'a> {
     pub fn optional<'o>(&'o self, name: &'o str) -> Field<'o, 'a> {
         let found = self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());
         let value = found.filter(|value| match value {
-            Value::Json(raw) => raw.get() != "null",
+            Value::Json(raw) => !matches!(raw.get(), "null" | "\"\""),
             Value::Query(text) => !text.is_empty(),
         });
         Field { base: &self.path, name: Cow::Borrowed(name), value }
@@ -120,6 +120,11 @@ impl<'a> Object<'a> {
         for name in self.names().filter(|name| !known.contains(name)) {
             errors.push(join(&self.path, &shown(name)), "unknown_field", format!("known here: {}", known.join(", ")));
         }
+    }
+
+    /// Where it stands, for errors that the caller finds.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Where a field of this object stands, for errors that the caller finds.
@@ -152,7 +157,7 @@ impl<'a> Field<'_, 'a> {
         (!text.is_empty()).then(|| text.into_owned())
     }
 
-    /// A text that must not be empty where the field is there.
+    /// A text that must not be empty: an element of a list.
     pub fn full_text(&self, chars_max: usize, errors: &mut FieldErrors) -> Option<String> {
         let before = errors.as_slice().len();
         let text = self.text(chars_max, errors);
@@ -190,6 +195,14 @@ impl<'a> Field<'_, 'a> {
     pub fn amount(&self, currency: Currency, errors: &mut FieldErrors) -> Option<Money> {
         let digits = self.digits(errors)?;
         Money::parse(&digits, currency).map_or_else(|e| self.refuse(errors, e.code(), e.to_string()), Some)
+    }
+
+    /// An amount of minor units that may be 0 but not below.
+    pub fn minor_from_zero(&self, currency: Currency, errors: &mut FieldErrors) -> Option<i64> {
+        match self.amount(currency, errors)? {
+            money if money.minor < 0 => self.refuse(errors, "negative_amount", "0 or more is wanted"),
+            money => Some(money.minor),
+        }
     }
 
     /// The digits of an amount whose currency is not known yet, verbatim.
@@ -286,9 +299,17 @@ impl<'a> Field<'_, 'a> {
         Some(values.into_iter().enumerate().map(element).collect())
     }
 
-    /// Whether a JSON list stands here: where one value may stand for a list of one.
-    pub fn is_list(&self) -> bool {
-        matches!(&self.value, Some(Value::Json(raw)) if raw.get().starts_with('['))
+    /// At least one text, each not empty: a list of them, or one that stands for a list of one.
+    pub fn texts(&self, chars_max: usize, max: usize, errors: &mut FieldErrors) -> Option<Vec<String>> {
+        if matches!(self.value.as_ref()?, Value::Json(raw) if raw.get().starts_with('"')) {
+            return self.full_text(chars_max, errors).map(|one| vec![one]);
+        }
+        let list = self.list(max, errors)?;
+        if list.is_empty() {
+            return self.refuse(errors, "empty_list", "at least one is wanted");
+        }
+        let texts: Vec<String> = list.iter().filter_map(|element| element.full_text(chars_max, errors)).collect();
+        (texts.len() == list.len()).then_some(texts)
     }
 }
 

@@ -1,8 +1,12 @@
 //! Terms: what a program pays, to whom, and when. Immutable numbered versions.
 
+pub mod boost;
 pub mod parse;
 pub mod pay;
+#[cfg(test)]
+mod tests;
 pub mod when;
+mod write;
 
 use crate::domain::{reason::Reason, word::words};
 use crate::kernel::{currency::Currency, percent::Percent, time::Time};
@@ -27,6 +31,8 @@ pub struct Terms {
     /// An unclaimed share waits so many times 24 hours after the sale was recorded. 0 to 365.
     pub claim_days: u32,
     pub unclaimed_to: UnclaimedTo,
+    /// Promised bonuses to buyers: read, kept and shown; a later release pays them.
+    pub boosts: Vec<boost::Boost>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
