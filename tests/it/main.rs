@@ -1,3 +1,4 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
 mod store;
 mod support;
+mod tidy;
