@@ -10,6 +10,7 @@ use crate::kernel::{
     money::Money,
     time::Time,
 };
+use serde::{Serialize, Serializer};
 
 words! {
     pub enum Status {
@@ -145,4 +146,87 @@ impl Conversion {
     pub fn newest(&self) -> Option<&Credit> {
         self.credits.last()
     }
+}
+
+/// The contract's conversion object: amounts as money objects, the newest credit's publisher, link and click in front.
+impl Serialize for Conversion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let money = |minor| Money::new(minor, self.commission.currency);
+        let newest = self.newest();
+        Wire {
+            id: self.id,
+            program: self.program,
+            order_id: &self.order_id,
+            goal: &self.goal,
+            status: self.status,
+            flags: self.flags.words().collect(),
+            reason: self.reason.as_deref(),
+            amount: self.amount,
+            refunded: self.refunded,
+            commission: self.commission,
+            shares: SharesWire {
+                publisher: money(self.shares.publisher),
+                buyer: money(self.shares.buyer),
+                platform: money(self.shares.platform),
+            },
+            bonuses: [],
+            credits: self
+                .credits
+                .iter()
+                .map(|c| CreditWire { publisher: c.publisher, link: c.link, click: c.click, amount: money(c.amount) })
+                .collect(),
+            click: newest.and_then(|credit| credit.click),
+            link: newest.and_then(|credit| credit.link),
+            publisher: newest.map(|credit| credit.publisher),
+            buyer: self.buyer,
+            terms_version: self.terms_version,
+            occurred_at: self.occurred_at,
+            recorded_at: self.recorded_at,
+            payable_at: self.payable_at,
+        }
+        .serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    id: ConversionId,
+    program: ProgramId,
+    order_id: &'a str,
+    #[serde(rename = "type")]
+    goal: &'a str,
+    status: Status,
+    flags: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    amount: Money,
+    refunded: Money,
+    commission: Money,
+    shares: SharesWire,
+    /// None yet: bonuses come with the boosts.
+    bonuses: [(); 0],
+    credits: Vec<CreditWire>,
+    click: Option<ClickId>,
+    link: Option<LinkId>,
+    publisher: Option<PublisherId>,
+    buyer: Option<BuyerId>,
+    terms_version: u32,
+    occurred_at: Time,
+    recorded_at: Time,
+    payable_at: Option<Time>,
+}
+
+#[derive(Serialize)]
+struct SharesWire {
+    publisher: Money,
+    buyer: Money,
+    platform: Money,
+}
+
+#[derive(Serialize)]
+struct CreditWire {
+    publisher: PublisherId,
+    link: Option<LinkId>,
+    click: Option<ClickId>,
+    amount: Money,
 }
