@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod attribution;
+pub mod audit;
 pub mod buyer;
 pub mod click;
 pub mod command;

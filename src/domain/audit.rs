@@ -1,0 +1,132 @@
+//! Audit: what is stored held against what the facts say. Pure; `verify` feeds it.
+
+use crate::domain::{
+    account::Account,
+    conversion::Conversion,
+    entry::{self, Entry, Link, Row},
+};
+use crate::kernel::{currency::Currency, time::Time};
+use std::collections::BTreeMap;
+
+/// Something that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// A stable `snake_case` code of the invariant.
+    pub code: &'static str,
+    /// What it is about: an order, an entry, an account.
+    pub subject: String,
+    /// What stands there and what should.
+    pub detail: String,
+}
+
+impl Breach {
+    pub fn new(code: &'static str, subject: impl ToString, detail: impl Into<String>) -> Self {
+        Self { code, subject: subject.to_string(), detail: detail.into() }
+    }
+}
+
+/// Amounts by account and currency, debits positive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sums(BTreeMap<(Account, Currency), i128>);
+
+impl Sums {
+    pub fn add(&mut self, row: &Row, currency: Currency) {
+        for (account, amount) in row {
+            *self.0.entry((*account, currency)).or_default() += i128::from(*amount);
+        }
+    }
+    pub fn add_one(&mut self, account: Account, currency: Currency, amount: i64) {
+        *self.0.entry((account, currency)).or_default() += i128::from(amount);
+    }
+    /// Where the two differ; a missing sum counts as 0.
+    pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (Account, Currency, i128, i128)> + 'a {
+        let keys: std::collections::BTreeSet<_> = self.0.keys().chain(other.0.keys()).copied().collect();
+        let of = |sums: &Self, key| sums.0.get(key).copied().unwrap_or(0);
+        keys.into_iter().map(move |key| (key.0, key.1, of(self, &key), of(other, &key))).filter(|(_, _, a, b)| a != b)
+    }
+}
+
+/// Holds a stored conversion against what its facts say.
+pub fn conversion(stored: &Conversion, decided: &Conversion) -> Vec<Breach> {
+    let (mut breaches, id) = (Vec::new(), decided.id);
+    let mut differ = |field: &str, stored: String, decided: String| {
+        if stored != decided {
+            breaches.push(Breach::new("decision_differs", id, format!("{field} is {stored}, its facts say {decided}")));
+        }
+    };
+    // One line a field, so that a breach names the field.
+    differ("status", stored.status.word().into(), decided.status.word().into());
+    differ("flags", stored.flags.text(), decided.flags.text());
+    differ("reason", format!("{:?}", stored.reason), format!("{:?}", decided.reason));
+    differ("amount", stored.amount.to_string(), decided.amount.to_string());
+    differ("refunded", stored.refunded.to_string(), decided.refunded.to_string());
+    differ("commission", stored.commission.to_string(), decided.commission.to_string());
+    differ("shares.publisher", stored.shares.publisher.to_string(), decided.shares.publisher.to_string());
+    differ("shares.buyer", stored.shares.buyer.to_string(), decided.shares.buyer.to_string());
+    differ("shares.platform", stored.shares.platform.to_string(), decided.shares.platform.to_string());
+    differ("credits", format!("{:?}", stored.credits), format!("{:?}", decided.credits));
+    differ("buyer", format!("{:?}", stored.buyer), format!("{:?}", decided.buyer));
+    differ("net", stored.net.to_string(), decided.net.to_string());
+    differ("terms_version", stored.terms_version.to_string(), decided.terms_version.to_string());
+    differ("occurred_at", stored.occurred_at.to_string(), decided.occurred_at.to_string());
+    differ("recorded_at", stored.recorded_at.to_string(), decided.recorded_at.to_string());
+    differ("approved_at", format!("{:?}", stored.approved_at), format!("{:?}", decided.approved_at));
+    differ("payable_at", format!("{:?}", stored.payable_at), format!("{:?}", decided.payable_at));
+    differ("claim_until", format!("{:?}", stored.claim_until), format!("{:?}", decided.claim_until));
+    differ("order", format!("{}/{}/{}", stored.program, stored.goal, stored.order_id), format!("{}/{}/{}", decided.program, decided.goal, decided.order_id));
+    breaches
+}
+
+/// Whether an entry balances, and its pending half by itself.
+pub fn balance(entry: &Entry) -> Option<Breach> {
+    let sum: i128 = entry.postings.values().map(|&a| i128::from(a)).sum();
+    (!entry::is_balanced(&entry.postings)).then(|| Breach::new("entry_unbalanced", entry.id, format!("its lines sum to {sum} minor units, or its pending lines do not sum to 0")))
+}
+
+/// An entry as the journal has it: with its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chained {
+    pub entry: Entry,
+    pub link: Link,
+    pub previous: [u8; 32],
+}
+
+/// Walks one node's chain, entry by entry in the order of `seq`.
+#[derive(Debug, Clone, Copy)]
+pub struct ChainWalk {
+    head: Link,
+}
+
+impl ChainWalk {
+    pub const fn start(node: u16) -> Self {
+        Self { head: Link::start(node) }
+    }
+
+    /// What is wrong at this entry. The walk goes on from what is stored, so that one alteration is named once.
+    pub fn step(&mut self, chained: &Chained) -> Vec<Breach> {
+        let mut breaches = Vec::new();
+        let (expected, id) = (self.head.next(&chained.entry), chained.entry.id);
+        if chained.link.seq != expected.seq {
+            let detail = format!("node {} goes from seq {} to {}", self.head.node, self.head.seq, chained.link.seq);
+            breaches.push(Breach::new("chain_hole", id, detail));
+        } else if chained.previous != self.head.hash {
+            breaches.push(Breach::new("chain_broken", id, format!("node {} seq {}: it does not continue the entry before", self.head.node, expected.seq)));
+        }
+        let from_stored = Link { node: self.head.node, seq: chained.link.seq - 1, hash: chained.previous };
+        if from_stored.next(&chained.entry).hash != chained.link.hash {
+            breaches.push(Breach::new("entry_altered", id, format!("node {} seq {}: its content does not give its hash", self.head.node, chained.link.seq)));
+        }
+        self.head = chained.link;
+        breaches
+    }
+
+    pub const fn head(&self) -> Link {
+        self.head
+    }
+}
+
+/// Whether an unclaimed share outlived its date by more than the clock may be late, microseconds.
+pub fn outlived(conversion: &Conversion, now: Time, late_max: i64) -> Option<Breach> {
+    let until = conversion.claim_until.filter(|_| conversion.flags.unclaimed)?;
+    (now.since(until) > late_max).then(|| Breach::new("unclaimed_outlived", conversion.id, format!("its unclaimed share was to expire at {until}")))
+}

@@ -1,0 +1,96 @@
+//! The journal as other book-keeping programs read it: hledger, beancount, and CSV. Debits count positive.
+
+use crate::domain::{account::Account, entry::Entry};
+use crate::kernel::{currency::Currency, money::Money, time::Time};
+use std::{collections::BTreeSet, fmt::Write as _};
+
+/// A format of the export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Hledger,
+    Beancount,
+    Csv,
+}
+
+/// What stands before the first entry. `accounts` are all that the export names, with the time of their first entry.
+pub fn head(format: Format, accounts: &[(Account, Time)], currencies: &BTreeSet<Currency>, heads: &[(u16, i64, [u8; 32])]) -> String {
+    let mut out = String::new();
+    let comment = if format == Format::Csv { "" } else { "; " };
+    if format != Format::Csv {
+        for (node, seq, hash) in heads {
+            line(&mut out, &format!("{comment}chain head: node {node} seq {seq} sha256 {}", hex(hash)));
+        }
+    }
+    match format {
+        Format::Hledger => {
+            for currency in currencies {
+                line(&mut out, &format!("commodity {} {currency}", Money::new(1000 * currency.scale(), *currency).amount()));
+            }
+            for (account, _) in accounts {
+                line(&mut out, &format!("account {}:{account}", account.class().word()));
+            }
+        }
+        Format::Beancount => {
+            line(&mut out, "option \"name_income\" \"Revenues\"");
+            for (account, since) in accounts {
+                line(&mut out, &format!("{} open {}", day(*since), beancount_name(*account)));
+            }
+        }
+        Format::Csv => line(&mut out, "entry,at,kind,conversion,account,amount,currency"),
+    }
+    out
+}
+
+/// One entry. `description` is the order's id as its merchant wrote it.
+pub fn entry(format: Format, entry: &Entry, out: &mut String) {
+    match format {
+        Format::Hledger => {
+            line(out, "");
+            line(out, &format!("{} ({}) {} {}", day(entry.at), entry.id, entry.kind.word(), entry.subject));
+            for (account, debit) in &entry.postings {
+                line(out, &format!("    {}:{account}  {}", account.class().word(), Money::new(*debit, entry.currency)));
+            }
+        }
+        Format::Beancount => {
+            line(out, "");
+            line(out, &format!("{} * \"{} {}\" ^{}", day(entry.at), entry.kind.word(), entry.subject, entry.id));
+            for (account, debit) in &entry.postings {
+                line(out, &format!("  {}  {}", beancount_name(*account), Money::new(*debit, entry.currency)));
+            }
+        }
+        Format::Csv => {
+            for (account, debit) in &entry.postings {
+                let amount = Money::new(*debit, entry.currency).amount();
+                let name = format!("{}:{account}", account.class().word());
+                line(out, &format!("{},{},{},{},{name},{amount},{}", entry.id, entry.at, entry.kind.word(), entry.subject, entry.currency));
+            }
+        }
+    }
+}
+
+/// Beancount wants each part capitalised, and letters, digits and `-` only.
+fn beancount_name(account: Account) -> String {
+    let parts = format!("{}:{account}", account.class().word()).replace('_', "-");
+    let capital = |part: &str| {
+        let mut chars = part.chars();
+        chars.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + chars.as_str())
+    };
+    parts.split(':').map(capital).collect::<Vec<_>>().join(":")
+}
+
+/// The UTC date of a moment.
+fn day(at: Time) -> String {
+    at.to_string().chars().take(10).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        write!(out, "{byte:02x}").expect("writing to a string cannot fail");
+        out
+    })
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
