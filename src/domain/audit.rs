@@ -41,8 +41,8 @@ impl Sums {
     /// Where the two differ; a missing sum counts as 0.
     pub fn differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (Account, Currency, i128, i128)> + 'a {
         let keys: std::collections::BTreeSet<_> = self.0.keys().chain(other.0.keys()).copied().collect();
-        let of = |sums: &Self, key| sums.0.get(key).copied().unwrap_or(0);
-        keys.into_iter().map(move |key| (key.0, key.1, of(self, &key), of(other, &key))).filter(|(_, _, a, b)| a != b)
+        let of = |sums: &Self, key: (Account, Currency)| sums.0.get(&key).copied().unwrap_or(0);
+        keys.into_iter().map(move |key| (key.0, key.1, of(self, key), of(other, key))).filter(|(_, _, a, b)| a != b)
     }
 }
 
@@ -73,14 +73,20 @@ pub fn conversion(stored: &Conversion, decided: &Conversion) -> Vec<Breach> {
     differ("approved_at", format!("{:?}", stored.approved_at), format!("{:?}", decided.approved_at));
     differ("payable_at", format!("{:?}", stored.payable_at), format!("{:?}", decided.payable_at));
     differ("claim_until", format!("{:?}", stored.claim_until), format!("{:?}", decided.claim_until));
-    differ("order", format!("{}/{}/{}", stored.program, stored.goal, stored.order_id), format!("{}/{}/{}", decided.program, decided.goal, decided.order_id));
+    differ(
+        "order",
+        format!("{}/{}/{}", stored.program, stored.goal, stored.order_id),
+        format!("{}/{}/{}", decided.program, decided.goal, decided.order_id),
+    );
     breaches
 }
 
 /// Whether an entry balances, and its pending half by itself.
 pub fn balance(entry: &Entry) -> Option<Breach> {
     let sum: i128 = entry.postings.values().map(|&a| i128::from(a)).sum();
-    (!entry::is_balanced(&entry.postings)).then(|| Breach::new("entry_unbalanced", entry.id, format!("its lines sum to {sum} minor units, or its pending lines do not sum to 0")))
+    (!entry::is_balanced(&entry.postings)).then(|| {
+        Breach::new("entry_unbalanced", entry.id, format!("its lines sum to {sum} minor units, or its pending lines do not sum to 0"))
+    })
 }
 
 /// An entry as the journal has it: with its place in the chain.
@@ -110,11 +116,19 @@ impl ChainWalk {
             let detail = format!("node {} goes from seq {} to {}", self.head.node, self.head.seq, chained.link.seq);
             breaches.push(Breach::new("chain_hole", id, detail));
         } else if chained.previous != self.head.hash {
-            breaches.push(Breach::new("chain_broken", id, format!("node {} seq {}: it does not continue the entry before", self.head.node, expected.seq)));
+            breaches.push(Breach::new(
+                "chain_broken",
+                id,
+                format!("node {} seq {}: it does not continue the entry before", self.head.node, expected.seq),
+            ));
         }
         let from_stored = Link { node: self.head.node, seq: chained.link.seq - 1, hash: chained.previous };
         if from_stored.next(&chained.entry).hash != chained.link.hash {
-            breaches.push(Breach::new("entry_altered", id, format!("node {} seq {}: its content does not give its hash", self.head.node, chained.link.seq)));
+            breaches.push(Breach::new(
+                "entry_altered",
+                id,
+                format!("node {} seq {}: its content does not give its hash", self.head.node, chained.link.seq),
+            ));
         }
         self.head = chained.link;
         breaches
@@ -128,5 +142,6 @@ impl ChainWalk {
 /// Whether an unclaimed share outlived its date by more than the clock may be late, microseconds.
 pub fn outlived(conversion: &Conversion, now: Time, late_max: i64) -> Option<Breach> {
     let until = conversion.claim_until.filter(|_| conversion.flags.unclaimed)?;
-    (now.since(until) > late_max).then(|| Breach::new("unclaimed_outlived", conversion.id, format!("its unclaimed share was to expire at {until}")))
+    (now.since(until) > late_max)
+        .then(|| Breach::new("unclaimed_outlived", conversion.id, format!("its unclaimed share was to expire at {until}")))
 }

@@ -1,1 +1,2 @@
 //! See the floor plan in lib.rs.
+pub mod ledger;

@@ -5,6 +5,7 @@
 //!
 //! To add an aggregate: a file with `statements!`, private rows and functions in the field's nouns that take `&mut Tx`; then its line
 //! below and in [`statements`].
+pub mod audit;
 pub mod bulk;
 pub mod db;
 pub mod error;
@@ -18,5 +19,5 @@ pub use error::StoreError;
 
 /// The statements of every file, for the test that prepares each on both databases.
 pub fn statements() -> Vec<&'static [sql::Sql]> {
-    vec![]
+    vec![audit::ALL]
 }

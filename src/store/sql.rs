@@ -58,7 +58,7 @@ const fn params(text: &str) -> usize {
 
 /// Declares a file's statements and lists them in `ALL`, so that a test prepares each of them on both databases.
 ///
-/// ```ignore
+/// ```text
 /// statements! {
 ///     BY_SLUG = "SELECT id, slug FROM link WHERE slug = $1";
 ///     BY_IDS = "SELECT id, slug FROM link WHERE id IN (SELECT value FROM json_each($1))",
