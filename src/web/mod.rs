@@ -5,3 +5,4 @@ pub mod edge;
 pub mod headers;
 pub mod json;
 pub mod problem;
+pub mod redirect;

@@ -1,0 +1,188 @@
+//! `GET|HEAD /c/{slug}`: catalogue → cookies → quality → route → seal → click writer → 302. The redirect waits for no lookup of a known slug,
+//! and fails for nothing: the sealed click id is enough to attribute a sale.
+
+use crate::{
+    domain::{
+        click::{self, AGENT_BYTES_MAX, Click, Quality, REFERRER_CHARS_MAX, REPEAT_SECONDS, SUB_CHARS_MAX, Visit},
+        link::{self, LinkRoute, Passage, ProgramRoute},
+    },
+    engine::recent::Recent,
+    kernel::{
+        address::Address,
+        id::{ClickId, Generator},
+        seal::{ClickToken, KeyRing},
+        text,
+        time::{SECOND, Time},
+    },
+    web::{cookie, headers, problem::Problem},
+};
+use axum::{body::Body, response::Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use std::borrow::Cow;
+
+/// Where links live.
+pub const PREFIX: &str = "/c/";
+const REPEAT: i64 = REPEAT_SECONDS * SECOND;
+
+/// What the query of a link may say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Query {
+    url: Option<String>,
+    /// What is too long or cannot be stored is dropped, never the redirect.
+    subs: [Option<String>; 5],
+    buyer: Option<String>,
+    without_consent: bool,
+}
+
+impl Query {
+    /// Of a name that stands twice the first counts; an empty value is none.
+    fn parse(raw: &str) -> Self {
+        let mut query = Self::default();
+        for (name, value) in url::form_urlencoded::parse(raw.as_bytes()) {
+            let place = match &*name {
+                "url" => &mut query.url,
+                "buyer" => &mut query.buyer,
+                "cons" => {
+                    query.without_consent |= value == "0";
+                    continue;
+                }
+                "sub1" => &mut query.subs[0],
+                "sub2" => &mut query.subs[1],
+                "sub3" => &mut query.subs[2],
+                "sub4" => &mut query.subs[3],
+                "sub5" => &mut query.subs[4],
+                _ => continue,
+            };
+            if place.is_none() && !value.is_empty() {
+                *place = Some(value.into_owned());
+            }
+        }
+        for sub in &mut query.subs {
+            sub.take_if(|sub| text::check(sub, SUB_CHARS_MAX).is_err());
+        }
+        query
+    }
+}
+
+/// A request for a link.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The raw query string.
+    pub query: &'a str,
+    pub headers: &'a HeaderMap,
+    pub client: Address,
+    /// HEAD is answered like GET, and leaves no trace.
+    pub head: bool,
+    pub now: Time,
+}
+
+/// What becomes of it.
+#[derive(Debug)]
+pub struct Departure {
+    /// To be written before the answer leaves, unless it was a HEAD.
+    pub click: Click,
+    pub location: String,
+    /// `Set-Cookie`
+    pub cookie: Option<HeaderValue>,
+}
+
+/// What every redirect needs besides the link.
+#[derive(Debug, Clone, Copy)]
+pub struct Tools<'a> {
+    pub ids: &'a Generator,
+    pub ring: &'a KeyRing,
+    pub recent: &'a Recent,
+}
+
+/// Judges a click on a live link, and routes it. Reads nothing but its parameters and this node's memory of repeats.
+pub fn depart(program: &ProgramRoute, link: &LinkRoute, arrival: &Arrival<'_>, tools: &Tools<'_>) -> Departure {
+    let Arrival { headers, client, head, now, .. } = *arrival;
+    let query = Query::parse(arrival.query);
+    let consent = !query.without_consent;
+    let member = query.buyer.as_deref().filter(|_| link.portal).and_then(|member| tools.ring.open_ref(member));
+    let buyer = member.or_else(|| cookie::buyer(headers, tools.ring, now));
+    let clicks = if consent { cookie::Clicks::read(headers, tools.ring) } else { cookie::Clicks::default() };
+
+    let agent = headers::bytes(headers, &header::USER_AGENT);
+    let visit = Visit {
+        agent,
+        fetch_dest: headers::bytes(headers, &headers::FETCH_DEST),
+        purposes: headers::PURPOSES.each_ref().map(|name| headers::bytes(headers, name)),
+    };
+    let agent = agent.map_or(Cow::Borrowed(""), click::header_text);
+    let robot = click::is_robot(&agent);
+    let repeated = || {
+        // What a browser loaded ahead or inside a page, and what robots did, is no visit that this one could repeat.
+        let visited = |quality| matches!(Quality::from_number(quality), Some(Quality::Ok | Quality::Duplicate));
+        match (clicks.is_empty(), head) {
+            (false, _) => clicks.followed(link.link, now, REPEAT, visited),
+            (true, true) => false,
+            (true, false) => tools.recent.seen(client, agent.as_bytes(), link.link, now),
+        }
+    };
+    let quality = match click::classify(&visit, robot, false) {
+        Quality::Ok => click::classify(&visit, robot, repeated()),
+        other => other,
+    };
+
+    let id = ClickId::from_raw(tools.ids.next(now));
+    let sealed = (consent || buyer.is_some())
+        .then(|| tools.ring.seal_click(&ClickToken { click: id, link: link.link, buyer, consent, quality: quality.number() }));
+    let passage = Passage { click_id: sealed.as_deref(), subs: &query.subs, url: query.url.as_deref() };
+    let link::Destination { location, deep_link } = link::route(program, link, &passage);
+    // What a page loads by itself must not push the clicks out that somebody made.
+    let keeps = consent && !head && quality != Quality::Embedded;
+    let cookie = sealed.as_deref().filter(|_| keeps).map(|sealed| clicks.set_with(sealed));
+    let referrer = headers::bytes(headers, &header::REFERER).map(click::header_text);
+    let kept = |text: &str, chars_max: usize| (!text.is_empty()).then(|| click::shortened(text, chars_max).to_owned());
+    let click = Click {
+        id,
+        link: link.link,
+        publisher: link.publisher,
+        program: program.program,
+        at: now,
+        quality,
+        consent,
+        buyer,
+        address: consent.then(|| client.to_string()),
+        agent: consent.then(|| kept(&agent, AGENT_BYTES_MAX)).flatten(),
+        referrer: referrer.and_then(|referrer| kept(&referrer, REFERRER_CHARS_MAX)),
+        subs: query.subs,
+        url: deep_link,
+    };
+    Departure { click, location, cookie }
+}
+
+impl Departure {
+    /// The 302.
+    pub fn answer(self) -> Response {
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = StatusCode::FOUND;
+        let headers = answer.headers_mut();
+        headers.insert(header::LOCATION, HeaderValue::try_from(self.location).expect("`domain::link` writes visible ASCII only"));
+        if let Some(cookie) = self.cookie {
+            headers.insert(header::SET_COOKIE, cookie);
+        }
+        seal(headers);
+        answer
+    }
+}
+
+fn seal(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, headers::NO_STORE);
+    headers.insert(headers::ROBOTS_TAG, headers::NOINDEX);
+}
+
+/// 404
+pub fn unknown() -> Problem {
+    Problem::bilingual(StatusCode::NOT_FOUND, "unknown_link", "This link does not exist.", "Ce lien n’existe pas.")
+}
+
+/// 410
+pub fn ended() -> Problem {
+    Problem::bilingual(StatusCode::GONE, "program_ended", "This offer has ended.", "Cette offre est terminée.")
+}
+
+#[cfg(test)]
+#[path = "redirect_tests.rs"]
+mod tests;
