@@ -1,0 +1,85 @@
+//! The command line: which commands there are, and their exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+//!
+//! Results go to stdout, logs and progress to stderr. To add a command: a file with its `Args` and `run`, and its two lines here.
+
+use crate::app::{
+    failure::Failure,
+    key, serve,
+    telemetry::{self, LogArgs},
+};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Self-hosted affiliate and cashback tracking: every cent explained
+#[derive(Debug, Parser)]
+#[command(name = "ristourne", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    logs: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the tables up to date, then run the server until SIGTERM or SIGINT
+    Serve(serve::Args),
+    /// API keys
+    #[command(subcommand)]
+    Key(key::Command),
+}
+
+impl Command {
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Serve(args) => serve::run(args).await,
+            Self::Key(command) => key::run(command).await,
+        }
+    }
+}
+
+/// Reads the command line and runs the command.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ristourne: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<(), Failure> {
+    telemetry::start_logs(&cli.logs).map_err(Failure::Usage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(cli.command.run())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_an_environment_variable() {
+        fn check(command: &clap::Command, without: &mut Vec<String>) {
+            for option in command.get_arguments().filter(|arg| !arg.is_positional() && arg.get_env().is_none()) {
+                without.push(format!("{} --{}", command.get_name(), option.get_id()));
+            }
+            command.get_subcommands().for_each(|sub| check(sub, without));
+        }
+        let mut without = Vec::new();
+        check(&Cli::command(), &mut without);
+        // What a single run says, and no environment should.
+        without.retain(|option| {
+            !["--help", "--version", "create --role", "create --owner", "create --name"].iter().any(|known| option.ends_with(known))
+        });
+        assert!(without.is_empty(), "{without:?}");
+    }
+}

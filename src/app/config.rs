@@ -1,0 +1,230 @@
+//! Settings: what the command line and the environment say, as the options that the floors below declare.
+
+use crate::{
+    engine::{clock::Clock, engine},
+    kernel::{
+        address::Trusted,
+        seal::MasterKey,
+        time::Zone,
+    },
+    store,
+};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+/// A database URL. Its `Debug` hides the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The file, if the database is SQLite's.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        let path = self.0.strip_prefix("sqlite:")?;
+        let path = path.strip_prefix("//").unwrap_or(path);
+        Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
+    }
+
+    /// Where clicks wait that the database does not have yet: beside SQLite's file, or in the working directory.
+    fn spool_dir(&self) -> PathBuf {
+        match self.sqlite_file() {
+            Some(file) => {
+                let mut name = file.into_os_string();
+                name.push("-spool");
+                PathBuf::from(name)
+            }
+            None => PathBuf::from("ristourne-spool"),
+        }
+    }
+}
+
+impl std::str::FromStr for DatabaseUrl {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = ["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| text.starts_with(scheme));
+        if known { Ok(Self(text.to_owned())) } else { Err("it must start with sqlite:// or postgres://".to_owned()) }
+    }
+}
+
+/// Without user and password, so that it may stand in a log.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.split_once("://"), self.0.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) if scheme != "sqlite" => write!(f, "{scheme}://{}", host.split('?').next().unwrap_or(host)),
+            _ => f.write_str(self.0.split('?').next().unwrap_or(&self.0)),
+        }
+    }
+}
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Which database; every command takes it.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DatabaseArgs {
+    /// sqlite://FILE (made if it is missing) or postgres://…
+    #[arg(long, env = "DATABASE_URL", default_value = "sqlite://ristourne.db", value_name = "URL", hide_env_values = true)]
+    pub database: DatabaseUrl,
+    #[command(flatten)]
+    pub pool: PoolArgs,
+}
+
+/// How many connections; every command takes it.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct PoolArgs {
+    /// The most connections to PostgreSQL, or readers of SQLite
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub database_connections: u32,
+    /// The longest wait for a free connection, in milliseconds
+    #[arg(long, env = "DATABASE_WAIT_MS", default_value_t = 2000, value_name = "MS")]
+    pub database_wait_ms: u64,
+}
+
+impl PoolArgs {
+    pub fn options(self) -> store::Options {
+        store::Options { connections_max: self.database_connections, acquire_timeout: Duration::from_millis(self.database_wait_ms) }
+    }
+}
+
+impl DatabaseArgs {
+    /// Opens the database and brings its tables up to date.
+    pub async fn open(&self) -> Result<store::Db, store::StoreError> {
+        let db = store::Db::open(self.database.as_str(), &self.pool.options()).await?;
+        db.migrate().await?;
+        Ok(db)
+    }
+}
+
+/// The master key as it was given. Its `Debug` hides it.
+#[derive(Clone)]
+pub struct MasterKeyText(String);
+
+impl From<&str> for MasterKeyText {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+impl fmt::Debug for MasterKeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKeyText(hidden)")
+    }
+}
+
+/// What every command needs that opens secrets or speaks of days.
+#[derive(Debug, Clone, clap::Args)]
+pub struct InstallationArgs {
+    /// 32 bytes in base64 (`openssl rand -base64 32`): secrets in the database are sealed with it
+    #[arg(long, env = "RISTOURNE_MASTER_KEY", value_name = "KEY", hide_env_values = true, value_parser = clap::builder::ValueParser::new(master_key_text))]
+    pub master_key: Option<MasterKeyText>,
+    /// The time zone of calendar months and report days
+    #[arg(long, env = "RISTOURNE_TIMEZONE", default_value = "UTC", value_name = "ZONE", value_parser = zone)]
+    pub timezone: Zone,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail; this one leaves that to `master_key`, which does not print the key")]
+fn master_key_text(text: &str) -> Result<MasterKeyText, String> {
+    Ok(MasterKeyText::from(text))
+}
+
+fn zone(text: &str) -> Result<Zone, String> {
+    Zone::named(text).ok_or_else(|| "an IANA name such as Europe/Paris is wanted".to_owned())
+}
+
+impl InstallationArgs {
+    /// The key that was given, if any; `Err` says what is wrong without repeating it.
+    pub fn master_key(&self) -> Result<Option<MasterKey>, String> {
+        let parse = |text: &MasterKeyText| MasterKey::parse(&text.0).ok_or_else(|| "--master-key: 32 bytes in base64 are wanted, as `openssl rand -base64 32` prints them".to_owned());
+        self.master_key.as_ref().map(parse).transpose()
+    }
+}
+
+/// What runs behind the server.
+#[derive(Debug, Clone, clap::Args)]
+pub struct EngineArgs {
+    #[command(flatten)]
+    pub installation: InstallationArgs,
+    /// Where the outside reaches this server [default: http:// and the address it listens on]
+    #[arg(long, env = "RISTOURNE_BASE_URL", value_name = "URL", value_parser = base_url)]
+    pub base_url: Option<String>,
+    /// Where clicks wait on the local disk that the database does not have yet [default: FILE-spool beside SQLite's file, ./ristourne-spool]
+    #[arg(long, env = "RISTOURNE_SPOOL_DIR", value_name = "DIR")]
+    pub spool_dir: Option<PathBuf>,
+    /// How long a redirect waits for the database before its click goes to the spool, in milliseconds
+    #[arg(long, env = "RISTOURNE_CLICK_WAIT_MAX", default_value_t = 25, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub click_wait_max: u64,
+}
+
+impl EngineArgs {
+    /// The engine's options on this database, by this clock.
+    pub fn options(&self, database: &DatabaseArgs, clock: Clock) -> Result<engine::Options, String> {
+        Ok(engine::Options {
+            database: database.database.as_str().to_owned(),
+            pool: database.pool.options(),
+            clock,
+            zone: self.installation.timezone.clone(),
+            master_key: self.installation.master_key()?,
+            base_url: self.base_url.clone(),
+            spool_dir: self.spool_dir.clone().unwrap_or_else(|| database.database.spool_dir()),
+            click_wait_max: Duration::from_millis(self.click_wait_max),
+        })
+    }
+}
+
+/// `https://track.example`, without a slash at its end.
+fn base_url(text: &str) -> Result<String, String> {
+    let parsed = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let plain = matches!(parsed.scheme(), "http" | "https") && parsed.has_host() && parsed.query().is_none() && parsed.fragment().is_none();
+    if plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err("an http or https URL without query is wanted".to_owned()) }
+}
+
+/// Where the server listens.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ListenArgs {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "RISTOURNE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Networks of proxies whose X-Forwarded-For is believed, with commas between
+    #[arg(long, env = "RISTOURNE_TRUSTED_PROXIES", default_value = "", value_name = "NETWORKS", value_parser = trusted)]
+    pub trusted_proxies: Trusted,
+}
+
+fn trusted(text: &str) -> Result<Trusted, String> {
+    Trusted::parse(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> DatabaseUrl {
+        text.parse().expect("a database URL")
+    }
+
+    #[test]
+    fn a_database_url_hides_its_password_and_knows_its_spool() {
+        assert_eq!(format!("{:?}", url("postgres://me:secret@db.example:5432/shop?sslmode=require")), "postgres://db.example:5432/shop");
+        assert_eq!(url("sqlite://ristourne.db").spool_dir(), PathBuf::from("ristourne.db-spool"));
+        assert_eq!(url("sqlite:///var/lib/r.db?mode=rwc").spool_dir(), PathBuf::from("/var/lib/r.db-spool"));
+        assert_eq!(url("postgres://localhost/shop").spool_dir(), PathBuf::from("ristourne-spool"));
+        assert!("mysql://localhost/shop".parse::<DatabaseUrl>().is_err());
+    }
+
+    #[test]
+    fn a_base_url_has_no_query_and_no_slash_at_its_end() {
+        assert_eq!(base_url("https://track.example/"), Ok("https://track.example".to_owned()));
+        for bad in ["track.example", "ftp://track.example", "https://track.example/?a=1", ""] {
+            assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_master_key_is_never_shown() {
+        let args = InstallationArgs { master_key: Some(MasterKeyText::from("not a key")), timezone: Zone::UTC };
+        let refused = args.master_key().expect_err("not base64 of 32 bytes");
+        assert!(!refused.contains("not a key") && !format!("{args:?}").contains("not a key"));
+    }
+}
