@@ -1,1 +1,1 @@
-//! See the floor plan in lib.rs.
+//! Floor 4: what runs on a clock. Each file is one job.

@@ -1,0 +1,78 @@
+//! Start and stop: the engine, what runs on a clock, and the edge in front. Used by `serve` and `demo`.
+
+use crate::{
+    app::{config::ListenArgs, failure::Failure},
+    engine::engine::{self, Engine, Stop},
+    jobs::{self, Jobs},
+    web::{edge, router},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::{
+    runtime::Handle,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    pub engine: Arc<Engine>,
+    /// Where it listens; with port 0 in the settings, the port that it got.
+    pub address: SocketAddr,
+    stop: Stop,
+    jobs: Jobs,
+    edge: edge::Running,
+    close: oneshot::Sender<()>,
+}
+
+impl Server {
+    /// Migrates, drains the spool, fills the catalogue, then listens: a `GET /healthz` that is answered says that all of this is done.
+    pub async fn start(options: engine::Options, listen: &ListenArgs, metrics: PrometheusHandle) -> Result<Self, Failure> {
+        let (engine, stop) = Engine::start(options).await?;
+        let (close, closed) = oneshot::channel::<()>();
+        let settings = edge::Settings { trusted: listen.trusted_proxies.clone(), ..edge::Settings::new(listen.listen) };
+        let (fast, router) = router::build(&engine, metrics);
+        // An error says that the sender is gone, which means the same.
+        let stopped = async { closed.await.unwrap_or_default() };
+        let edge = match edge::start(settings, fast, router, Handle::current(), stopped).await {
+            Ok(edge) => edge,
+            Err(error) => {
+                stop.stop(engine).await;
+                return Err(Failure::Refused(format!("{}: {error}", listen.listen)));
+            }
+        };
+        engine.set_base_url(format!("http://{}", edge.address));
+        let jobs = jobs::start(&engine);
+        Ok(Self { address: edge.address, engine, stop, jobs, edge, close })
+    }
+
+    /// Takes no more connections, answers what is in flight, ends what runs on a clock, and writes what is queued.
+    pub async fn stop(self) {
+        drop(self.close);
+        self.edge.ended().await;
+        self.jobs.stop().await;
+        self.stop.stop(self.engine).await;
+    }
+}
+
+/// SIGTERM and SIGINT, listened for from when this is made.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Until one of them comes.
+    pub async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

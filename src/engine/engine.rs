@@ -1,0 +1,118 @@
+//! The engine: everything that runs behind the server, put together in order, and stopped in the opposite one.
+
+use crate::{
+    domain::program::Program,
+    engine::{
+        catalogue::{Catalogue, FillError},
+        click_writer::{self, ClickWriter},
+        clock::Clock,
+        feed::Feed,
+        keys::{self, KeysError},
+        ledger_batch::Setting,
+        ledger_writer::LedgerWriter,
+        node::{Lease, NodeError},
+        recent::Recent,
+    },
+    kernel::{
+        id::Generator,
+        seal::{KeyRing, MasterKey, Vault},
+        time::Zone,
+    },
+    store::{self, Db, StoreError, facts::TermsCache},
+};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+
+/// What the engine runs with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `DATABASE_URL`, default `sqlite://ristourne.db`.
+    pub database: String,
+    pub pool: store::Options,
+    pub clock: Clock,
+    /// `RISTOURNE_TIMEZONE`, default UTC: whose calendar months and days count.
+    pub zone: Zone,
+    /// `RISTOURNE_MASTER_KEY`: secrets in the database are sealed with it; none leaves them as they are.
+    pub master_key: Option<MasterKey>,
+    /// `RISTOURNE_BASE_URL`: where the outside reaches this server; none is `http://` and the address it listens on.
+    pub base_url: Option<String>,
+    /// `RISTOURNE_SPOOL_DIR`: where clicks wait that the database does not have yet.
+    pub spool_dir: PathBuf,
+    /// `RISTOURNE_CLICK_WAIT_MAX`, default 25 ms: how long a redirect waits for its click's commit before the spool takes it.
+    pub click_wait_max: Duration,
+}
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the database: {0}")]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error("the catalogue: {0}")]
+    Catalogue(#[from] FillError),
+    #[error("the click spool: {0}")]
+    Spool(#[from] click_writer::StartError),
+}
+
+/// What requests, jobs and commands work with.
+#[derive(Debug)]
+pub struct Engine {
+    pub db: Db,
+    pub clock: Clock,
+    pub ids: Arc<Generator>,
+    pub zone: Zone,
+    /// Seals and opens click ids, cookies and refs.
+    pub ring: Arc<KeyRing>,
+    /// Seals and opens what is secret in the database.
+    pub vault: Arc<Vault>,
+    /// Links, programs and secrets, as the redirect and the postback know them without a read.
+    pub catalogue: Arc<Catalogue>,
+    pub recent: Recent,
+    pub clicks: ClickWriter,
+    pub ledger: LedgerWriter,
+    base_url: OnceLock<String>,
+}
+
+/// How long what is queued may take to be written at the end: some thousand commands at the slowest disk that was measured.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
+
+impl Engine {
+    /// Migrates, takes a node number, drains the spool and fills the catalogue; when this returns the engine serves.
+    pub async fn start(options: Options) -> Result<(Arc<Self>, Stop), StartError> {
+        let Options { clock, zone, .. } = options;
+        let db = Db::open(&options.database, &options.pool).await?;
+        db.migrate().await?;
+        let vault = Arc::new(Vault::new(options.master_key.as_ref()));
+        let ring = Arc::new(keys::ring(&db, &vault, clock.now()).await?);
+        let lease = Lease::acquire(&db, &clock, &options.spool_dir).await?;
+        let ids = Arc::new(lease.generator());
+        let catalogue = Arc::new(Catalogue::fill(&db, Arc::clone(&vault)).await?);
+        let (clicks, click_stop) = ClickWriter::start(&db, &zone, lease.spool(), options.click_wait_max).await?;
+        let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::new(TermsCache::default()) };
+        let (ledger, ledger_task) = LedgerWriter::start(setting);
+        let feed = Feed::start(db.clone(), clock.clone(), Arc::clone(&catalogue));
+        let base_url = OnceLock::new();
+        if let Some(url) = options.base_url {
+            base_url.get_or_init(|| url);
+        }
+        let engine = Self { db, clock, ids, zone, ring, vault, catalogue, recent: Recent::default(), clicks, ledger, base_url };
+        Ok((Arc::new(engine), Stop { clicks: click_stop, ledger: ledger_task, feed, lease }))
+    }
+
+    /// Where the outside reaches this server, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        self.base_url.get().map_or("", String::as_str)
+    }
+
+    /// Where it listens, once that is known; an address that the operator gave stays.
+    pub fn set_base_url(&self, url: String) {
+        self.base_url.get_or_init(|| url);
+    }
+}
