@@ -1,6 +1,6 @@
 //! Exact fractions, so that a commission is rounded once and at the end.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 /// A fraction of minor units, lowest terms, denominator above zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,9 +31,12 @@ impl Ratio {
     }
 
     pub fn plus(self, other: Self) -> Result<Self, OutOfRange> {
-        let left = self.numerator.checked_mul(other.denominator).ok_or(OutOfRange)?;
-        let right = other.numerator.checked_mul(self.denominator).ok_or(OutOfRange)?;
-        let denominator = self.denominator.checked_mul(other.denominator).ok_or(OutOfRange)?;
+        // Over the least common denominator: the amounts of one order share their rates, and a product of both would be needlessly large.
+        let common = gcd(self.denominator.unsigned_abs(), other.denominator.unsigned_abs());
+        let common = i128::try_from(common).map_err(|_| OutOfRange)?;
+        let left = self.numerator.checked_mul(other.denominator / common).ok_or(OutOfRange)?;
+        let right = other.numerator.checked_mul(self.denominator / common).ok_or(OutOfRange)?;
+        let denominator = self.denominator.checked_mul(other.denominator / common).ok_or(OutOfRange)?;
         Self::new(left.checked_add(right).ok_or(OutOfRange)?, denominator)
     }
 
@@ -59,9 +62,25 @@ impl Ratio {
 }
 
 impl PartialOrd for Ratio {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        let left = self.numerator.checked_mul(other.denominator)?;
-        Some(left.cmp(&other.numerator.checked_mul(self.denominator)?))
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+/// Exact for any operands, without a product that could overflow: whole parts first, then the rests turned over, as in a continued fraction.
+impl Ord for Ratio {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (mut a, mut b) = ((self.numerator, self.denominator), (other.numerator, other.denominator));
+        loop {
+            let whole = a.0.div_euclid(a.1).cmp(&b.0.div_euclid(b.1));
+            let rests = (a.0.rem_euclid(a.1), b.0.rem_euclid(b.1));
+            match (whole, rests) {
+                (Ordering::Equal, (0, 0)) => return Ordering::Equal,
+                (Ordering::Equal, (0, _)) => return Ordering::Less,
+                (Ordering::Equal, (_, 0)) => return Ordering::Greater,
+                (Ordering::Equal, (rest_a, rest_b)) => (a, b) = ((b.1, rest_b), (a.1, rest_a)),
+                (unequal, _) => return unequal,
+            }
+        }
     }
 }
 /// `600` or `47996/80`: exact, for receipts.
@@ -96,6 +115,22 @@ mod tests {
         assert_eq!(ratio(1, 3).plus(ratio(1, 6)).and_then(Ratio::round_half_up), Ok(1), "a third and a sixth are exactly a half");
         assert_eq!(ratio(2, 3).times(ratio(3, 4)), Ok(ratio(1, 2)));
         assert_eq!(Ratio::new(1, 0), Err(OutOfRange));
+        let third = ratio(1, 3 << 80);
+        assert_eq!(third.plus(third).and_then(|two| two.plus(third)), Ok(ratio(1, 1 << 80)), "one denominator stays one");
         assert_eq!(Ratio::whole(i64::MAX).times(Ratio::new(i128::MAX, 1).expect("in range")), Err(OutOfRange));
+    }
+
+    #[test]
+    fn any_two_fractions_compare() {
+        let ratio = |n, d| Ratio::new(n, d).expect("in range");
+        let rising =
+            [ratio(-3, 2), ratio(-4, 3), ratio(0, 1), ratio(1, i128::MAX), ratio(1, 3), ratio(2, 5), ratio(1, 2), ratio(i128::MAX, 3)];
+        for (n, a) in rising.iter().enumerate() {
+            for (m, b) in rising.iter().enumerate() {
+                assert_eq!(a.cmp(b), n.cmp(&m), "{a} and {b}");
+            }
+        }
+        let (huge, hair) = (ratio(i128::MAX - 1, i128::MAX), ratio(i128::MAX - 2, i128::MAX - 1));
+        assert!(hair < huge && huge > hair && huge < Ratio::whole(1));
     }
 }
