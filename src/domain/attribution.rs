@@ -88,6 +88,13 @@ pub fn attribute(terms: &terms::Attribution, asked: &Asked<'_>) -> Attributed {
     Attributed { credited, reason, buyer, suspect, judged }
 }
 
+/// Whether the click was in time for the order; one that stood down is still its buyer's.
+pub fn is_counted(touches: &[Touch], judged: &[Option<Reason>], click: ClickId) -> bool {
+    touches.iter().zip(judged).any(|(touch, judged)| {
+        matches!(touch, Touch::Known(known) if known.click == click) && matches!(judged, None | Some(Reason::StoodDown))
+    })
+}
+
 fn judge(terms: &terms::Attribution, asked: &Asked<'_>, touch: &Touch) -> Option<Reason> {
     match touch {
         Touch::Unknown(_) => Some(Reason::UnknownClick),

@@ -7,7 +7,7 @@ use crate::domain::{
     conversion::{Credit, Flags, Status},
     entry::Row,
     left::{self, Left},
-    order::{Context, Order},
+    order::{Context, Order, Tie},
     reason::Reason,
     sale::Sale,
     split::{self, Shared},
@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::kernel::{
     id::{BuyerId, MerchantId, ProgramId},
-    money::Money,
+    money::{MINOR_MAX, Money},
     ratio::OutOfRange,
     time::Time,
 };
@@ -61,11 +61,11 @@ pub struct Workings {
     pub shared: Option<Shared>,
 }
 
-/// Reads an order. None while it is parked. Fails only on amounts that 128 bits cannot hold.
+/// Reads an order. None while it is parked. Fails only on amounts beyond [`MINOR_MAX`].
 pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let (Some(fact), Some(context)) = (&order.sale, &order.context) else { return Ok(None) };
     let sale = &fact.sale;
-    let attributed = attributed(order, sale, context, terms);
+    let Bound { attributed, tie, self_referral } = bound(order, sale, context, terms);
     let left = left::left(order, sale);
     let rejected = order.reject.is_some() || order.cancel.is_some();
     let earns = !rejected && !attributed.credited.is_empty();
@@ -81,13 +81,16 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
             conversion: &context.conversion,
         };
         let worked = commission::commission(terms, &left, &setting)?;
+        if worked.rounded > MINOR_MAX {
+            return Err(OutOfRange);
+        }
         let expired_to = order.expired.map(|_| terms.unclaimed_to);
         shared = Some(split::split(&terms.split, worked.rounded, &attributed.credited, expired_to));
         commission = Some(worked);
     }
     let currency = sale.content.amount.currency;
-    let held = attributed.suspect || (is_self_referral(order, context) && terms.attribution.self_referral == SelfReferral::Hold);
-    let buyer = attributed.buyer.or(order.tie.map(|tie| tie.buyer)).filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
+    let held = attributed.suspect || (self_referral && terms.attribution.self_referral == SelfReferral::Hold);
+    let buyer = attributed.buyer.or(tie.map(|tie| tie.buyer)).filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
     let shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
     let open = buyer.is_none()
         && order.expired.is_none()
@@ -119,10 +122,16 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         buyer,
         payable_at: if status == Status::Payable { dates.payable } else { silence },
         approved_at: dates.approved.filter(|_| earns),
-        net: if earns { context.conversion.convert(left.left_total)?.round_half_up()? } else { 0 },
+        net: if earns { net(context, &left)? } else { 0 },
         claim_until: open.then(|| claim_until(context, terms)),
         workings: Workings { attributed, left, commission, shared },
     }))
+}
+
+/// What is left, in the program's currency. Within the range of amounts, so that sums of them are too.
+fn net(context: &Context, left: &Left) -> Result<i64, OutOfRange> {
+    let net = context.conversion.convert(left.left_total)?.round_half_up()?;
+    if net > MINOR_MAX { Err(OutOfRange) } else { Ok(net) }
 }
 
 /// Until when the unclaimed share of an order may be claimed.
@@ -134,11 +143,15 @@ fn gift_parts(attributed: &Attributed) -> i64 {
     attributed.credited.iter().map(|c| c.generosity.parts()).sum()
 }
 
-fn is_self_referral(order: &Order, context: &Context) -> bool {
-    context.self_referral || order.tie.is_some_and(|tie| tie.self_referral)
+/// Who earns and who bought.
+struct Bound {
+    attributed: Attributed,
+    /// The sign-in that the order has its buyer from.
+    tie: Option<Tie>,
+    self_referral: bool,
 }
 
-fn attributed(order: &Order, sale: &Sale, context: &Context, terms: &Terms) -> Attributed {
+fn bound(order: &Order, sale: &Sale, context: &Context, terms: &Terms) -> Bound {
     let asked = attribution::Asked {
         program: order.key.program,
         occurred_at: sale.occurred_at,
@@ -147,10 +160,14 @@ fn attributed(order: &Order, sale: &Sale, context: &Context, terms: &Terms) -> A
         coupon: context.coupon.as_ref(),
     };
     let mut attributed = attribution::attribute(&terms.attribution, &asked);
-    if is_self_referral(order, context) && terms.attribution.self_referral == SelfReferral::Refuse && !attributed.credited.is_empty() {
+    // A signed sale that replaced an unsigned one may name other clicks than the one that was tied.
+    let is_counted = |tie: &Tie| attribution::is_counted(&context.touches, &attributed.judged, tie.click);
+    let tie = order.tie.filter(|tie| attributed.buyer.is_none() && is_counted(tie));
+    let self_referral = context.self_referral || tie.is_some_and(|tie| tie.self_referral);
+    if self_referral && terms.attribution.self_referral == SelfReferral::Refuse && !attributed.credited.is_empty() {
         attributed = Attributed { credited: Vec::new(), reason: Some(Reason::SelfReferral), ..attributed };
     }
-    attributed
+    Bound { attributed, tie, self_referral }
 }
 
 /// A rejected sale still says whose it was.

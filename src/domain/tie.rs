@@ -1,16 +1,16 @@
 //! A sign-in: clicks get their buyer, and unclaimed shares of sales already recorded become theirs. The earliest tie wins.
 
 use crate::domain::{
+    attribution,
     command::{Outcome, TieVerdict},
     decide::{self, Mint},
     decision::{Change, Decision, FactKind},
     entry::Kind,
     facts::{ClickTie, Facts},
-    order::{Order, Tie},
+    order::Tie,
     reason::{Reason, Refusal},
     record,
     sale::{OpenedClick, OrderKey},
-    touch::Touch,
 };
 use crate::kernel::{
     id::{BuyerId, ClickId},
@@ -64,7 +64,8 @@ fn claim(
             continue;
         }
         let Ok(Some(due)) = decide::due_of(program, order) else { continue };
-        if !is_counted(order, click, &due.workings.attributed.judged) || due.buyer.is_some() || due.credits.is_empty() {
+        let touches = order.context.as_ref().map_or(&[][..], |context| &context.touches);
+        if !attribution::is_counted(touches, &due.workings.attributed.judged, click) || due.buyer.is_some() || due.credits.is_empty() {
             continue;
         }
         if order.expired.is_some() || due.claim_until.is_some_and(|until| now >= until) {
@@ -80,12 +81,4 @@ fn claim(
         }
     }
     (late && !tied).then_some(Reason::ClaimWindowClosed)
-}
-
-/// Whether the click was in time for the order; one that stood down is still its buyer's.
-fn is_counted(order: &Order, click: ClickId, judged: &[Option<Reason>]) -> bool {
-    let touches = order.context.iter().flat_map(|context| &context.touches);
-    touches.zip(judged).any(|(touch, judged)| {
-        matches!(touch, Touch::Known(known) if known.click == click) && matches!(judged, None | Some(Reason::StoodDown))
-    })
 }
