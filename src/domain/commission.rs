@@ -55,9 +55,10 @@ pub fn commission(terms: &Terms, left: &Left, setting: &Setting<'_>) -> Result<C
     if left.refunded() == 0 {
         return Ok(now);
     }
-    let as_sold = Left { lines: left.sold.clone(), left_total: left.sold_total, ..left.clone() };
-    let most = of_lines(terms, &as_sold.lines, &as_sold, setting)?.rounded;
-    Ok(Commission { rounded: now.rounded.min(most), ..now })
+    let as_sold = left.as_sold();
+    let most = of_lines(terms, &as_sold.lines, &as_sold, setting)?;
+    // If the order as sold earned nothing, its reason is the reason.
+    Ok(if now.rounded > most.rounded { Commission { rounded: most.rounded, reason: most.reason, ..now } } else { now })
 }
 
 fn of_lines(terms: &Terms, lines: &[Line], left: &Left, setting: &Setting<'_>) -> Result<Commission, OutOfRange> {

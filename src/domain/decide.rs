@@ -86,26 +86,29 @@ fn refund(facts: &Facts, key: &OrderKey, id: &str, refund: &Refund, now: Time, m
         return Err(Refusal::AmountNotPositive);
     }
     let before = facts.orders.get(key);
-    let sale = before.and_then(|order| order.sale.as_ref()).map(|fact| &fact.sale.content);
+    let refused = |refund: &Refund, signed: bool| {
+        let sale = before.and_then(|order| Some((order, &order.sale.as_ref()?.sale))).filter(|(_, sale)| sale.signed == signed);
+        sale.and_then(|(order, sale)| left::refusal(order, sale, refund))
+    };
     // A parked refund that its sale then refused does not keep its number.
-    let stored = before
-        .and_then(|order| order.refunds.get(id))
-        .filter(|stored| sale.is_none_or(|sale| left::refusal(sale, &stored.refund).is_none()));
+    let stored = before.and_then(|order| order.refunds.get(id)).filter(|stored| refused(&stored.refund, true).is_none());
     match stored {
         Some(stored) if stored.refund == *refund => return duplicate(program, before),
         Some(_) => return Err(Refusal::RefundConflict),
         None => {}
     }
-    match sale.and_then(|sale| left::refusal(sale, refund)) {
+    match refused(refund, true) {
         Some(Reason::CurrencyMismatch) => return Err(Refusal::CurrencyMismatch),
         Some(Reason::UnknownLine) => return Err(Refusal::UnknownLine),
         Some(_) => return Err(Refusal::RefundExceedsOrder),
         None => {}
     }
     let fact = RefundFact { refund: refund.clone(), at: now };
-    add(facts, key, FactKind::Refund(id.to_owned()), Kind::Refunded, now, mint, |order| {
+    let step = add(facts, key, FactKind::Refund(id.to_owned()), Kind::Refunded, now, mint, |order| {
         order.refunds.insert(id.to_owned(), fact);
-    })
+    });
+    // Anybody could have sent an unsigned sale, so it refuses nothing: what does not fit it waits for the signed one.
+    if refused(refund, false).is_some() { step.map(|(_, changes)| (Outcome::Parked(None), changes)) } else { step }
 }
 
 fn cancel(facts: &Facts, key: &OrderKey, verdict: Verdict, mint: Mint<'_>) -> Step {

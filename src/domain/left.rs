@@ -21,6 +21,10 @@ pub struct Left {
     pub over_refunded: bool,
     /// Refunds that were parked before the sale and turned out impossible: they do not count.
     pub refused: Vec<(String, Reason)>,
+    /// The lines whose money went back by refunds of just these lines. A refund of the whole order leaves a line there, if only for 0.
+    pub gone: Vec<bool>,
+    /// A goal without an amount: there is nothing to give back.
+    pub is_free: bool,
 }
 
 impl Left {
@@ -29,14 +33,20 @@ impl Left {
         self.sold_total - self.left_total
     }
 
-    /// Whether a line is still there: what was sold for money must have money left.
+    /// Whether a line is still there.
     pub fn is_line_left(&self, line: usize) -> bool {
-        self.sold[line].amount == 0 || self.lines[line].amount > 0
+        !self.gone[line]
     }
 
     /// Whether anything is. A goal without an amount cannot be refunded and always is.
     pub fn is_anything_left(&self) -> bool {
-        self.sold_total == 0 || self.left_total > 0
+        self.left_total > 0 || self.is_free
+    }
+
+    /// The order before its refunds.
+    #[must_use]
+    pub fn as_sold(&self) -> Self {
+        Self { lines: self.sold.clone(), left_total: self.sold_total, gone: vec![false; self.sold.len()], ..self.clone() }
     }
 }
 
@@ -48,7 +58,7 @@ pub fn left(order: &Order, sale: &Sale) -> Left {
     let mut by_sku: BTreeMap<&str, (i128, i128)> = BTreeMap::new();
     let mut by_amount = 0_i128;
     for (id, fact) in &order.refunds {
-        match (refusal(&sale.content, &fact.refund), &fact.refund) {
+        match (judge(&sale.content, &sold, &fact.refund), &fact.refund) {
             (Some(reason), _) => refused.push((id.clone(), reason)),
             (None, Refund::Amount(money)) => by_amount += i128::from(money.minor),
             (None, Refund::Lines { lines, .. }) => {
@@ -67,6 +77,7 @@ pub fn left(order: &Order, sale: &Sale) -> Left {
         }
         over_refunded |= amount > 0;
     }
+    let gone = sold.iter().zip(&lines).map(|(sold, left)| sold.amount > 0 && left.amount == 0).collect();
     let left_by_line: i64 = lines.iter().map(|l| l.amount).sum();
     over_refunded |= by_amount > i128::from(left_by_line);
     let by_amount = i64::try_from(by_amount.min(left_by_line.into())).expect("at most what is left");
@@ -74,7 +85,8 @@ pub fn left(order: &Order, sale: &Sale) -> Left {
     for (line, part) in lines.iter_mut().zip(largest_remainder(by_amount, &weights)) {
         line.amount -= part;
     }
-    Left { sold, lines, sold_total, left_total: left_by_line - by_amount, over_refunded, refused }
+    let is_free = sale.content.amount.minor == 0 && sold_total == 0;
+    Left { sold, lines, sold_total, left_total: left_by_line - by_amount, over_refunded, refused, gone, is_free }
 }
 
 /// Takes up to `wanted` out of `from` and says how much.
@@ -86,7 +98,8 @@ fn take(from: &mut i64, wanted: i128) -> i128 {
 
 fn sold_lines(order: &Order, sale: &Sale) -> Vec<Line> {
     let mut lines = sale.content.lines.clone();
-    if let Some(adjust) = &order.adjust {
+    // An adjustment of an unsigned sale does not reach a signed one in another currency.
+    if let Some(adjust) = order.adjust.as_ref().filter(|adjust| adjust.amount.currency == sale.content.amount.currency) {
         let mut weights: Vec<i64> = lines.iter().map(|l| l.amount).collect();
         if weights.iter().all(|&w| w == 0) {
             weights[0] = 1; // a goal without an amount: all on its first line
@@ -99,27 +112,34 @@ fn sold_lines(order: &Order, sale: &Sale) -> Vec<Line> {
 }
 
 /// Why a single refund cannot be one of this sale, whatever else was refunded.
-pub fn refusal(sale: &Content, refund: &Refund) -> Option<Reason> {
+pub fn refusal(order: &Order, sale: &Sale, refund: &Refund) -> Option<Reason> {
+    judge(&sale.content, &sold_lines(order, sale), refund)
+}
+
+/// Against the larger of the amounts as sold and as adjusted: an adjustment makes room, and never undoes a refund that was accepted.
+fn judge(sale: &Content, adjusted: &[Line], refund: &Refund) -> Option<Reason> {
+    let larger = |of: &dyn Fn(&Line) -> bool, value: &dyn Fn(&Line) -> i64| {
+        let sum = |lines: &[Line]| lines.iter().filter(|line| of(line)).map(|line| i128::from(value(line))).sum::<i128>();
+        sum(&sale.lines).max(sum(adjusted))
+    };
     if refund.money().currency != sale.amount.currency {
         return Some(Reason::CurrencyMismatch);
     }
     match refund {
-        Refund::Amount(money) => (money.minor > sale.amount.minor).then_some(Reason::RefundExceedsOrder),
+        Refund::Amount(money) => (i128::from(money.minor) > larger(&|_| true, &|line| line.amount)).then_some(Reason::RefundExceedsOrder),
         Refund::Lines { lines, .. } => {
-            if lines.iter().any(|line| sold_of(sale, &line.sku).next().is_none()) {
+            let is_of = |line: &Line, sku: &str| line.sku.as_deref() == Some(sku);
+            if lines.iter().any(|wanted| !sale.lines.iter().any(|line| is_of(line, &wanted.sku))) {
                 return Some(Reason::UnknownLine);
             }
-            let exceeds = |line: &RefundLine| {
-                let of_sku = || lines.iter().filter(|l| l.sku == line.sku);
-                let sum = |of: &mut dyn Iterator<Item = i64>| of.map(i128::from).sum::<i128>();
-                sum(&mut of_sku().map(|l| l.amount)) > sum(&mut sold_of(sale, &line.sku).map(|l| l.amount))
-                    || sum(&mut of_sku().map(|l| l.quantity)) > sum(&mut sold_of(sale, &line.sku).map(|l| l.quantity))
+            let exceeds = |wanted: &RefundLine| {
+                let sum = |value: &dyn Fn(&RefundLine) -> i64| {
+                    lines.iter().filter(|line| line.sku == wanted.sku).map(|line| i128::from(value(line))).sum::<i128>()
+                };
+                sum(&|line| line.amount) > larger(&|line| is_of(line, &wanted.sku), &|line| line.amount)
+                    || sum(&|line| line.quantity) > larger(&|line| is_of(line, &wanted.sku), &|line| line.quantity)
             };
             lines.iter().any(exceeds).then_some(Reason::RefundExceedsOrder)
         }
     }
-}
-
-fn sold_of<'a>(sale: &'a Content, sku: &'a str) -> impl Iterator<Item = &'a Line> {
-    sale.lines.iter().filter(move |line| line.sku.as_deref() == Some(sku))
 }

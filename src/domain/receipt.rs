@@ -298,7 +298,7 @@ fn sale_lines(order: &Order, due: &Due) -> Option<SaleLines> {
         refund_id: id.clone(),
         amount: fact.refund.money(),
         at: fact.at,
-        refused: refusal(&sale.content, &fact.refund).map(ReasonText::of_code),
+        refused: refusal(order, sale, &fact.refund).map(ReasonText::of_code),
     });
     Some(SaleLines {
         amount: due.sold,
