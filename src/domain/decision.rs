@@ -28,7 +28,8 @@ pub struct Change {
     pub is_new: bool,
     /// The fact that is added, if one is.
     pub fact: Option<FactKind>,
-    /// The projection to store; none while the order is parked.
+    /// The projection to store. None while the order is parked: one that is stored is then taken away, for a signed sale in a currency
+    /// without a rate replaced an unsigned one.
     pub conversion: Option<Conversion>,
     pub entry: Option<Entry>,
     /// The customer reference that this order has seen first.

@@ -10,6 +10,7 @@ use crate::domain::{
     entry::Kind,
     facts::{Facts, ProgramFacts},
     order::{Context, Order, OwnedCoupon, SaleFact},
+    publisher::Publisher,
     reason::{Reason, Refusal},
     sale::{OrderKey, SALE, Sale, SentClick},
     terms::{self, Version, when::fold_code},
@@ -17,6 +18,7 @@ use crate::domain::{
 };
 use crate::kernel::{
     id::{BuyerId, ClickId, ConversionId, PublisherId},
+    percent::Percent,
     time::{SECOND, Time},
 };
 
@@ -54,38 +56,39 @@ pub(super) fn sale(facts: &Facts, key: &OrderKey, sale: &Sale, now: Time, mint: 
         (false, true) => put(facts, program, version, before, key, revised(&sale.clicks), Kind::Replaced, now, mint),
         _ if !same => Err(Refusal::OrderConflict),
         (true, false) => decide::duplicate(program, before),
-        _ => complete(facts, program, version, order, sale, revised(&sale.clicks), now, mint),
+        _ => complete(facts, program, version, order, &stored.sale, sale, revised(&sale.clicks), now, mint),
     }
 }
 
-/// The same sale again: if it brings a click that an unattributed one lacked, it completes it.
+/// The same sale again: if it brings clicks that count and the stored ones do not, it completes it. That includes a sale credited by a
+/// coupon, whose buyer the clicks tell; a sale refused for self-referral has its clicks.
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, all of different types")]
 fn complete(
     facts: &Facts,
     program: &ProgramFacts,
     version: &Version,
     order: &Order,
+    stored: &Sale,
     sale: &Sale,
     revised: SaleFact,
     now: Time,
     mint: Mint<'_>,
 ) -> Step {
-    let touches = touches(facts, sale);
-    let counts = |touches: &[Touch]| {
+    let counts = |sale: &Sale, touches: &[Touch]| {
         let asked = attribution::Asked {
             program: order.key.program,
-            occurred_at: revised.sale.occurred_at,
-            other_channel: revised.sale.other_channel.is_some(),
+            occurred_at: stored.occurred_at,
+            other_channel: sale.other_channel.is_some(),
             touches,
             coupon: None,
         };
         !attribution::attribute(&version.terms.attribution, &asked).credited.is_empty()
     };
     let is_open = match &order.context {
-        Some(_) => decide::due_of(program, order)?.is_some_and(|due| due.workings.attributed.credited.is_empty()),
-        None => !counts(&self::touches(facts, &order.sale.as_ref().map_or_else(|| sale.clone(), |fact| fact.sale.clone()))),
+        Some(context) => !counts(stored, &context.touches),
+        None => !counts(stored, &touches(facts, stored, None)),
     };
-    if sale.signed && is_open && counts(&touches) {
+    if sale.signed && is_open && counts(sale, &touches(facts, sale, None)) {
         put(facts, program, version, Some(order), &order.key, revised, Kind::Completed, now, mint)
     } else {
         decide::duplicate(program, Some(order))
@@ -102,12 +105,11 @@ pub(super) fn release(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) 
     }
     let version = version(program, Some(order), fact.sale.occurred_at).ok_or(Refusal::NotFound)?;
     let mut order = order.clone();
-    let Some(found) = look_up(facts, version, &order, &fact.sale, now) else { return Err(Refusal::NotDue) };
-    found.put_into(&mut order);
+    order.context = Some(look_up(facts, version, &order, &fact.sale, now).ok_or(Refusal::NotDue)?);
     finish(facts, facts.orders.get(key), order, None, &fact.sale, Kind::Recorded, now, mint)
 }
 
-/// Stores a sale's content and records it, or parks it if there is no rate.
+/// Stores a sale's content and records it, or parks it if there is no rate: also a signed one that replaces a recorded unsigned one.
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, all of different types")]
 fn put(
     facts: &Facts,
@@ -124,9 +126,7 @@ fn put(
     let mut order = before.cloned().unwrap_or_else(|| Order::empty(ConversionId::from_raw(mint()), key.clone()));
     let sale = fact.sale.clone();
     order.sale = Some(fact);
-    if let Some(found) = look_up(facts, version, &order, &sale, now) {
-        found.put_into(&mut order);
-    }
+    order.context = look_up(facts, version, &order, &sale, now);
     let kind = if before.is_some_and(|before| before.context.is_some()) { kind } else { Kind::Recorded };
     finish(facts, before, order, Some(FactKind::Sale), &sale, kind, now, mint)
 }
@@ -175,24 +175,15 @@ fn version<'a>(program: &'a ProgramFacts, order: Option<&Order>, occurred_at: Ti
     }
 }
 
-/// What a recording found out.
-struct Found(Context);
-
-impl Found {
-    fn put_into(self, order: &mut Order) {
-        order.context = Some(self.0);
-    }
-}
-
-/// Looks up once what comes from elsewhere. None if there is no fitting rate.
-fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Time) -> Option<Found> {
+/// Looks up once what comes from elsewhere; what an earlier recording of the order found stays. None if there is no fitting rate.
+fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Time) -> Option<Context> {
     let kept = order.context.as_ref();
     let (from, to) = (sale.content.amount.currency, version.terms.currency);
     let conversion = match kept.map(|context| &context.conversion).filter(|kept| kept.from == from) {
         Some(kept) => kept.clone(),
         None => facts.rates.conversion(from, to, facts.zone.day(sale.occurred_at))?,
     };
-    let (touches, coupon) = (touches(facts, sale), own_coupon(facts, order, sale));
+    let (touches, coupon) = (touches(facts, sale, kept), own_coupon(facts, order, sale));
     let asked = attribution::Asked {
         program: order.key.program,
         occurred_at: sale.occurred_at,
@@ -202,7 +193,7 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
     };
     let attributed = attribution::attribute(&version.terms.attribution, &asked);
     let recorded_at = kept.map_or(now, |context| context.recorded_at);
-    let context = Context {
+    Some(Context {
         recorded_at,
         terms_version: version.number,
         conversion,
@@ -213,11 +204,11 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
             .is_some_and(|buyer| is_self_referral(facts, buyer, attributed.credited.iter().map(|c| c.publisher))),
         touches,
         coupon,
-    };
-    Some(Found(context))
+    })
 }
 
-fn touches(facts: &Facts, sale: &Sale) -> Vec<Touch> {
+/// The clicks of a sale with what is known of them.
+fn touches(facts: &Facts, sale: &Sale, kept: Option<&Context>) -> Vec<Touch> {
     let touch = |sent: &SentClick| match sent {
         SentClick::Unknown(text) => Touch::Unknown(text.clone()),
         SentClick::Opened(opened) => {
@@ -231,7 +222,7 @@ fn touches(facts: &Facts, sale: &Sale) -> Vec<Touch> {
                 program: link.program,
                 publisher: link.publisher,
                 kind: publisher.kind,
-                generosity: publisher.generosity,
+                generosity: generosity(kept, publisher),
                 quality: opened.quality,
                 buyer: opened.buyer.map(|id| TouchBuyer { id, tied_at: None }).or_else(tied),
             })
@@ -240,10 +231,21 @@ fn touches(facts: &Facts, sale: &Sale) -> Vec<Touch> {
     sale.clicks.iter().map(touch).collect()
 }
 
+/// What a publisher gives to the buyer, as it was when the order was first recorded with a click or coupon of theirs.
+fn generosity(kept: Option<&Context>, publisher: &Publisher) -> Percent {
+    let of_touch = |touch: &Touch| match touch {
+        Touch::Known(known) if known.publisher == publisher.id => Some(known.generosity),
+        _ => None,
+    };
+    let by_coupon = |context: &Context| context.coupon.as_ref().filter(|coupon| coupon.publisher == publisher.id).map(|c| c.generosity);
+    let found = kept.and_then(|context| context.touches.iter().find_map(of_touch).or_else(|| by_coupon(context)));
+    found.unwrap_or(publisher.generosity)
+}
+
 fn own_coupon(facts: &Facts, order: &Order, sale: &Sale) -> Option<OwnedCoupon> {
     let code = fold_code(sale.content.coupon.as_ref()?);
     let coupon = facts.coupons.get(&(order.key.program, code)).filter(|coupon| coupon.is_valid_at(sale.occurred_at))?;
-    let generosity = facts.publishers.get(&coupon.publisher)?.generosity;
+    let generosity = generosity(order.context.as_ref(), facts.publishers.get(&coupon.publisher)?);
     Some(OwnedCoupon { id: coupon.id, publisher: coupon.publisher, generosity })
 }
 
@@ -257,16 +259,18 @@ fn customer_new(facts: &Facts, order: &Order, sale: &Sale) -> Option<bool> {
     customer.new.or_else(|| customer.reference.as_ref().map(by_reference))
 }
 
-/// The publisher's approved net amount of the current month, without this order.
+/// The publisher's approved net amount of the current month. An order that was recorded with this publisher keeps what was read then, so
+/// what is read here never holds the order itself.
 fn tier_base(facts: &Facts, order: &Order, attributed: &Attributed, now: Time) -> i64 {
     let Some(publisher) = attributed.credited.last().map(|c| c.publisher) else { return 0 };
-    let month = facts.zone.month(now);
-    let all = facts.tier_bases.get(&(order.key.program, publisher, month)).copied().unwrap_or(0);
-    let own = facts.orders.get(&order.key).and_then(|stored| {
-        let due = facts.programs.get(&order.key.program).and_then(|program| decide::due_of(program, stored).ok().flatten())?;
-        decide::tier_part(facts, &due)
-    });
-    all - own.filter(|(p, m, _)| (*p, *m) == (publisher, month)).map_or(0, |(_, _, net)| net)
+    let stored = || {
+        let (stored, program) = (facts.orders.get(&order.key)?, facts.programs.get(&order.key.program)?);
+        let due = decide::due_of(program, stored).ok().flatten()?;
+        let same = due.credits.last().is_some_and(|credit| credit.publisher == publisher);
+        stored.context.as_ref().filter(|_| same).map(|context| context.tier_base)
+    };
+    let read = || facts.tier_bases.get(&(order.key.program, publisher, facts.zone.month(now))).copied().unwrap_or(0);
+    stored().unwrap_or_else(read)
 }
 
 /// Whether the buyer has the e-mail address of one of these publishers.
