@@ -39,14 +39,7 @@ pub struct Field<'o, 'a> {
 impl<'a> Object<'a> {
     /// A whole body. None if it is not an object; what is wrong then stands in `errors`, with the code [`NOT_JSON`] if it is not JSON.
     pub fn parse(body: &'a [u8], errors: &mut FieldErrors) -> Option<Self> {
-        let json = str::from_utf8(body).map_err(|e| e.to_string());
-        match json.and_then(|text| serde_json::from_str::<&RawValue>(text).map_err(|e| e.to_string())) {
-            Ok(raw) => Self::read(String::new(), raw, errors),
-            Err(detail) => {
-                errors.push("", NOT_JSON, format!("the body is not JSON: {detail}"));
-                None
-            }
-        }
+        Self::read(String::new(), grammar(body, errors)?, errors)
     }
 
     /// A raw query string: `&` between, `+` for a space, percent-encoded UTF-8.
@@ -66,19 +59,23 @@ impl<'a> Object<'a> {
         Self::checked(String::new(), fields, errors)
     }
 
+    /// The elements of a body that is one list, each with its raw text.
+    pub fn parse_list(body: &'a [u8], max: usize, errors: &mut FieldErrors) -> Option<Vec<&'a str>> {
+        let whole = Field { base: "", name: Cow::Borrowed(""), value: Some(Value::Json(grammar(body, errors)?)) };
+        Some(whole.list(max, errors)?.iter().filter_map(Field::json).collect())
+    }
+
     fn read(path: String, raw: &'a RawValue, errors: &mut FieldErrors) -> Option<Self> {
         if !raw.get().starts_with('{') {
             errors.push(path, "invalid_type", "an object is wanted");
             return None;
         }
-        match serde_json::Deserializer::from_str(raw.get()).deserialize_map(Entries) {
-            Ok(fields) => Some(Self::checked(path, fields, errors)),
-            // The grammar was checked before: what is left to go wrong is a name's text.
-            Err(_) => {
-                errors.push(path, "invalid_text", "a name holds an unpaired surrogate");
-                None
-            }
-        }
+        // The grammar was checked before: what is left to go wrong is a name's text.
+        let Ok(fields) = serde_json::Deserializer::from_str(raw.get()).deserialize_map(Entries) else {
+            errors.push(path, "invalid_text", "a name holds an unpaired surrogate");
+            return None;
+        };
+        Some(Self::checked(path, fields, errors))
     }
 
     fn checked(path: String, fields: Vec<(Cow<'a, str>, Value<'a>)>, errors: &mut FieldErrors) -> Self {
@@ -205,15 +202,6 @@ impl<'a> Field<'_, 'a> {
         }
     }
 
-    /// The digits of an amount whose currency is not known yet, verbatim.
-    pub fn amount_text(&self, errors: &mut FieldErrors) -> Option<String> {
-        let digits = self.digits(errors)?;
-        if digits.len() > 32 {
-            return self.refuse(errors, "invalid_amount", "not an amount: at most 15 digits and 4 decimals");
-        }
-        Some(digits.into_owned())
-    }
-
     /// 0 to 100 with at most 4 decimals, of a text or number.
     pub fn percent(&self, errors: &mut FieldErrors) -> Option<Percent> {
         let digits = self.digits(errors)?;
@@ -280,6 +268,14 @@ impl<'a> Field<'_, 'a> {
         Object::read(self.path(), raw, errors)
     }
 
+    /// The raw text of a JSON value: an element of a list that is read on its own.
+    pub fn json(&self) -> Option<&'a str> {
+        match self.value.as_ref()? {
+            Value::Json(raw) => Some(raw.get()),
+            Value::Query(_) => None,
+        }
+    }
+
     /// The elements of a list, at most so many; in a query what stands between commas.
     pub fn list(&self, max: usize, errors: &mut FieldErrors) -> Option<Vec<Field<'static, 'a>>> {
         let values: Vec<Value<'a>> = match self.value.as_ref()? {
@@ -311,6 +307,13 @@ impl<'a> Field<'_, 'a> {
         let texts: Vec<String> = list.iter().filter_map(|element| element.full_text(chars_max, errors)).collect();
         (texts.len() == list.len()).then_some(texts)
     }
+}
+
+/// Checks that a body is JSON, whatever it says.
+fn grammar<'a>(body: &'a [u8], errors: &mut FieldErrors) -> Option<&'a RawValue> {
+    let json = str::from_utf8(body).map_err(|e| e.to_string());
+    let raw = json.and_then(|text| serde_json::from_str::<&RawValue>(text).map_err(|e| e.to_string()));
+    raw.map_err(|detail| errors.push("", NOT_JSON, format!("the body is not JSON: {detail}"))).ok()
 }
 
 /// Borrowed where nothing is escaped.

@@ -60,7 +60,7 @@ fn what_is_left_out_has_the_value_the_contract_shows() {
 #[test]
 fn every_refusal_names_its_field() {
     for (text, field, code) in [
-        ("".to_owned(), "", "not_json"),
+        (String::new(), "", "not_json"),
         ("[]".to_owned(), "", "invalid_type"),
         (format!("{{{SPLIT}}}"), "commission", "missing_field"),
         (r#"{"commission": [{"pay": {"flat": "1"}}]}"#.to_owned(), "split", "missing_field"),
