@@ -262,6 +262,9 @@ fn urls_say_the_same() {
     }
 }
 
+type Put<'a> = &'a dyn Fn(&str) -> Value;
+type Get<'a> = &'a dyn Fn(&Act) -> Option<String>;
+
 /// Every text field takes every hostile string verbatim, or refuses it with a code.
 #[test]
 fn hostile_strings_stay_verbatim_or_are_refused() {
@@ -271,7 +274,7 @@ fn hostile_strings_stay_verbatim_or_are_refused() {
         Act::Sale { sale, .. } => Some(&sale.content),
         _ => None,
     };
-    let fields: [(&str, usize, &dyn Fn(&str) -> Value, &dyn Fn(&Act) -> Option<String>); 9] = [
+    let fields: [(&str, usize, Put<'_>, Get<'_>); 9] = [
         ("order_id", 128, &|s| json!({"order_id": s}), &|act| act.key().map(|key| key.order_id.clone())),
         ("type", 128, &|s| json!({"type": s, "amount": "1"}), &|act| act.key().map(|key| key.goal.clone())),
         ("coupon", 64, &|s| json!({"coupon": s}), &|act| content(act)?.coupon.clone()),

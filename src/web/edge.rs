@@ -59,6 +59,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub trait Fast: Send + Sync + 'static {
     /// Whether this path is answered here.
     fn owns(&self, path: &str) -> bool;
+    /// Runs once on the edge's thread before it listens: what would make the first visitor wait.
+    fn prepare(&self) {}
     /// Must not fail: every outcome is an answer.
     fn answer(&self, request: Request<EdgeBody>, client: Address) -> impl Future<Output = Response> + Send;
 }
@@ -130,15 +132,15 @@ pub async fn start<F: Fast>(
             Err(error) => return tell(bound, Err(error)),
         };
         own.block_on(async {
-            match listen(settings.listen) {
-                Ok((listener, address)) => {
-                    tell(bound, Ok(address));
-                    let limits = (settings.connections_max, settings.drain_timeout);
-                    let shared = Arc::new(Shared { settings, fast, router, runtime });
-                    accept(listener, limits, shared, stop).await;
-                }
-                Err(error) => tell(bound, Err(error)),
-            }
+            // Bound first: a port that is taken is said at once. Who connects meanwhile waits in the backlog.
+            let (listener, address) = match listen(settings.listen) {
+                Ok(listening) => listening,
+                Err(error) => return tell(bound, Err(error)),
+            };
+            fast.prepare();
+            tell(bound, Ok(address));
+            let limits = (settings.connections_max, settings.drain_timeout);
+            accept(listener, limits, Arc::new(Shared { settings, fast, router, runtime }), stop).await;
         });
         tell(end, ());
     })?;
