@@ -25,7 +25,7 @@ CREATE TABLE order_fact (
     PRIMARY KEY (conversion, kind, key, inbox)
 );
 
--- What decided a sale beside its facts. The newest revision counts, the earlier are kept.
+-- What decided a sale beside its facts. That of the sale's current revision counts, the earlier are kept.
 CREATE TABLE order_context (
     conversion BIGINT NOT NULL,
     -- Of the sale.

@@ -63,6 +63,28 @@ pub enum Owner {
     Platform,
 }
 
+impl Owner {
+    /// As stored: the kind …
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Merchant(_) => "merchant",
+            Self::Publisher(_) => "publisher",
+            Self::Buyer(_) => "buyer",
+            Self::Platform => "platform",
+        }
+    }
+
+    /// … and the number, 0 for the platform.
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Merchant(id) => id.raw(),
+            Self::Publisher(id) => id.raw(),
+            Self::Buyer(id) => id.raw(),
+            Self::Platform => 0,
+        }
+    }
+}
+
 impl Account {
     pub const fn class(self) -> Class {
         match self {

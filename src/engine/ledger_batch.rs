@@ -47,7 +47,7 @@ pub async fn run(setting: &Setting, head: &mut Option<Link>, commands: &[Command
         Some(head) => head,
         None => chain::head(&mut tx, setting.ids.node()).await?,
     };
-    let after = apply::apply(&mut tx, &all, before).await?;
+    let after = apply::apply(&mut tx, &facts, &all, before).await?;
     tx.commit().await?;
     *head = Some(after);
     Ok(decisions.into_iter().take(commands.len()).map(|decision| decision.outcome).collect())

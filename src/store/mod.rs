@@ -5,19 +5,71 @@
 //!
 //! To add an aggregate: a file with `statements!`, private rows and functions in the field's nouns that take `&mut Tx`; then its line
 //! below and in [`statements`].
+pub mod apply;
 pub mod audit;
+pub mod balance;
 pub mod bulk;
+pub mod buyer;
+pub mod chain;
+pub mod click;
+pub mod conversion;
+pub mod coupon;
+pub mod customer;
 pub mod db;
+pub mod entry;
 pub mod error;
+pub mod facts;
 pub mod filter;
+pub mod inbox;
+pub mod key;
+pub mod link;
+pub mod merchant;
 pub mod migrate;
+pub mod node;
+pub mod order;
+pub mod program;
+pub mod publisher;
+pub mod rate;
+pub mod seal_key;
+pub mod secret;
 pub mod sql;
+pub mod stat;
+pub mod terms;
+pub mod tie;
+pub mod tier;
 pub mod turn;
+pub mod webhook;
 
 pub use db::{Db, Kind, Options, Tx};
 pub use error::StoreError;
 
 /// The statements of every file, for the test that prepares each on both databases.
 pub fn statements() -> Vec<&'static [sql::Sql]> {
-    vec![audit::ALL]
+    vec![
+        audit::ALL,
+        balance::ALL,
+        buyer::ALL,
+        chain::ALL,
+        click::ALL,
+        conversion::ALL,
+        coupon::ALL,
+        customer::ALL,
+        entry::ALL,
+        inbox::ALL,
+        key::ALL,
+        link::ALL,
+        merchant::ALL,
+        node::ALL,
+        order::ALL,
+        program::ALL,
+        publisher::ALL,
+        rate::ALL,
+        seal_key::ALL,
+        secret::ALL,
+        stat::ALL,
+        terms::ALL,
+        tie::ALL,
+        tier::ALL,
+        webhook::ALL,
+    ]
 }

@@ -1,0 +1,139 @@
+//! Carries out the decisions of a batch: every row that they change, in bulk, each table once.
+use super::db::Tx;
+use super::error::StoreError;
+use super::{balance, conversion, customer, entry, inbox, order, rate, tie, tier, webhook};
+use crate::domain::{
+    command::{Act, Command},
+    conversion::Conversion,
+    decision::{Change, Decision},
+    entry::{Entry, Link},
+    facts::Facts,
+    sale::OrderKey,
+};
+use crate::kernel::id::{ConversionId, MerchantId, ProgramId};
+use std::collections::{BTreeMap, HashSet};
+
+/// Stores what the commands came to, chaining the entries behind `head`; gives the new head, which counts once the transaction is
+/// committed. `facts` are those that the decisions were made with.
+pub async fn apply(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Decision)], head: Link) -> Result<Link, StoreError> {
+    inbox::insert(tx, &messages(decided)?).await?;
+    webhook::insert(tx, used_webhooks(decided)).await?;
+    order::save(tx, &changes(decided)).await?;
+    save_conversions(tx, facts, decided).await?;
+    save_looked_up(tx, decided).await?;
+    post(tx, decided, head).await
+}
+
+fn messages<'a>(decided: &[(&'a Command, &'a Decision)]) -> Result<Vec<inbox::Saved<'a>>, StoreError> {
+    let message = |(command, decision): &(&'a Command, &'a Decision)| {
+        let errors = match &command.act {
+            Act::Refused { errors, .. } if !errors.is_empty() => Some(errors.as_slice()),
+            _ => None,
+        };
+        let unwritable = |_| StoreError::corrupt("inbox", "errors", command.message.id);
+        Ok(inbox::Saved {
+            message: &command.message,
+            order_id: command.act.key().map(|key| key.order_id.as_str()),
+            conversion: decision.about,
+            http: decision.outcome.http(),
+            verdict: decision.outcome.verdict(),
+            code: decision.outcome.code(),
+            errors: errors.map(serde_json::to_string).transpose().map_err(unwritable)?,
+        })
+    };
+    decided.iter().map(message).collect()
+}
+
+/// Each once: a repeat in the batch uses up the same.
+fn used_webhooks<'a>(decided: &[(&'a Command, &'a Decision)]) -> Vec<webhook::Used<'a>> {
+    let mut seen = HashSet::new();
+    let mut used = Vec::new();
+    for (command, decision) in decided {
+        if let Some((merchant, id, hash)) = &decision.webhook
+            && seen.insert((*merchant, id.as_str()))
+        {
+            used.push((*merchant, id.as_str(), hash, command.message.received_at));
+        }
+    }
+    used
+}
+
+fn changes<'a>(decided: &[(&'a Command, &'a Decision)]) -> Vec<order::Changed<'a>> {
+    let of = |(command, decision): &(&'a Command, &'a Decision)| {
+        let (inbox, at) = (command.message.id, command.message.received_at);
+        decision.changes.iter().map(move |change| order::Changed { change, inbox, at })
+    };
+    decided.iter().flat_map(of).collect()
+}
+
+fn each_change<'a>(decided: &[(&'a Command, &'a Decision)]) -> impl Iterator<Item = &'a Change> {
+    decided.iter().flat_map(|(_, decision)| &decision.changes)
+}
+
+/// Of several changes of one order the last projection is stored; one that went back to waiting for a rate loses its own.
+async fn save_conversions(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
+    let mut last: BTreeMap<ConversionId, Option<&Conversion>> = BTreeMap::new();
+    let mut taken_away = Vec::new();
+    for change in each_change(decided) {
+        last.insert(change.order.id, change.conversion.as_ref());
+    }
+    let mut saved = Vec::with_capacity(last.len());
+    for (id, conversion) in last {
+        match conversion {
+            Some(conversion) => saved.push(conversion::Saved {
+                conversion,
+                merchant: merchant(facts, conversion.program)?,
+                day: facts.zone.day(conversion.occurred_at),
+            }),
+            None => taken_away.push(id),
+        }
+    }
+    conversion::delete(tx, &taken_away).await?;
+    conversion::save(tx, &saved).await
+}
+
+fn merchant(facts: &Facts, program: ProgramId) -> Result<MerchantId, StoreError> {
+    let known = facts.programs.get(&program).map(|facts| facts.program.merchant);
+    known.ok_or_else(|| StoreError::corrupt("conversion", "program", program))
+}
+
+/// What later orders will look up: customers, touches, ties, months' bases, rates.
+async fn save_looked_up(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
+    let (mut customers, mut touches, mut tiers) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for change in each_change(decided) {
+        let (id, OrderKey { program, .. }) = (change.order.id, &change.order.key);
+        customers.extend(change.customer.as_deref().map(|reference| (*program, reference, id)));
+        touches.extend(change.new_clicks.iter().map(|click| (*click, id)));
+        for (publisher, month, delta) in &change.tier_deltas {
+            *tiers.entry((*program, *publisher, *month)).or_default() += delta;
+        }
+    }
+    customer::insert(tx, &customers).await?;
+    tie::insert_touches(tx, &touches).await?;
+    tier::add(tx, &tiers).await?;
+    let ties: Vec<_> = decided.iter().flat_map(|(_, decision)| &decision.ties).copied().collect();
+    tie::insert(tx, &ties).await?;
+    let of = |(command, decision): &(&Command, &Decision)| {
+        let channel = command.message.channel;
+        decision.rates.iter().map(move |(day, currency, rate)| (*day, *currency, *rate, channel)).collect::<Vec<_>>()
+    };
+    let rates: Vec<_> = decided.iter().flat_map(of).collect();
+    rate::insert(tx, &rates).await
+}
+
+async fn post(tx: &mut Tx, decided: &[(&Command, &Decision)], head: Link) -> Result<Link, StoreError> {
+    let mut entries: Vec<(&Entry, ProgramId)> = Vec::new();
+    let mut deltas = balance::Deltas::new();
+    for change in each_change(decided) {
+        let Some(entry) = &change.entry else { continue };
+        entries.push((entry, change.order.key.program));
+        for (account, amount) in &entry.postings {
+            let delta = deltas.entry((account.to_string(), entry.currency)).or_insert((*account, 0, entry.at));
+            delta.1 += amount;
+            delta.2 = delta.2.max(entry.at);
+        }
+    }
+    let head = entry::append(tx, head, &entries).await?;
+    balance::add(tx, &deltas).await?;
+    Ok(head)
+}

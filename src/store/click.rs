@@ -1,0 +1,177 @@
+//! Clicks, the dictionary of their long texts, and the roll-up by day and link that is written with them.
+use super::bulk::{self, Column};
+use super::db::Tx;
+use super::error::StoreError;
+use super::filter::Filter;
+use crate::domain::click::{Click, Quality};
+use crate::kernel::{
+    id::{BuyerId, ClickId, LinkId, time_of},
+    time::Zone,
+};
+use crate::{args, statements};
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, HashSet};
+
+statements! {
+    STORED = "SELECT id FROM click WHERE id IN (SELECT value FROM json_each($1))", postgres "SELECT id FROM click WHERE id = ANY($1)";
+    LIST = "SELECT c.id, c.link, c.quality, c.consent, c.buyer, c.address, a.text AS agent, r.text AS referrer,
+        c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.url
+        FROM click c LEFT JOIN phrase a ON a.id = c.agent LEFT JOIN phrase r ON r.id = c.referrer";
+}
+
+/// A click as stored: its time and node are in the id, its program and publisher are its link's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub id: ClickId,
+    pub link: LinkId,
+    pub quality: Quality,
+    pub consent: bool,
+    pub buyer: Option<BuyerId>,
+    pub address: Option<String>,
+    pub agent: Option<String>,
+    pub referrer: Option<String>,
+    pub subs: [Option<String>; 5],
+    pub url: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    link: i64,
+    quality: i64,
+    consent: bool,
+    buyer: Option<i64>,
+    address: Option<String>,
+    agent: Option<String>,
+    referrer: Option<String>,
+    sub1: Option<String>,
+    sub2: Option<String>,
+    sub3: Option<String>,
+    sub4: Option<String>,
+    sub5: Option<String>,
+    url: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct IdRow {
+    id: i64,
+}
+
+fn quality(id: i64, number: i64) -> Result<Quality, StoreError> {
+    let known = u8::try_from(number).map_or(None, Quality::from_number);
+    known.ok_or_else(|| StoreError::corrupt("click", "quality", ClickId::from_raw(id)))
+}
+
+impl TryFrom<Row> for Stored {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: ClickId::from_raw(row.id),
+            link: LinkId::from_raw(row.link),
+            quality: quality(row.id, row.quality)?,
+            consent: row.consent,
+            buyer: row.buyer.map(BuyerId::from_raw),
+            address: row.address,
+            agent: row.agent,
+            referrer: row.referrer,
+            subs: [row.sub1, row.sub2, row.sub3, row.sub4, row.sub5],
+            url: row.url,
+        })
+    }
+}
+
+/// The number of a phrase: the first 63 bits of the text's SHA-256. Two texts of one number would share the first one's text; among a
+/// billion texts that happens once in 18 such installations, and no money hangs on it.
+pub fn phrase_id(text: &str) -> i64 {
+    let hash = Sha256::digest(text.as_bytes());
+    let first: [u8; 8] = hash[..8].try_into().expect("a SHA-256 has 32 bytes");
+    i64::from_be_bytes(first) & i64::MAX
+}
+
+/// Stores clicks whose ids were just made. `known` are phrases stored before; gives those stored now, for the caller to remember *after
+/// the commit*.
+pub async fn insert_new(tx: &mut Tx, zone: &Zone, clicks: &[&Click], known: &HashSet<i64>) -> Result<Vec<i64>, StoreError> {
+    let phrases = insert_phrases(tx, clicks, known).await?;
+    insert_rows(tx, clicks).await?;
+    add_stats(tx, zone, clicks).await?;
+    Ok(phrases)
+}
+
+/// As [`insert_new`], for clicks that may be stored already: from the spool, or of a commit whose end was not heard. Gives the phrases
+/// and how many clicks were new.
+pub async fn insert_missing(tx: &mut Tx, zone: &Zone, clicks: &[&Click], known: &HashSet<i64>) -> Result<(Vec<i64>, usize), StoreError> {
+    let mut seen = stored(tx, &clicks.iter().map(|click| click.id).collect::<Vec<_>>()).await?;
+    let missing: Vec<&Click> = clicks.iter().copied().filter(|click| seen.insert(click.id)).collect();
+    let phrases = insert_new(tx, zone, &missing, known).await?;
+    Ok((phrases, missing.len()))
+}
+
+async fn insert_phrases(tx: &mut Tx, clicks: &[&Click], known: &HashSet<i64>) -> Result<Vec<i64>, StoreError> {
+    let texts = clicks.iter().flat_map(|click| [&click.agent, &click.referrer]).flatten();
+    // Sorted: another node may store the same.
+    let new: BTreeMap<i64, &str> = texts.map(|text| (phrase_id(text), text.as_str())).filter(|(id, _)| !known.contains(id)).collect();
+    let rows: Vec<(i64, &str)> = new.into_iter().collect();
+    let columns = [("id", Column::int(&rows, |(id, _)| *id)), ("text", Column::text(&rows, |(_, text)| text))];
+    bulk::insert(tx, "phrase", &columns, "ON CONFLICT (id) DO NOTHING").await?;
+    Ok(rows.into_iter().map(|(id, _)| id).collect())
+}
+
+async fn insert_rows(tx: &mut Tx, clicks: &[&Click]) -> Result<(), StoreError> {
+    let phrase = |text: &Option<String>| text.as_deref().map(phrase_id);
+    let columns = [
+        ("id", Column::int(clicks, |click| click.id.raw())),
+        ("link", Column::int(clicks, |click| click.link.raw())),
+        ("quality", Column::int(clicks, |click| i64::from(click.quality.number()))),
+        ("consent", Column::bool(clicks, |click| click.consent)),
+        ("buyer", Column::int_or_null(clicks, |click| click.buyer.map(BuyerId::raw))),
+        ("address", Column::text_or_null(clicks, |click| click.address.as_deref())),
+        ("agent", Column::int_or_null(clicks, |click| phrase(&click.agent))),
+        ("referrer", Column::int_or_null(clicks, |click| phrase(&click.referrer))),
+        ("sub1", Column::text_or_null(clicks, |click| click.subs[0].as_deref())),
+        ("sub2", Column::text_or_null(clicks, |click| click.subs[1].as_deref())),
+        ("sub3", Column::text_or_null(clicks, |click| click.subs[2].as_deref())),
+        ("sub4", Column::text_or_null(clicks, |click| click.subs[3].as_deref())),
+        ("sub5", Column::text_or_null(clicks, |click| click.subs[4].as_deref())),
+        ("url", Column::text_or_null(clicks, |click| click.url.as_deref())),
+    ];
+    bulk::insert(tx, "click", &columns, "").await?;
+    Ok(())
+}
+
+async fn add_stats(tx: &mut Tx, zone: &Zone, clicks: &[&Click]) -> Result<(), StoreError> {
+    let mut stats: BTreeMap<(i64, i64), (i64, i64)> = BTreeMap::new();
+    for click in clicks {
+        // By the time in the id, which is what is stored.
+        let day = zone.day(time_of(click.id.raw())).number();
+        let (raw, counted) = stats.entry((day, click.link.raw())).or_default();
+        *raw += 1;
+        *counted += i64::from(click.quality.counts());
+    }
+    let rows: Vec<_> = stats.into_iter().collect();
+    let columns = [
+        ("day", Column::int(&rows, |((day, _), _)| *day)),
+        ("link", Column::int(&rows, |((_, link), _)| *link)),
+        ("raw", Column::int(&rows, |(_, (raw, _))| *raw)),
+        ("counted", Column::int(&rows, |(_, (_, counted))| *counted)),
+    ];
+    let tail = "ON CONFLICT (day, link) DO UPDATE SET raw = click_stat.raw + excluded.raw, counted = click_stat.counted + excluded.counted";
+    bulk::insert(tx, "click_stat", &columns, tail).await?;
+    Ok(())
+}
+
+/// Which of these ids are stored.
+pub async fn stored(tx: &mut Tx, ids: &[ClickId]) -> Result<HashSet<ClickId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<IdRow> = tx.all(STORED, args![ids.iter().map(|id| id.raw()).collect::<Vec<_>>()]).await?;
+    Ok(rows.into_iter().map(|row| ClickId::from_raw(row.id)).collect())
+}
+
+pub async fn exists(tx: &mut Tx, id: ClickId) -> Result<bool, StoreError> {
+    Ok(!stored(tx, &[id]).await?.is_empty())
+}
+
+pub async fn by_id(tx: &mut Tx, id: ClickId) -> Result<Option<Stored>, StoreError> {
+    Filter::new(LIST).and("c.id =", Some(id.raw())).one::<Row>(tx).await?.map(Stored::try_from).transpose()
+}

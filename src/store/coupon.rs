@@ -1,0 +1,66 @@
+//! Publishers' own coupon codes.
+use super::db::Tx;
+use super::error::StoreError;
+use super::filter::Filter;
+use crate::domain::{facts::Coupon, terms::when::fold_code};
+use crate::kernel::{
+    id::{CouponId, ProgramId, PublisherId},
+    time::Time,
+};
+use crate::{args, statements};
+
+statements! {
+    INSERT = "INSERT INTO coupon (id, program, publisher, code, folded, valid_from, valid_until, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (program, folded) DO NOTHING";
+    LIST = "SELECT id, program, publisher, code, valid_from, valid_until FROM coupon";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    program: i64,
+    publisher: i64,
+    code: String,
+    valid_from: Option<i64>,
+    valid_until: Option<i64>,
+}
+
+impl From<Row> for Coupon {
+    fn from(row: Row) -> Self {
+        Self {
+            id: CouponId::from_raw(row.id),
+            program: ProgramId::from_raw(row.program),
+            code: row.code,
+            publisher: PublisherId::from_raw(row.publisher),
+            from: row.valid_from.map(Time::from_micros),
+            until: row.valid_until.map(Time::from_micros),
+        }
+    }
+}
+
+fn coupons(rows: Vec<Row>) -> Vec<Coupon> {
+    rows.into_iter().map(Coupon::from).collect()
+}
+
+/// False if the program has that code already.
+pub async fn insert(tx: &mut Tx, coupon: &Coupon, now: Time) -> Result<bool, StoreError> {
+    let Coupon { id, program, code, publisher, from, until } = coupon;
+    let folded = fold_code(code);
+    let (from, until) = (from.map(Time::micros), until.map(Time::micros));
+    Ok(tx.run(INSERT, args![id.raw(), program.raw(), publisher.raw(), code, &folded, from, until, now.micros()]).await? == 1)
+}
+
+/// Those of the programs whose folded code is in the list.
+pub async fn by_codes(tx: &mut Tx, programs: &[ProgramId], folded: &[&str]) -> Result<Vec<Coupon>, StoreError> {
+    if programs.is_empty() || folded.is_empty() {
+        return Ok(Vec::new());
+    }
+    let programs: Vec<i64> = programs.iter().map(|id| id.raw()).collect();
+    Ok(coupons(Filter::new(LIST).any_of("program", Some(programs)).any_of("folded", Some(folded)).all(tx).await?))
+}
+
+/// Newest first, older than `after`.
+pub async fn list(tx: &mut Tx, program: Option<ProgramId>, after: Option<CouponId>, limit: i64) -> Result<Vec<Coupon>, StoreError> {
+    let filter = Filter::new(LIST).and("program =", program.map(ProgramId::raw)).and("id <", after.map(CouponId::raw));
+    Ok(coupons(filter.order("ORDER BY id DESC", limit).all(tx).await?))
+}

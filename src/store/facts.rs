@@ -1,0 +1,256 @@
+//! What a batch of commands needs to know, loaded in bulk under the programs' locks.
+//!
+//! The number of statements does not grow with the batch: first what the commands name, then what the stored sales of those orders name,
+//! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
+use super::db::Tx;
+use super::error::StoreError;
+use super::{buyer, coupon, customer, link, order, program, publisher, rate, terms, tie, tier, webhook};
+use crate::domain::{
+    command::{Act, Command},
+    facts::{Facts, LinkFacts, ProgramFacts},
+    order::Order,
+    rate::AGE_DAYS_MAX,
+    sale::{OpenedClick, OrderKey, Sale, SentClick},
+    terms::when::fold_code,
+    touch::Touch,
+};
+use crate::kernel::{
+    currency::Currency,
+    id::{BuyerId, ClickId, LinkId, MerchantId, ProgramId, PublisherId},
+    time::{Day, Month, Zone},
+};
+use std::collections::{BTreeSet, HashMap};
+
+pub use super::order::by_ids as load_orders;
+pub use super::terms::TermsCache;
+
+/// What the commands of a batch name.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    keys: BTreeSet<OrderKey>,
+    webhooks: BTreeSet<(MerchantId, String)>,
+    references: BTreeSet<String>,
+    /// Folded coupon codes.
+    codes: BTreeSet<String>,
+    links: BTreeSet<LinkId>,
+    clicks: BTreeSet<ClickId>,
+    buyers: BTreeSet<BuyerId>,
+    /// Links and clicks of sign-ins: their orders are wanted too.
+    tied_links: BTreeSet<LinkId>,
+    tied_clicks: BTreeSet<ClickId>,
+    months: BTreeSet<Month>,
+    /// Sales that may need a rate: program, currency, day.
+    conversions: BTreeSet<(ProgramId, Currency, Day)>,
+    /// Rates to store.
+    rates: BTreeSet<(Day, Currency)>,
+    stores_rates: bool,
+}
+
+impl Wanted {
+    pub fn of<'a>(commands: impl IntoIterator<Item = &'a Command>, zone: &Zone) -> Self {
+        let mut wanted = Self::default();
+        for command in commands {
+            wanted.add(command, zone);
+        }
+        wanted
+    }
+
+    /// Whether the batch stores exchange rates, which takes their lock exclusively.
+    pub fn stores_rates(&self) -> bool {
+        self.stores_rates
+    }
+
+    fn add(&mut self, command: &Command, zone: &Zone) {
+        let message = &command.message;
+        self.months.insert(zone.month(message.received_at));
+        self.webhooks.extend(message.merchant.zip(message.webhook_id.clone()));
+        self.keys.extend(command.act.key().cloned());
+        match &command.act {
+            Act::Sale { key, sale } => self.add_sale(key, sale, zone),
+            Act::Tie { buyer, clicks } => {
+                self.buyers.insert(*buyer);
+                for click in clicks {
+                    self.add_click(click);
+                    self.tied_links.insert(click.link);
+                    self.tied_clicks.insert(click.click);
+                }
+            }
+            Act::Rates { day, rates } => {
+                self.stores_rates = true;
+                self.rates.extend(rates.iter().map(|(currency, _)| (*day, *currency)));
+            }
+            Act::Refund { .. }
+            | Act::Cancel { .. }
+            | Act::Approve { .. }
+            | Act::Reject { .. }
+            | Act::Adjust { .. }
+            | Act::MerchantPaid { .. }
+            | Act::Expire { .. }
+            | Act::Release { .. }
+            | Act::Refused { .. } => {}
+        }
+    }
+
+    fn add_sale(&mut self, key: &OrderKey, sale: &Sale, zone: &Zone) {
+        for click in &sale.clicks {
+            if let SentClick::Opened(click) = click {
+                self.add_click(click);
+            }
+        }
+        let content = &sale.content;
+        self.codes.extend(content.coupon.as_deref().map(fold_code));
+        self.references.extend(content.customer.as_ref().and_then(|customer| customer.reference.clone()));
+        self.conversions.insert((key.program, content.amount.currency, zone.day(sale.occurred_at)));
+    }
+
+    fn add_click(&mut self, click: &OpenedClick) {
+        self.links.insert(click.link);
+        self.clicks.insert(click.click);
+        self.buyers.extend(click.buyer);
+    }
+}
+
+/// The programs of a batch, ascending: those that its orders name, and those of the clicks that a sign-in ties. A link's program never
+/// changes, so this may be read before the locks are taken.
+pub async fn programs(tx: &mut Tx, wanted: &Wanted) -> Result<Vec<ProgramId>, StoreError> {
+    let mut programs: BTreeSet<ProgramId> = wanted.keys.iter().map(|key| key.program).collect();
+    let links = link::by_ids(tx, &listed(&wanted.tied_links)).await?;
+    programs.extend(links.iter().map(|link| link.program));
+    Ok(programs.into_iter().collect())
+}
+
+/// Waits for the rates' lock, then for each program's, ascending. Whoever needs both kinds takes them in this order.
+pub async fn lock(tx: &mut Tx, programs: &[ProgramId], rates_exclusive: bool) -> Result<(), StoreError> {
+    rate::lock(tx, rates_exclusive).await?;
+    program::lock(tx, programs).await
+}
+
+/// Loads what the commands need; the locks are held.
+pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted) -> Result<Facts, StoreError> {
+    let mut wanted = wanted.clone();
+    let mut facts = Facts::empty(zone.clone());
+    load_links(tx, &wanted, &mut facts).await?;
+    let tied = wanted.tied_links.iter().filter_map(|link| facts.links.get(link)).map(|link| link.program);
+    let programs: BTreeSet<ProgramId> = wanted.keys.iter().map(|key| key.program).chain(tied).collect();
+    let programs = listed(&programs);
+    facts.programs = load_programs(tx, terms, &programs).await?;
+    load_named_orders(tx, &wanted, &programs, &mut facts).await?;
+    // What is decided again looks at the stored sale.
+    for order in facts.orders.values() {
+        if let Some(fact) = &order.sale {
+            wanted.add_sale(&order.key, &fact.sale, zone);
+        }
+    }
+    load_links(tx, &wanted, &mut facts).await?;
+    load_rest(tx, &wanted, &programs, &mut facts).await?;
+    load_people(tx, &wanted, &mut facts).await?;
+    load_tiers(tx, &wanted, &mut facts).await?;
+    Ok(facts)
+}
+
+/// Programs with every version of their terms.
+pub async fn load_programs(tx: &mut Tx, cache: &TermsCache, ids: &[ProgramId]) -> Result<HashMap<ProgramId, ProgramFacts>, StoreError> {
+    let programs = program::by_ids(tx, ids).await?;
+    let mut versions = terms::versions(tx, cache, &programs).await?;
+    let facts = |program: crate::domain::program::Program| {
+        let versions = versions.remove(&program.id).unwrap_or_default();
+        (program.id, ProgramFacts { program, versions })
+    };
+    Ok(programs.into_iter().map(facts).collect())
+}
+
+/// Orders whose sale waits for a rate, oldest first.
+pub async fn parked_without_rate(tx: &mut Tx) -> Result<Vec<OrderKey>, StoreError> {
+    order::without_rate(tx).await
+}
+
+fn listed<T: Clone>(set: &BTreeSet<T>) -> Vec<T> {
+    set.iter().cloned().collect()
+}
+
+fn texts(set: &BTreeSet<String>) -> Vec<&str> {
+    set.iter().map(String::as_str).collect()
+}
+
+/// Those that are not loaded yet.
+async fn load_links(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
+    let missing: Vec<LinkId> = wanted.links.iter().copied().filter(|link| !facts.links.contains_key(link)).collect();
+    let links = link::by_ids(tx, &missing).await?;
+    facts.links.extend(links.into_iter().map(|link| (link.id, LinkFacts { program: link.program, publisher: link.publisher })));
+    Ok(())
+}
+
+async fn load_named_orders(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId], facts: &mut Facts) -> Result<(), StoreError> {
+    let order_ids: BTreeSet<&str> = wanted.keys.iter().map(|key| key.order_id.as_str()).collect();
+    let named = order::by_order_ids(tx, programs, &listed(&order_ids)).await?;
+    facts.orders = named.into_iter().filter(|order| wanted.keys.contains(&order.key)).map(|order| (order.key.clone(), order)).collect();
+    let touches = tie::orders_of_clicks(tx, &listed(&wanted.tied_clicks)).await?;
+    let ids: BTreeSet<_> = touches.iter().map(|(_, order)| *order).collect();
+    let touched = order::by_ids(tx, &listed(&ids)).await?;
+    // An order of another program that names the click too is not locked, and does not count the click.
+    let touched: HashMap<_, Order> =
+        touched.into_iter().filter(|order| programs.contains(&order.key.program)).map(|order| (order.id, order)).collect();
+    for (click, order) in &touches {
+        if let Some(order) = touched.get(order) {
+            facts.orders_by_click.entry(*click).or_default().push(order.key.clone());
+        }
+    }
+    facts.orders.extend(touched.into_values().map(|order| (order.key.clone(), order)));
+    Ok(())
+}
+
+async fn load_rest(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId], facts: &mut Facts) -> Result<(), StoreError> {
+    let merchants: BTreeSet<MerchantId> = wanted.webhooks.iter().map(|(merchant, _)| *merchant).collect();
+    let webhook_ids: BTreeSet<&str> = wanted.webhooks.iter().map(|(_, id)| id.as_str()).collect();
+    facts.webhooks = webhook::by_ids(tx, &listed(&merchants), &listed(&webhook_ids)).await?.into_iter().collect();
+    facts.customers = customer::by_references(tx, programs, &texts(&wanted.references)).await?.into_iter().collect();
+    let coupons = coupon::by_codes(tx, programs, &texts(&wanted.codes)).await?;
+    facts.coupons = coupons.into_iter().map(|coupon| ((coupon.program, fold_code(&coupon.code)), coupon)).collect();
+    facts.ties = tie::of_clicks(tx, &listed(&wanted.clicks)).await?.into_iter().collect();
+    let (mut days, mut currencies) = (BTreeSet::new(), BTreeSet::new());
+    for (program, currency, day) in &wanted.conversions {
+        let Some(own) = facts.programs.get(program).map(|facts| facts.program.currency).filter(|own| own != currency) else { continue };
+        days.extend((0..=AGE_DAYS_MAX).map(|age| day.minus(age)));
+        currencies.extend([own, *currency]);
+    }
+    for (day, currency) in &wanted.rates {
+        days.insert(*day);
+        currencies.insert(*currency);
+    }
+    facts.rates = rate::table(tx, &listed(&days), &listed(&currencies)).await?;
+    Ok(())
+}
+
+/// The publishers and buyers that the rows so far name.
+async fn load_people(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
+    let mut publishers: BTreeSet<PublisherId> = facts.links.values().map(|link| link.publisher).collect();
+    publishers.extend(facts.coupons.values().map(|coupon| coupon.publisher));
+    let mut buyers = wanted.buyers.clone();
+    buyers.extend(facts.ties.values().map(|tie| tie.buyer));
+    for order in facts.orders.values() {
+        buyers.extend(order.tie.map(|tie| tie.buyer));
+        let Some(context) = &order.context else { continue };
+        publishers.extend(context.coupon.as_ref().map(|coupon| coupon.publisher));
+        for touch in &context.touches {
+            if let Touch::Known(known) = touch {
+                publishers.insert(known.publisher);
+                buyers.extend(known.buyer.map(|buyer| buyer.id));
+            }
+        }
+    }
+    let publishers = publisher::by_ids(tx, &listed(&publishers)).await?;
+    facts.publishers = publishers.into_iter().map(|publisher| (publisher.id, publisher)).collect();
+    let buyers = buyer::by_ids(tx, &listed(&buyers)).await?;
+    facts.buyers = buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect();
+    Ok(())
+}
+
+/// The months' bases of the programs that have tiers.
+async fn load_tiers(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
+    let tiered = facts.programs.values().filter(|program| program.versions.iter().any(|version| version.terms.has_tiers()));
+    let programs: Vec<ProgramId> = tiered.map(|program| program.program.id).collect();
+    let publishers: Vec<PublisherId> = facts.publishers.keys().copied().collect();
+    let bases = tier::bases(tx, &programs, &publishers, &listed(&wanted.months)).await?;
+    facts.tier_bases = bases.into_iter().collect();
+    Ok(())
+}

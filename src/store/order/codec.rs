@@ -1,0 +1,491 @@
+//! The stored JSON of an order's facts and context: private mirror structs, ids as text, times as microseconds, amounts as minor units,
+//! percentages and rates as decimal text.
+use super::Fact;
+use crate::domain::{
+    click::Quality,
+    decision::FactKind,
+    order::{Actor, Adjust, Context, Order, OwnedCoupon, RefundFact, SaleFact, Tie, Verdict},
+    publisher::Kind,
+    rate,
+    sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
+    touch::{Known, Touch, TouchBuyer},
+};
+use crate::kernel::{
+    currency::Currency,
+    id::{BuyerId, ClickId, CouponId, InboxId, LinkId, ProgramId, PublisherId},
+    money::Money,
+    time::{Day, Time},
+};
+use crate::store::error::StoreError;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+type Text<'a> = Cow<'a, str>;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SaleJson<'a> {
+    amount: i64,
+    currency: Currency,
+    lines: Vec<LineJson<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    coupon: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer: Option<CustomerJson<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reported: Option<i64>,
+    occurred_at: i64,
+    received_at: i64,
+    clicks: Vec<ClickJson<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    other_channel: Option<Text<'a>>,
+    signed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LineJson<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sku: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    category: Option<Text<'a>>,
+    quantity: i64,
+    amount: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CustomerJson<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reference: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    new: Option<bool>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum ClickJson<'a> {
+    Opened {
+        click: ClickId,
+        link: LinkId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        buyer: Option<BuyerId>,
+        quality: Text<'a>,
+    },
+    Unknown {
+        unknown: Text<'a>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundJson<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    amount: Option<i64>,
+    currency: Currency,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lines: Option<Vec<RefundLineJson<'a>>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundLineJson<'a> {
+    sku: Text<'a>,
+    quantity: i64,
+    amount: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VerdictJson<'a> {
+    by: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdjustJson<'a> {
+    amount: i64,
+    currency: Currency,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TieJson {
+    buyer: BuyerId,
+    click: ClickId,
+    self_referral: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContextJson<'a> {
+    recorded_at: i64,
+    terms_version: u32,
+    from: Currency,
+    to: Currency,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rates: Option<RatesJson<'a>>,
+    touches: Vec<TouchJson<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    coupon: Option<CouponJson<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_new: Option<bool>,
+    tier_base: i64,
+    self_referral: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RatesJson<'a> {
+    day: Text<'a>,
+    from: Text<'a>,
+    to: Text<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum TouchJson<'a> {
+    Known {
+        click: ClickId,
+        link: LinkId,
+        program: ProgramId,
+        publisher: PublisherId,
+        kind: Text<'a>,
+        generosity: Text<'a>,
+        quality: Text<'a>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        buyer: Option<BuyerId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tied_at: Option<i64>,
+    },
+    Unknown {
+        unknown: Text<'a>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CouponJson<'a> {
+    id: CouponId,
+    publisher: PublisherId,
+    generosity: Text<'a>,
+}
+
+/// The body of a fact without content.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NothingJson {}
+
+fn cow(text: Option<&String>) -> Option<Text<'_>> {
+    text.map(|text| Text::Borrowed(text.as_str()))
+}
+
+fn owned(text: Option<Text<'_>>) -> Option<String> {
+    text.map(Text::into_owned)
+}
+
+fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::corrupt("order_fact", "body", "a value that cannot be written as JSON"))
+}
+
+/// The row of a fact that a change added; its content stands in the order.
+pub(super) fn fact(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> Result<Fact, StoreError> {
+    let absent = || StoreError::corrupt("order_fact", "kind", format_args!("{}: the order lacks the fact {kind:?}", order.id));
+    let (word, key, at, body) = match kind {
+        FactKind::Sale => {
+            let fact = order.sale.as_ref().ok_or_else(absent)?;
+            ("sale", fact.revision.to_string(), at, json(&SaleJson::from(fact))?)
+        }
+        FactKind::Refund(id) => {
+            let fact = order.refunds.get(id).ok_or_else(absent)?;
+            ("refund", id.clone(), fact.at, json(&RefundJson::from(&fact.refund))?)
+        }
+        FactKind::Cancel => {
+            let verdict = order.cancel.as_ref().ok_or_else(absent)?;
+            ("cancel", String::new(), verdict.at, json(&VerdictJson::from(verdict))?)
+        }
+        FactKind::Reject => {
+            let verdict = order.reject.as_ref().ok_or_else(absent)?;
+            ("reject", String::new(), verdict.at, json(&VerdictJson::from(verdict))?)
+        }
+        FactKind::Approve(by) => {
+            let at = order.approvals.by(*by).ok_or_else(absent)?;
+            ("approve", by.word().to_owned(), at, json(&NothingJson {})?)
+        }
+        FactKind::Adjust => {
+            let adjust = order.adjust.as_ref().ok_or_else(absent)?;
+            ("adjust", adjust.revision.to_string(), adjust.at, json(&AdjustJson::from(adjust))?)
+        }
+        FactKind::Tie => {
+            let tie = order.tie.ok_or_else(absent)?;
+            let body = TieJson { buyer: tie.buyer, click: tie.click, self_referral: tie.self_referral };
+            ("tie", String::new(), tie.at, json(&body)?)
+        }
+        FactKind::MerchantPaid => ("merchant_paid", String::new(), order.merchant_paid.ok_or_else(absent)?, json(&NothingJson {})?),
+        FactKind::Expire => ("expire", String::new(), order.expired.ok_or_else(absent)?, json(&NothingJson {})?),
+    };
+    Ok(Fact { conversion: order.id, kind: word.to_owned(), key, inbox, at, body })
+}
+
+/// Adds a stored fact to its order. Of two with the same key the later counts. None if it is not one that we write.
+pub(super) fn add_fact(order: &mut Order, fact: &Fact) -> Option<()> {
+    let Fact { kind, key, at, body, .. } = fact;
+    match kind.as_str() {
+        "sale" => {
+            let revision: u32 = key.parse().ok()?;
+            if order.sale.as_ref().is_none_or(|known| known.revision <= revision) {
+                order.sale = Some(read::<SaleJson>(body)?.into_fact(revision)?);
+            }
+        }
+        "refund" => {
+            order.refunds.insert(key.clone(), RefundFact { refund: read::<RefundJson>(body)?.into_refund()?, at: *at });
+        }
+        "cancel" => order.cancel = Some(read::<VerdictJson>(body)?.into_verdict(*at)?),
+        "reject" => order.reject = Some(read::<VerdictJson>(body)?.into_verdict(*at)?),
+        "approve" => {
+            read::<NothingJson>(body)?;
+            order.approvals.set(Actor::from_word(key)?, *at);
+        }
+        "adjust" => {
+            let revision: u32 = key.parse().ok()?;
+            let AdjustJson { amount, currency, reason } = read(body)?;
+            if order.adjust.as_ref().is_none_or(|known| known.revision <= revision) {
+                order.adjust = Some(Adjust { amount: Money::new(amount, currency), reason: owned(reason), at: *at, revision });
+            }
+        }
+        "tie" => {
+            let TieJson { buyer, click, self_referral } = read(body)?;
+            order.tie = Some(Tie { buyer, click, at: *at, self_referral });
+        }
+        "merchant_paid" => {
+            read::<NothingJson>(body)?;
+            order.merchant_paid = Some(*at);
+        }
+        "expire" => {
+            read::<NothingJson>(body)?;
+            order.expired = Some(*at);
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// Why a text is not JSON of ours does not matter: its row is named, and the row is there to be looked at.
+fn read<'a, T: Deserialize<'a>>(body: &'a str) -> Option<T> {
+    serde_json::from_str(body).map_or(None, Some)
+}
+
+pub(super) fn context_text(context: &Context) -> Result<String, StoreError> {
+    json(&ContextJson::from(context))
+}
+
+pub(super) fn context(body: &str) -> Option<Context> {
+    read::<ContextJson>(body)?.into_context()
+}
+
+impl<'a> From<&'a SaleFact> for SaleJson<'a> {
+    fn from(fact: &'a SaleFact) -> Self {
+        let Sale { content, occurred_at, clicks, other_channel, signed } = &fact.sale;
+        let line = |line: &'a Line| LineJson {
+            sku: cow(line.sku.as_ref()),
+            category: cow(line.category.as_ref()),
+            quantity: line.quantity,
+            amount: line.amount,
+        };
+        let customer = |customer: &'a Customer| CustomerJson { reference: cow(customer.reference.as_ref()), new: customer.new };
+        Self {
+            amount: content.amount.minor,
+            currency: content.amount.currency,
+            lines: content.lines.iter().map(line).collect(),
+            coupon: cow(content.coupon.as_ref()),
+            customer: content.customer.as_ref().map(customer),
+            reported: content.reported,
+            occurred_at: occurred_at.micros(),
+            received_at: fact.received_at.micros(),
+            clicks: clicks.iter().map(ClickJson::from).collect(),
+            other_channel: cow(other_channel.as_ref()),
+            signed: *signed,
+        }
+    }
+}
+
+impl SaleJson<'_> {
+    fn into_fact(self, revision: u32) -> Option<SaleFact> {
+        let line =
+            |line: LineJson| Line { sku: owned(line.sku), category: owned(line.category), quantity: line.quantity, amount: line.amount };
+        let content = Content {
+            amount: Money::new(self.amount, self.currency),
+            lines: self.lines.into_iter().map(line).collect(),
+            coupon: owned(self.coupon),
+            customer: self.customer.map(|customer| Customer { reference: owned(customer.reference), new: customer.new }),
+            reported: self.reported,
+        };
+        let sale = Sale {
+            content,
+            occurred_at: Time::from_micros(self.occurred_at),
+            clicks: self.clicks.into_iter().map(ClickJson::into_click).collect::<Option<_>>()?,
+            other_channel: owned(self.other_channel),
+            signed: self.signed,
+        };
+        Some(SaleFact { sale, received_at: Time::from_micros(self.received_at), revision })
+    }
+}
+
+impl<'a> From<&'a SentClick> for ClickJson<'a> {
+    fn from(click: &'a SentClick) -> Self {
+        match click {
+            SentClick::Opened(OpenedClick { click, link, buyer, quality }) => {
+                Self::Opened { click: *click, link: *link, buyer: *buyer, quality: quality.code().into() }
+            }
+            SentClick::Unknown(text) => Self::Unknown { unknown: text.into() },
+        }
+    }
+}
+
+impl ClickJson<'_> {
+    fn into_click(self) -> Option<SentClick> {
+        Some(match self {
+            Self::Opened { click, link, buyer, quality } => {
+                SentClick::Opened(OpenedClick { click, link, buyer, quality: Quality::from_code(&quality)? })
+            }
+            Self::Unknown { unknown } => SentClick::Unknown(unknown.into_owned()),
+        })
+    }
+}
+
+impl<'a> From<&'a Refund> for RefundJson<'a> {
+    fn from(refund: &'a Refund) -> Self {
+        let line = |line: &'a RefundLine| RefundLineJson { sku: line.sku.as_str().into(), quantity: line.quantity, amount: line.amount };
+        match refund {
+            Refund::Amount(money) => Self { amount: Some(money.minor), currency: money.currency, lines: None },
+            Refund::Lines { currency, lines } => Self { amount: None, currency: *currency, lines: Some(lines.iter().map(line).collect()) },
+        }
+    }
+}
+
+impl RefundJson<'_> {
+    fn into_refund(self) -> Option<Refund> {
+        let line = |line: RefundLineJson| RefundLine { sku: line.sku.into_owned(), quantity: line.quantity, amount: line.amount };
+        match (self.amount, self.lines) {
+            (Some(amount), None) => Some(Refund::Amount(Money::new(amount, self.currency))),
+            (None, Some(lines)) => Some(Refund::Lines { currency: self.currency, lines: lines.into_iter().map(line).collect() }),
+            _ => None,
+        }
+    }
+}
+
+impl<'a> From<&'a Verdict> for VerdictJson<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        Self { by: verdict.by.word().into(), reason: cow(verdict.reason.as_ref()) }
+    }
+}
+
+impl VerdictJson<'_> {
+    fn into_verdict(self, at: Time) -> Option<Verdict> {
+        Some(Verdict { by: Actor::from_word(&self.by)?, reason: owned(self.reason), at })
+    }
+}
+
+impl<'a> From<&'a Adjust> for AdjustJson<'a> {
+    fn from(adjust: &'a Adjust) -> Self {
+        Self { amount: adjust.amount.minor, currency: adjust.amount.currency, reason: cow(adjust.reason.as_ref()) }
+    }
+}
+
+impl<'a> From<&'a Context> for ContextJson<'a> {
+    fn from(context: &'a Context) -> Self {
+        let rate::Conversion { from, to, rates } = &context.conversion;
+        let rates = rates.map(|rate::Applied { day, from, to }| RatesJson {
+            day: day.to_string().into(),
+            from: from.text().into(),
+            to: to.text().into(),
+        });
+        let coupon = |coupon: &OwnedCoupon| CouponJson {
+            id: coupon.id,
+            publisher: coupon.publisher,
+            generosity: coupon.generosity.to_string().into(),
+        };
+        Self {
+            recorded_at: context.recorded_at.micros(),
+            terms_version: context.terms_version,
+            from: *from,
+            to: *to,
+            rates,
+            touches: context.touches.iter().map(TouchJson::from).collect(),
+            coupon: context.coupon.as_ref().map(coupon),
+            customer_new: context.customer_new,
+            tier_base: context.tier_base,
+            self_referral: context.self_referral,
+        }
+    }
+}
+
+impl ContextJson<'_> {
+    fn into_context(self) -> Option<Context> {
+        let applied = |rates: RatesJson| {
+            let (from, to) = (rate::Rate::parse(&rates.from)?, rate::Rate::parse(&rates.to)?);
+            Some(rate::Applied { day: Day::parse(&rates.day)?, from, to })
+        };
+        let rates = match self.rates {
+            Some(rates) => Some(applied(rates)?),
+            None => None,
+        };
+        let coupon = match self.coupon {
+            Some(CouponJson { id, publisher, generosity }) => {
+                Some(OwnedCoupon { id, publisher, generosity: generosity.parse().map_or(None, Some)? })
+            }
+            None => None,
+        };
+        Some(Context {
+            recorded_at: Time::from_micros(self.recorded_at),
+            terms_version: self.terms_version,
+            conversion: rate::Conversion { from: self.from, to: self.to, rates },
+            touches: self.touches.into_iter().map(TouchJson::into_touch).collect::<Option<_>>()?,
+            coupon,
+            customer_new: self.customer_new,
+            tier_base: self.tier_base,
+            self_referral: self.self_referral,
+        })
+    }
+}
+
+impl<'a> From<&'a Touch> for TouchJson<'a> {
+    fn from(touch: &'a Touch) -> Self {
+        match touch {
+            Touch::Known(known) => Self::Known {
+                click: known.click,
+                link: known.link,
+                program: known.program,
+                publisher: known.publisher,
+                kind: known.kind.word().into(),
+                generosity: known.generosity.to_string().into(),
+                quality: known.quality.code().into(),
+                buyer: known.buyer.map(|buyer| buyer.id),
+                tied_at: known.buyer.and_then(|buyer| buyer.tied_at).map(Time::micros),
+            },
+            Touch::Unknown(text) => Self::Unknown { unknown: text.into() },
+        }
+    }
+}
+
+impl TouchJson<'_> {
+    fn into_touch(self) -> Option<Touch> {
+        Some(match self {
+            Self::Known { click, link, program, publisher, kind, generosity, quality, buyer, tied_at } => Touch::Known(Known {
+                click,
+                link,
+                program,
+                publisher,
+                kind: Kind::from_word(&kind)?,
+                generosity: generosity.parse().map_or(None, Some)?,
+                quality: Quality::from_code(&quality)?,
+                buyer: buyer.map(|id| TouchBuyer { id, tied_at: tied_at.map(Time::from_micros) }),
+            }),
+            Self::Unknown { unknown } => Touch::Unknown(unknown.into_owned()),
+        })
+    }
+}
