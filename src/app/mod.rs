@@ -1,4 +1,9 @@
 //! Floor 5: the command line (one file a command), configuration, start and stop, telemetry, and the demo.
 
+pub mod cli;
+pub mod config;
 pub mod failure;
+pub mod key;
+pub mod serve;
+pub mod server;
 pub mod telemetry;

@@ -31,10 +31,10 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     };
     tracing::info!(address = %server.address, database = %args.database.database, node = server.engine.ids.node(), "serving");
     say(&format!("listening on http://{}\n", server.address))?;
-    signals.wait().await;
+    let ended = server.run_until(&mut signals).await;
     tracing::info!("stopping");
     server.stop().await;
-    Ok(())
+    ended
 }
 
 /// Writes to stdout at once, so that whoever started us through a pipe can read the address. A closed stdout is no reason not to serve.

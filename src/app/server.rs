@@ -47,6 +47,14 @@ impl Server {
         Ok(Self { address: edge.address, engine, stop, jobs, edge, close })
     }
 
+    /// Until a signal asks to end, or another process has taken over our node number: then this one failed, and must end too.
+    pub async fn run_until(&self, signals: &mut Signals) -> Result<(), Failure> {
+        tokio::select! {
+            () = signals.wait() => Ok(()),
+            () = self.stop.lost() => Err(Failure::Refused("another process has this node number".to_owned())),
+        }
+    }
+
     /// Takes no more connections, answers what is in flight, ends what runs on a clock, and writes what is queued.
     pub async fn stop(self) {
         drop(self.close);

@@ -1,10 +1,9 @@
 //! The engine: everything that runs behind the server, put together in order, and stopped in the opposite one.
 
 use crate::{
-    domain::program::Program,
     engine::{
         catalogue::{Catalogue, FillError},
-        click_writer::{self, ClickWriter},
+        click_writer::{self, ClickStop, ClickWriter},
         clock::Clock,
         feed::Feed,
         keys::{self, KeysError},
@@ -25,7 +24,10 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
+
+/// How long the ledger writer may take at the end: a full queue at a tenth of the measured rate.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
 
 /// What the engine runs with.
 #[derive(Debug, Clone)]
@@ -80,9 +82,6 @@ pub struct Engine {
     base_url: OnceLock<String>,
 }
 
-/// How long what is queued may take to be written at the end: some thousand commands at the slowest disk that was measured.
-const DRAIN_MAX: Duration = Duration::from_secs(20);
-
 impl Engine {
     /// Migrates, takes a node number, drains the spool and fills the catalogue; when this returns the engine serves.
     pub async fn start(options: Options) -> Result<(Arc<Self>, Stop), StartError> {
@@ -114,5 +113,41 @@ impl Engine {
     /// Where it listens, once that is known; an address that the operator gave stays.
     pub fn set_base_url(&self, url: String) {
         self.base_url.get_or_init(|| url);
+    }
+}
+
+/// What ends the engine in order. It must be told to.
+#[derive(Debug)]
+pub struct Stop {
+    clicks: ClickStop,
+    ledger: JoinHandle<()>,
+    feed: Feed,
+    lease: Lease,
+}
+
+impl Stop {
+    /// Until another process has this one's node number, because the lease could not be renewed for a day: then this one must end.
+    pub async fn lost(&self) {
+        self.lease.lost().await;
+    }
+
+    /// Stores what is queued, gives the node number back and closes the database. Nobody else holds the engine any more: requests are
+    /// answered and jobs have ended.
+    pub async fn stop(self, engine: Arc<Engine>) {
+        self.clicks.stop().await;
+        drop(self.feed);
+        let db = engine.db.clone();
+        // The ledger writer ends when nobody can send it a command.
+        drop(engine);
+        match timeout(DRAIN_MAX, self.ledger).await {
+            Ok(Ok(())) => {
+                if let Err(error) = self.lease.release().await {
+                    tracing::warn!(%error, "the node number was not given back; its lease runs out by itself");
+                }
+            }
+            Ok(Err(error)) => tracing::error!(%error, "the ledger writer ended badly"),
+            Err(_) => tracing::error!(seconds = DRAIN_MAX.as_secs(), "the ledger writer did not end; what it had not answered may be sent again"),
+        }
+        db.close().await;
     }
 }
