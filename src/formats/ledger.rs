@@ -1,6 +1,9 @@
 //! The journal as other book-keeping programs read it: hledger, beancount, and CSV. Debits count positive.
 
-use crate::domain::{account::Account, entry::Entry};
+use crate::domain::{
+    account::Account,
+    entry::{Entry, Link},
+};
 use crate::kernel::{currency::Currency, money::Money, time::Time};
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -13,12 +16,11 @@ pub enum Format {
 }
 
 /// What stands before the first entry. `accounts` are all that the export names, with the time of their first entry.
-pub fn head(format: Format, accounts: &[(Account, Time)], currencies: &BTreeSet<Currency>, heads: &[(u16, i64, [u8; 32])]) -> String {
+pub fn head(format: Format, accounts: &[(Account, Time)], currencies: &BTreeSet<Currency>, heads: &[Link]) -> String {
     let mut out = String::new();
-    let comment = if format == Format::Csv { "" } else { "; " };
     if format != Format::Csv {
-        for (node, seq, hash) in heads {
-            line(&mut out, &format!("{comment}chain head: node {node} seq {seq} sha256 {}", hex(hash)));
+        for head in heads {
+            line(&mut out, &format!("; chain head: node {} seq {} sha256 {}", head.node, head.seq, hex(&head.hash)));
         }
     }
     match format {
@@ -41,7 +43,7 @@ pub fn head(format: Format, accounts: &[(Account, Time)], currencies: &BTreeSet<
     out
 }
 
-/// One entry. `description` is the order's id as its merchant wrote it.
+/// Appends one entry to `out`.
 pub fn entry(format: Format, entry: &Entry, out: &mut String) {
     match format {
         Format::Hledger => {

@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 
 statements! {
     NODES = "SELECT DISTINCT node AS n FROM journal_entry ORDER BY node";
+    HEADS = "SELECT e.node AS node, e.seq AS seq, e.hash AS hash FROM journal_entry e
+            JOIN (SELECT node, MAX(seq) AS seq FROM journal_entry GROUP BY node) h ON h.node = e.node AND h.seq = e.seq ORDER BY e.node";
     JOURNAL = "SELECT id, node, seq, at, kind, subject, currency, previous, hash FROM journal_entry WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT $3";
     BY_TIME = "SELECT id, node, seq, at, kind, subject, currency, previous, hash FROM journal_entry WHERE (at, id) > ($1, $2) ORDER BY at, id LIMIT $3";
     BY_SUBJECTS = "SELECT id, node, seq, at, kind, subject, currency, previous, hash FROM journal_entry
@@ -115,6 +117,22 @@ async fn numbers(tx: &mut Tx, statement: crate::store::sql::Sql) -> Result<Vec<i
 pub async fn nodes(tx: &mut Tx) -> Result<Vec<u16>, StoreError> {
     let nodes = numbers(tx, NODES).await?;
     nodes.into_iter().map(|node| u16::try_from(node).map_err(|_| StoreError::corrupt("journal_entry", "node", node))).collect()
+}
+
+/// The head of each node's chain: what a copy kept elsewhere proves a later cut against.
+pub async fn heads(tx: &mut Tx) -> Result<Vec<Link>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Head {
+        node: i64,
+        seq: i64,
+        hash: Vec<u8>,
+    }
+    let read = |row: Head| {
+        let node = u16::try_from(row.node).map_err(|_| StoreError::corrupt("journal_entry", "node", row.node))?;
+        let hash = row.hash.as_slice().try_into().map_err(|_| StoreError::corrupt("journal_entry", "hash", row.seq))?;
+        Ok(Link { node, seq: row.seq, hash })
+    };
+    tx.all::<Head>(HEADS, args![]).await?.into_iter().map(read).collect()
 }
 
 /// A node's entries after `seq`, in the order of the chain.

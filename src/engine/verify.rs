@@ -1,0 +1,268 @@
+//! `verify`: replays every decision and checks every invariant, over one snapshot.
+
+use crate::domain::{
+    account::{Account, Owner},
+    audit::{self, Breach, ChainWalk, Chained, Sums},
+    conversion::Conversion,
+    decide::due_of,
+    due::Due,
+    entry::{self, Row},
+    facts::ProgramFacts,
+    order::Order,
+    touch::Touch,
+};
+use crate::kernel::{
+    currency::Currency,
+    id::{ConversionId, LinkId, ProgramId, time_of},
+    time::{DAY, Time, Zone},
+};
+use crate::store::{
+    Db, StoreError, Tx,
+    audit::{self as rows, StoredOrder, TierKey},
+    facts::{self, TermsCache},
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// Rows of one read. Bounds the memory, whatever the size of the database.
+const PAGE: i64 = 500;
+/// The clock may be late by so much: a share that outlives its date for a day longer means that no job runs. Microseconds.
+const LATE_MAX: i64 = DAY;
+
+/// What was checked and what was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub orders: u64,
+    pub entries: u64,
+    pub balances: u64,
+    pub clicks: u64,
+    pub breaches: Vec<Breach>,
+}
+
+/// What the walk over the orders adds up.
+#[derive(Default)]
+struct Totals {
+    /// What the orders hold by their facts.
+    held: Sums,
+    tiers: BTreeMap<TierKey, i64>,
+}
+
+/// Checks a whole database. Errors are of the database itself; what is wrong in it is in the report.
+pub async fn verify(db: &Db, zone: &Zone, terms: &TermsCache) -> Result<Report, StoreError> {
+    let mut tx = db.read().await?;
+    let (mut report, mut totals) = (Report::default(), Totals::default());
+    orders(&mut tx, zone, terms, &mut report, &mut totals).await?;
+    journal(&mut tx, &totals.held, &mut report).await?;
+    tiers(&mut tx, &totals.tiers, &mut report).await?;
+    clicks(&mut tx, zone, &mut report).await?;
+    for (code, number) in rows::lone_rows(&mut tx).await? {
+        report.breaches.push(Breach::new(code, ConversionId::from_raw(number), format!("row {number}")));
+    }
+    Ok(report)
+}
+
+async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {
+    let now = rows::last_message_at(tx).await?.unwrap_or_default();
+    let mut programs: HashMap<ProgramId, ProgramFacts> = HashMap::new();
+    let mut after = ConversionId::from_raw(0);
+    loop {
+        let page = rows::orders(tx, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = ConversionId::from_raw(last.id);
+        let ids: Vec<ConversionId> = page.iter().map(|row| ConversionId::from_raw(row.id)).collect();
+        let missing: Vec<ProgramId> = page.iter().map(|row| ProgramId::from_raw(row.program)).filter(|id| !programs.contains_key(id)).collect();
+        programs.extend(facts::load_programs(tx, terms, &missing).await?);
+        let mut orders: HashMap<ConversionId, Order> = facts::load_orders(tx, &ids).await?.into_iter().map(|order| (order.id, order)).collect();
+        let mut stored: HashMap<ConversionId, Conversion> =
+            crate::store::conversion::by_ids(tx, &ids).await?.into_iter().map(|conversion| (conversion.id, conversion)).collect();
+        let mut touches = rows::touches(tx, &page.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        let mut entries: HashMap<ConversionId, Vec<Chained>> = HashMap::new();
+        for chained in rows::by_subjects(tx, &ids).await? {
+            entries.entry(chained.entry.subject).or_default().push(chained);
+        }
+        for row in &page {
+            let id = ConversionId::from_raw(row.id);
+            report.orders += 1;
+            let about = About {
+                row,
+                order: orders.remove(&id),
+                program: programs.get(&ProgramId::from_raw(row.program)),
+                stored: stored.remove(&id),
+                touches: touches.remove(&row.id).unwrap_or_default(),
+                entries: entries.remove(&id).unwrap_or_default(),
+            };
+            report.breaches.extend(about.check(zone, now, totals));
+        }
+    }
+}
+
+/// One order with all that is stored about it.
+struct About<'a> {
+    row: &'a StoredOrder,
+    order: Option<Order>,
+    program: Option<&'a ProgramFacts>,
+    stored: Option<Conversion>,
+    touches: Vec<i64>,
+    entries: Vec<Chained>,
+}
+
+impl About<'_> {
+    fn check(&self, zone: &Zone, now: Time, totals: &mut Totals) -> Vec<Breach> {
+        let id = ConversionId::from_raw(self.row.id);
+        let Some(program) = self.program else { return vec![Breach::new("program_missing", id, "its program is not stored")] };
+        let Some(order) = &self.order else { return vec![Breach::new("facts_missing", id, "no fact of it is stored")] };
+        let mut breaches = Vec::new();
+        let due = match due_of(program, order) {
+            Ok(due) => due,
+            Err(_) => return vec![Breach::new("undecidable", id, "its amounts are out of range")],
+        };
+        if order.context.is_some() && due.is_none() {
+            breaches.push(Breach::new("terms_missing", id, "the version of the terms that decided it is not stored"));
+        }
+        breaches.extend(self.check_state(order, due.as_ref()));
+        let decided = due.as_ref().and_then(|due| Conversion::of(order, due));
+        match (&self.stored, &decided) {
+            (Some(stored), Some(decided)) => {
+                breaches.extend(audit::conversion(stored, decided));
+                breaches.extend(audit::outlived(decided, now, LATE_MAX));
+            }
+            (None, Some(_)) => breaches.push(Breach::new("conversion_missing", id, "its facts are recorded, but no conversion is stored")),
+            (Some(_), None) => breaches.push(Breach::new("conversion_extra", id, "a conversion is stored, but its facts do not make one")),
+            (None, None) => {}
+        }
+        let row = due.as_ref().map(|due| due.row(program.program.merchant, program.program.id)).unwrap_or_default();
+        totals.held.add(&row, program.program.currency);
+        if let Some((publisher, at, net)) = due.as_ref().and_then(|due| Some((due.credits.last()?.publisher, due.approved_at?, due.net))) {
+            *totals.tiers.entry((program.program.id, publisher, zone.month(at))).or_default() += net;
+        }
+        breaches.extend(self.check_journal(&row, program.program.currency));
+        breaches
+    }
+
+    fn check_state(&self, order: &Order, due: Option<&Due>) -> Vec<Breach> {
+        let mut breaches = Vec::new();
+        let expected = match (&order.sale, due) {
+            (_, Some(_)) => "recorded",
+            (Some(_), None) => "no_rate",
+            (None, None) => "parked",
+        };
+        if self.row.state != expected {
+            breaches.push(Breach::new("state_differs", order.id, format!("it is {}, its facts say {expected}", self.row.state)));
+        }
+        let known = |touch: &Touch| match touch {
+            Touch::Known(known) => Some(known.click.raw()),
+            Touch::Unknown(_) => None,
+        };
+        let clicks = order.context.iter().flat_map(|context| context.touches.iter().filter_map(known));
+        for click in clicks.filter(|click| !self.touches.contains(click)) {
+            breaches.push(Breach::new("touch_missing", order.id, format!("click number {click} is not listed among its touches")));
+        }
+        breaches
+    }
+
+    /// What the journal has posted about an order must be what the order holds.
+    fn check_journal(&self, held: &Row, currency: Currency) -> Option<Breach> {
+        let mut posted = Row::new();
+        for chained in &self.entries {
+            for (account, amount) in &chained.entry.postings {
+                *posted.entry(*account).or_default() += amount;
+            }
+        }
+        posted.retain(|_, amount| *amount != 0);
+        let differs = entry::difference(&posted, held);
+        let wrong_currency = self.entries.iter().any(|chained| chained.entry.currency != currency);
+        let detail = || differs.iter().map(|(account, amount)| format!("{account} by {amount}")).collect::<Vec<_>>().join(", ");
+        (!differs.is_empty() || wrong_currency)
+            .then(|| Breach::new("journal_differs", ConversionId::from_raw(self.row.id), format!("posted less due, minor units: {}", detail())))
+    }
+}
+
+/// Every chain, entry by entry; then the balances against the postings and the orders.
+async fn journal(tx: &mut Tx, held: &Sums, report: &mut Report) -> Result<(), StoreError> {
+    let mut posted = Sums::default();
+    for node in rows::nodes(tx).await? {
+        let mut walk = ChainWalk::start(node);
+        loop {
+            let page = rows::chain(tx, node, walk.head().seq, PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            for chained in &page {
+                report.entries += 1;
+                report.breaches.extend(walk.step(chained));
+                report.breaches.extend(audit::balance(&chained.entry));
+                posted.add(&chained.entry.postings, chained.entry.currency);
+            }
+        }
+    }
+    let mut balances = Sums::default();
+    for row in rows::balances(tx).await? {
+        report.balances += 1;
+        let (Ok(account), Ok(currency)) = (row.account.parse::<Account>(), row.currency.parse::<Currency>()) else {
+            report.breaches.push(Breach::new("balance_unreadable", &row.account, "not an account or a currency"));
+            continue;
+        };
+        let (kind, number) = owner(account);
+        if (row.owner_kind.as_str(), row.owner) != (kind, number) {
+            report.breaches.push(Breach::new("balance_owner_differs", account, format!("it is listed under {} {}", row.owner_kind, row.owner)));
+        }
+        balances.add_one(account, currency, row.amount);
+    }
+    for (account, currency, stored, sum) in balances.differences(&posted) {
+        report.breaches.push(Breach::new("balance_differs", account, format!("{stored} minor units of {currency}, its postings sum to {sum}")));
+    }
+    for (account, currency, posted, held) in posted.differences(held) {
+        let detail = format!("its postings sum to {posted} minor units of {currency}, its orders hold {held}");
+        report.breaches.push(Breach::new("account_differs", account, detail));
+    }
+    Ok(())
+}
+
+fn owner(account: Account) -> (&'static str, i64) {
+    match account.owner() {
+        Owner::Merchant(id) => ("merchant", id.raw()),
+        Owner::Publisher(id) => ("publisher", id.raw()),
+        Owner::Buyer(id) => ("buyer", id.raw()),
+        Owner::Platform => ("platform", 0),
+    }
+}
+
+async fn tiers(tx: &mut Tx, decided: &BTreeMap<TierKey, i64>, report: &mut Report) -> Result<(), StoreError> {
+    let stored = rows::tier_bases(tx).await?;
+    let keys: std::collections::BTreeSet<_> = stored.keys().chain(decided.keys()).copied().collect();
+    for key in keys {
+        let of = |bases: &BTreeMap<TierKey, i64>| bases.get(&key).copied().unwrap_or(0);
+        if of(&stored) != of(decided) {
+            let detail = format!("the month's approved amount of {} is {}, its orders say {}", key.1, of(&stored), of(decided));
+            report.breaches.push(Breach::new("tier_base_differs", key.0, detail));
+        }
+    }
+    Ok(())
+}
+
+/// Statistics equal the clicks.
+async fn clicks(tx: &mut Tx, zone: &Zone, report: &mut Report) -> Result<(), StoreError> {
+    let mut counted: BTreeMap<(i64, LinkId), (i64, i64)> = BTreeMap::new();
+    let mut after = 0;
+    loop {
+        let page = rows::clicks(tx, after, 20 * PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for click in &page {
+            report.clicks += 1;
+            let day = zone.day(time_of(click.id)).number();
+            let (raw, good) = counted.entry((day, LinkId::from_raw(click.link))).or_default();
+            *raw += 1;
+            *good += i64::from(click.quality == 0);
+        }
+    }
+    let stored = rows::click_stats(tx).await?;
+    let keys: std::collections::BTreeSet<_> = stored.keys().chain(counted.keys()).copied().collect();
+    for key in keys {
+        let of = |stats: &BTreeMap<_, (i64, i64)>| stats.get(&key).copied().unwrap_or((0, 0));
+        if of(&stored) != of(&counted) {
+            let detail = format!("day {}: raw and counted are {:?}, the clicks say {:?}", key.0, of(&stored), of(&counted));
+            report.breaches.push(Breach::new("statistics_differ", key.1, detail));
+        }
+    }
+    Ok(())
+}
