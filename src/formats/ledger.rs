@@ -8,7 +8,7 @@ use crate::kernel::{currency::Currency, money::Money, time::Time};
 use std::{collections::BTreeSet, fmt::Write as _};
 
 /// A format of the export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Hledger,
     Beancount,
