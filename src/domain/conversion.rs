@@ -1,10 +1,6 @@
 //! A conversion: our record of one order and goal, as people and programs see it.
 
-use crate::domain::{
-    due::{Due, Shares},
-    order::Order,
-    word::words,
-};
+use crate::domain::word::words;
 use crate::kernel::{
     id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, PublisherId},
     money::Money,
@@ -67,6 +63,15 @@ impl Flags {
     }
 }
 
+/// How a commission is shared, minor units of the program's currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shares {
+    pub publisher: i64,
+    /// Holds the unclaimed share and the publishers' gifts.
+    pub buyer: i64,
+    pub platform: i64,
+}
+
 /// A publisher's part of a conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Credit {
@@ -115,33 +120,6 @@ pub struct Conversion {
 }
 
 impl Conversion {
-    /// Of an order whose sale is recorded; none while it is parked.
-    pub fn of(order: &Order, due: &Due) -> Option<Self> {
-        let (sale, context) = (order.sale.as_ref()?, order.context.as_ref()?);
-        Some(Self {
-            id: order.id,
-            program: order.key.program,
-            order_id: order.key.order_id.clone(),
-            goal: order.key.goal.clone(),
-            status: due.status,
-            flags: due.flags,
-            reason: due.reason.clone(),
-            amount: due.sold,
-            refunded: due.refunded,
-            commission: Money::new(due.commission, context.conversion.to),
-            shares: due.shares,
-            credits: due.credits.clone(),
-            buyer: due.buyer,
-            terms_version: context.terms_version,
-            occurred_at: sale.sale.occurred_at,
-            recorded_at: context.recorded_at,
-            payable_at: due.payable_at,
-            approved_at: due.approved_at,
-            net: due.net,
-            claim_until: due.claim_until,
-        })
-    }
-
     /// The newest credit: its publisher, link and click stand for the conversion.
     pub fn newest(&self) -> Option<&Credit> {
         self.credits.last()

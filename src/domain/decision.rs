@@ -1,6 +1,6 @@
 //! A decision: everything that one command changes, as a value. `fold` and `apply` carry it out.
 
-use crate::domain::{command::Outcome, conversion::Conversion, entry::Entry, facts::ClickTie, order::Order, rate::Rate};
+use crate::domain::{command::Outcome, conversion::Conversion, entry::Entry, order::Order, rate::Rate, touch::ClickTie};
 use crate::kernel::{
     currency::Currency,
     id::{ClickId, ConversionId, MerchantId, PublisherId},

@@ -4,7 +4,7 @@ use crate::domain::{
     account::{Account, Stage},
     attribution::{self, Attributed},
     commission::{self, Commission},
-    conversion::{Credit, Flags, Status},
+    conversion::{Conversion, Credit, Flags, Shares, Status},
     entry::Row,
     left::{self, Left},
     order::{Context, Order, Tie},
@@ -19,15 +19,6 @@ use crate::kernel::{
     ratio::OutOfRange,
     time::Time,
 };
-
-/// How a commission is shared, minor units of the program's currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Shares {
-    pub publisher: i64,
-    /// Holds the unclaimed share and the publishers' gifts.
-    pub buyer: i64,
-    pub platform: i64,
-}
 
 /// What is due on a recorded order, with how it came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,6 +208,33 @@ fn reason(order: &Order, attributed: &Attributed, flags: Flags, commission: Opti
 }
 
 impl Due {
+    /// The conversion as people see it. None of an order that is parked.
+    pub fn conversion(&self, order: &Order) -> Option<Conversion> {
+        let (sale, context) = (order.sale.as_ref()?, order.context.as_ref()?);
+        Some(Conversion {
+            id: order.id,
+            program: order.key.program,
+            order_id: order.key.order_id.clone(),
+            goal: order.key.goal.clone(),
+            status: self.status,
+            flags: self.flags,
+            reason: self.reason.clone(),
+            amount: self.sold,
+            refunded: self.refunded,
+            commission: Money::new(self.commission, context.conversion.to),
+            shares: self.shares,
+            credits: self.credits.clone(),
+            buyer: self.buyer,
+            terms_version: context.terms_version,
+            occurred_at: sale.sale.occurred_at,
+            recorded_at: context.recorded_at,
+            payable_at: self.payable_at,
+            approved_at: self.approved_at,
+            net: self.net,
+            claim_until: self.claim_until,
+        })
+    }
+
     /// What the order holds on the ledger, debits positive.
     pub fn row(&self, merchant: MerchantId, program: ProgramId) -> Row {
         let stage = match self.status {

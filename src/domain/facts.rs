@@ -1,5 +1,6 @@
 //! What a batch of commands knows: loaded under the programs' locks, changed only by `fold`, written once by `apply`.
 
+pub use crate::domain::touch::ClickTie;
 use crate::domain::{
     buyer::Buyer, decision::Decision, order::Order, program::Program, publisher::Publisher, rate::RateTable, sale::OrderKey, terms::Version,
 };
@@ -45,12 +46,6 @@ pub struct ProgramFacts {
 pub struct LinkFacts {
     pub program: ProgramId,
     pub publisher: PublisherId,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClickTie {
-    pub buyer: BuyerId,
-    pub at: Time,
 }
 
 /// A code that is a publisher's own: sales that use it are credited to them.

@@ -2,8 +2,7 @@
 
 use crate::domain::{
     attribution::Credited,
-    conversion::Credit,
-    due::Shares,
+    conversion::{Credit, Shares},
     terms::{Split, UnclaimedTo},
 };
 use crate::kernel::share::largest_remainder;

@@ -39,6 +39,13 @@ pub struct TouchBuyer {
     pub tied_at: Option<Time>,
 }
 
+/// A click that a sign-in gave a buyer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClickTie {
+    pub buyer: BuyerId,
+    pub at: Time,
+}
+
 impl Known {
     /// The time sealed in the click id, to the millisecond.
     pub fn at(&self) -> Time {

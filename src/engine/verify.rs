@@ -119,7 +119,7 @@ impl About<'_> {
             breaches.push(Breach::new("terms_missing", id, "the version of the terms that decided it is not stored"));
         }
         breaches.extend(self.check_state(order, due.as_ref()));
-        let decided = due.as_ref().and_then(|due| Conversion::of(order, due));
+        let decided = due.as_ref().and_then(|due| due.conversion(order));
         match (&self.stored, &decided) {
             (Some(stored), Some(decided)) => {
                 breaches.extend(audit::conversion(stored, decided));

@@ -1,16 +1,19 @@
 //! A sign-in: clicks get their buyer, and unclaimed shares of sales already recorded become theirs. The earliest tie wins.
 
+use super::{
+    change::{self, Mint},
+    record,
+};
 use crate::domain::{
     attribution,
     command::{Outcome, TieVerdict},
-    decide::{self, Mint},
     decision::{Change, Decision, FactKind},
     entry::Kind,
-    facts::{ClickTie, Facts},
+    facts::Facts,
     order::Tie,
     reason::{Reason, Refusal},
-    record,
     sale::{OpenedClick, OrderKey},
+    touch::ClickTie,
 };
 use crate::kernel::{
     id::{BuyerId, ClickId},
@@ -20,7 +23,7 @@ use std::collections::BTreeMap;
 
 pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Time, mint: Mint<'_>) -> Decision {
     if !facts.buyers.contains_key(&buyer) {
-        return decide::refused(Refusal::NotFound);
+        return change::refused(Refusal::NotFound);
     }
     let (mut verdicts, mut ties) = (Vec::new(), Vec::new());
     // An order that two of the clicks lead to is tied by the first of them.
@@ -35,7 +38,7 @@ pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Ti
         });
         verdicts.push(TieVerdict { click: *click, refused });
     }
-    Decision { outcome: Outcome::Tied(verdicts), changes: changed.into_values().collect(), ties, ..decide::empty() }
+    Decision { outcome: Outcome::Tied(verdicts), changes: changed.into_values().collect(), ties, ..change::empty() }
 }
 
 fn refusal(facts: &Facts, buyer: BuyerId, click: &OpenedClick) -> Option<Reason> {
@@ -58,12 +61,12 @@ fn claim(
 ) -> Option<Reason> {
     let (mut tied, mut late) = (false, false);
     for key in facts.orders_by_click.get(&click).map_or(&[][..], Vec::as_slice) {
-        let (Some(order), Ok(program)) = (facts.orders.get(key), decide::program(facts, key)) else { continue };
+        let (Some(order), Ok(program)) = (facts.orders.get(key), change::program(facts, key)) else { continue };
         if changed.contains_key(key) {
             tied = true;
             continue;
         }
-        let Ok(Some(due)) = decide::due_of(program, order) else { continue };
+        let Ok(Some(due)) = change::due_of(program, order) else { continue };
         let touches = order.context.as_ref().map_or(&[][..], |context| &context.touches);
         if !attribution::is_counted(touches, &due.workings.attributed.judged, click) || due.buyer.is_some() || due.credits.is_empty() {
             continue;
@@ -75,7 +78,7 @@ fn claim(
         let self_referral = record::is_self_referral(facts, buyer, due.credits.iter().map(|credit| credit.publisher));
         let mut after = order.clone();
         after.tie = Some(Tie { buyer, click, at: now, self_referral });
-        if let Ok(change) = decide::change(facts, Some(order), after, Some(FactKind::Tie), Kind::BuyerTied, now, mint) {
+        if let Ok(change) = change::change(facts, Some(order), after, Some(FactKind::Tie), Kind::BuyerTied, now, mint) {
             tied = true;
             changed.insert(key.clone(), change);
         }

@@ -1,11 +1,11 @@
 //! Recording a sale: first, again, completed by a click, replaced by a signed one, or released by a rate.
 
+use super::change::{self, Mint, Step};
 use crate::domain::{
     attribution::{self, Attributed},
     buyer::same_email,
     command::Outcome,
     conversion::Status,
-    decide::{self, Mint, Step},
     decision::FactKind,
     entry::Kind,
     facts::{Facts, ProgramFacts},
@@ -26,7 +26,7 @@ use crate::kernel::{
 const AHEAD_MAX: i64 = 300 * SECOND;
 
 pub(super) fn sale(facts: &Facts, key: &OrderKey, sale: &Sale, now: Time, mint: Mint<'_>) -> Step {
-    let program = decide::program(facts, key)?;
+    let program = change::program(facts, key)?;
     let before = facts.orders.get(key);
     let stored = before.and_then(|order| order.sale.as_ref());
     let occurred_at = stored.map_or(sale.occurred_at, |stored| stored.sale.occurred_at);
@@ -55,7 +55,7 @@ pub(super) fn sale(facts: &Facts, key: &OrderKey, sale: &Sale, now: Time, mint: 
         // Whole, with its clicks: had the signed one come first, the other would have changed nothing.
         (false, true) => put(facts, program, version, before, key, revised(&sale.clicks), Kind::Replaced, now, mint),
         _ if !same => Err(Refusal::OrderConflict),
-        (true, false) => decide::duplicate(program, before),
+        (true, false) => change::duplicate(program, before),
         _ => complete(facts, program, version, order, &stored.sale, sale, revised(&sale.clicks), now, mint),
     }
 }
@@ -91,17 +91,17 @@ fn complete(
     if sale.signed && is_open && counts(sale, &touches(facts, sale, None)) {
         put(facts, program, version, Some(order), &order.key, revised, Kind::Completed, now, mint)
     } else {
-        decide::duplicate(program, Some(order))
+        change::duplicate(program, Some(order))
     }
 }
 
 /// A sale that waited for a rate, now that one may have come.
 pub(super) fn release(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -> Step {
-    let program = decide::program(facts, key)?;
+    let program = change::program(facts, key)?;
     let order = facts.orders.get(key).ok_or(Refusal::NotFound)?;
     let fact = order.sale.clone().ok_or(Refusal::NotRecorded)?;
     if order.context.is_some() {
-        return decide::duplicate(program, Some(order));
+        return change::duplicate(program, Some(order));
     }
     let version = version(program, Some(order), fact.sale.occurred_at).ok_or(Refusal::NotFound)?;
     let mut order = order.clone();
@@ -153,7 +153,7 @@ fn finish(
     };
     let new_clicks =
         order.context.iter().flat_map(|context| context.touches.iter().filter_map(clicks)).filter(|click| !known(click)).collect();
-    let mut change = decide::change(facts, before, order, fact, kind, now, mint)?;
+    let mut change = change::change(facts, before, order, fact, kind, now, mint)?;
     change.new_clicks = new_clicks;
     let reference = sale.content.customer.as_ref().and_then(|customer| customer.reference.clone());
     change.customer =
@@ -265,7 +265,7 @@ fn tier_base(facts: &Facts, order: &Order, attributed: &Attributed, now: Time) -
     let Some(publisher) = attributed.credited.last().map(|c| c.publisher) else { return 0 };
     let stored = || {
         let (stored, program) = (facts.orders.get(&order.key)?, facts.programs.get(&order.key.program)?);
-        let due = decide::due_of(program, stored).ok().flatten()?;
+        let due = change::due_of(program, stored).ok().flatten()?;
         let same = due.credits.last().is_some_and(|credit| credit.publisher == publisher);
         stored.context.as_ref().filter(|_| same).map(|context| context.tier_base)
     };

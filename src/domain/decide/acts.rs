@@ -1,0 +1,126 @@
+//! What is said of an order beside its sale: refunds, verdicts, approvals, adjustments, the merchant's payment, the end of a claim.
+
+use super::change::{Mint, Step, add, due_of, duplicate, program};
+use crate::domain::{
+    command::Outcome,
+    conversion::Status,
+    decision::FactKind,
+    entry::Kind,
+    facts::Facts,
+    left,
+    order::{Actor, Adjust, RefundFact, Verdict},
+    reason::{Reason, Refusal},
+    sale::{OrderKey, Refund},
+};
+use crate::kernel::{
+    money::{MINOR_MAX, Money},
+    time::Time,
+};
+
+pub(super) fn verdict(by: Actor, reason: &Option<String>, at: Time) -> Verdict {
+    Verdict { by, reason: reason.clone(), at }
+}
+
+pub(super) fn refund(facts: &Facts, key: &OrderKey, id: &str, refund: &Refund, now: Time, mint: Mint<'_>) -> Step {
+    let program = program(facts, key)?;
+    if refund.money().minor <= 0 {
+        return Err(Refusal::AmountNotPositive);
+    }
+    let before = facts.orders.get(key);
+    let refused = |refund: &Refund, signed: bool| {
+        let sale = before.and_then(|order| Some((order, &order.sale.as_ref()?.sale))).filter(|(_, sale)| sale.signed == signed);
+        sale.and_then(|(order, sale)| left::refusal(order, sale, refund))
+    };
+    // A parked refund that its sale then refused does not keep its number.
+    let stored = before.and_then(|order| order.refunds.get(id)).filter(|stored| refused(&stored.refund, true).is_none());
+    match stored {
+        Some(stored) if stored.refund == *refund => return duplicate(program, before),
+        Some(_) => return Err(Refusal::RefundConflict),
+        None => {}
+    }
+    match refused(refund, true) {
+        Some(Reason::CurrencyMismatch) => return Err(Refusal::CurrencyMismatch),
+        Some(Reason::UnknownLine) => return Err(Refusal::UnknownLine),
+        Some(_) => return Err(Refusal::RefundExceedsOrder),
+        None => {}
+    }
+    let fact = RefundFact { refund: refund.clone(), at: now };
+    let step = add(facts, key, FactKind::Refund(id.to_owned()), Kind::Refunded, now, mint, |order| {
+        order.refunds.insert(id.to_owned(), fact);
+    });
+    // Anybody could have sent an unsigned sale, so it refuses nothing: what does not fit it waits for the signed one.
+    if refused(refund, false).is_some() { step.map(|(_, changes)| (Outcome::Parked(None), changes)) } else { step }
+}
+
+pub(super) fn cancel(facts: &Facts, key: &OrderKey, verdict: Verdict, mint: Mint<'_>) -> Step {
+    let program = program(facts, key)?;
+    if let Some(order) = facts.orders.get(key).filter(|order| order.cancel.is_some()) {
+        return duplicate(program, Some(order));
+    }
+    let now = verdict.at;
+    add(facts, key, FactKind::Cancel, Kind::Rejected, now, mint, |order| order.cancel = Some(verdict))
+}
+
+pub(super) fn reject(facts: &Facts, key: &OrderKey, verdict: Verdict, mint: Mint<'_>) -> Step {
+    let program = program(facts, key)?;
+    if let Some(order) = facts.orders.get(key).filter(|order| order.reject.is_some()) {
+        return duplicate(program, Some(order));
+    }
+    let now = verdict.at;
+    add(facts, key, FactKind::Reject, Kind::Rejected, now, mint, |order| order.reject = Some(verdict))
+}
+
+pub(super) fn approve(facts: &Facts, key: &OrderKey, by: Actor, now: Time, mint: Mint<'_>) -> Step {
+    let program = program(facts, key)?;
+    let before = facts.orders.get(key);
+    if let Some(order) = before.filter(|order| order.approvals.by(by).is_some()) {
+        return duplicate(program, Some(order));
+    }
+    if by == Actor::Clock {
+        // The clock passes over held and unsigned ones: they have no date.
+        let due = due_of(program, before.ok_or(Refusal::NotFound)?)?.ok_or(Refusal::NotRecorded)?;
+        if due.status != Status::Pending || due.payable_at.is_none_or(|at| now < at) {
+            return Err(Refusal::NotDue);
+        }
+    }
+    add(facts, key, FactKind::Approve(by), Kind::Approved, now, mint, |order| order.approvals.set(by, now))
+}
+
+pub(super) fn adjust(facts: &Facts, key: &OrderKey, amount: Money, reason: Option<String>, now: Time, mint: Mint<'_>) -> Step {
+    let program = program(facts, key)?;
+    let order = facts.orders.get(key).ok_or(Refusal::NotFound)?;
+    let (Some(sale), Some(_)) = (&order.sale, &order.context) else { return Err(Refusal::NotRecorded) };
+    if amount.currency != sale.sale.content.amount.currency {
+        return Err(Refusal::CurrencyMismatch);
+    }
+    if !(0..=MINOR_MAX).contains(&amount.minor) {
+        return Err(Refusal::AmountNotPositive);
+    }
+    if order.adjust.as_ref().is_some_and(|adjust| adjust.amount == amount) {
+        return duplicate(program, Some(order));
+    }
+    let revision = order.adjust.as_ref().map_or(1, |adjust| adjust.revision + 1);
+    add(facts, key, FactKind::Adjust, Kind::Adjusted, now, mint, |order| order.adjust = Some(Adjust { amount, reason, at: now, revision }))
+}
+
+pub(super) fn merchant_paid(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -> Step {
+    let program = program(facts, key)?;
+    let order = facts.orders.get(key).ok_or(Refusal::NotFound)?;
+    if order.merchant_paid.is_some() {
+        return duplicate(program, Some(order));
+    }
+    add(facts, key, FactKind::MerchantPaid, Kind::MerchantPaid, now, mint, |order| order.merchant_paid = Some(now))
+}
+
+pub(super) fn expire(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -> Step {
+    let program = program(facts, key)?;
+    let order = facts.orders.get(key).ok_or(Refusal::NotFound)?;
+    if order.expired.is_some() {
+        return duplicate(program, Some(order));
+    }
+    let due = due_of(program, order)?.ok_or(Refusal::NotRecorded)?;
+    if due.claim_until.is_none_or(|until| now < until) {
+        return Err(Refusal::NotDue);
+    }
+    add(facts, key, FactKind::Expire, Kind::ShareExpired, now, mint, |order| order.expired = Some(now))
+}

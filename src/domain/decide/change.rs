@@ -1,0 +1,134 @@
+//! What changes about an order: its projection, the entry new row − old row, and the month's base.
+
+use crate::domain::{
+    command::Outcome,
+    decision::{Change, Decision, FactKind},
+    due::{self, Due},
+    entry::{self, Entry, Kind},
+    facts::{Facts, ProgramFacts},
+    order::Order,
+    reason::{Reason, Refusal},
+    sale::OrderKey,
+    terms::Terms,
+};
+use crate::kernel::{
+    id::{ConversionId, EntryId, PublisherId},
+    time::{Month, Time},
+};
+use std::collections::BTreeMap;
+
+/// Makes the ids that a decision needs.
+pub type Mint<'a> = &'a mut dyn FnMut() -> i64;
+
+/// What a step of `decide` gives: its outcome and the changes, or a refusal.
+pub(super) type Step = Result<(Outcome, Vec<Change>), Refusal>;
+
+pub(super) fn empty() -> Decision {
+    Decision { outcome: Outcome::Duplicate(None), about: None, webhook: None, changes: Vec::new(), ties: Vec::new(), rates: Vec::new() }
+}
+
+pub(super) fn refused(refusal: Refusal) -> Decision {
+    Decision { outcome: Outcome::Refused(refusal), ..empty() }
+}
+
+pub(super) fn program<'a>(facts: &'a Facts, key: &OrderKey) -> Result<&'a ProgramFacts, Refusal> {
+    facts.programs.get(&key.program).ok_or(Refusal::NotFound)
+}
+
+/// The terms that an order's context names.
+fn terms_of<'a>(program: &'a ProgramFacts, order: &Order) -> Option<&'a Terms> {
+    let version = order.context.as_ref()?.terms_version;
+    program.versions.iter().find(|v| v.number == version).map(|v| &*v.terms)
+}
+
+/// What is due on an order; none while it is parked.
+pub fn due_of(program: &ProgramFacts, order: &Order) -> Result<Option<Due>, Refusal> {
+    match terms_of(program, order) {
+        Some(terms) => due::due(order, terms).map_err(|_| Refusal::AmountOutOfRange),
+        None => Ok(None),
+    }
+}
+
+/// The answer to something that is known already.
+pub(super) fn duplicate(program: &ProgramFacts, order: Option<&Order>) -> Step {
+    let conversion = match order {
+        Some(order) => due_of(program, order)?.and_then(|due| due.conversion(order)),
+        None => None,
+    };
+    Ok((Outcome::Duplicate(conversion.map(Box::new)), Vec::new()))
+}
+
+/// Adds a fact to an order, known or not, and posts the difference.
+pub(super) fn add(
+    facts: &Facts,
+    key: &OrderKey,
+    fact: FactKind,
+    kind: Kind,
+    now: Time,
+    mint: Mint<'_>,
+    effect: impl FnOnce(&mut Order),
+) -> Step {
+    let before = facts.orders.get(key);
+    let mut order = before.cloned().unwrap_or_else(|| Order::empty(ConversionId::from_raw(mint()), key.clone()));
+    effect(&mut order);
+    let change = change(facts, before, order, Some(fact), kind, now, mint)?;
+    let outcome = match &change.conversion {
+        Some(conversion) => Outcome::Recorded(Box::new(conversion.clone())),
+        // Its sale waits for a rate, or is not known yet.
+        None => Outcome::Parked(change.order.sale.is_some().then_some(Reason::NoRate)),
+    };
+    Ok((outcome, vec![change]))
+}
+
+/// What changes when an order goes from `before` to `order`: its projection, the entry new row − old row, and the month's base.
+pub(super) fn change(
+    facts: &Facts,
+    before: Option<&Order>,
+    order: Order,
+    fact: Option<FactKind>,
+    kind: Kind,
+    now: Time,
+    mint: Mint<'_>,
+) -> Result<Change, Refusal> {
+    let program = program(facts, &order.key)?;
+    let (merchant, id) = (program.program.merchant, program.program.id);
+    let old = before.map(|order| due_of(program, order)).transpose()?.flatten();
+    let new = due_of(program, &order)?;
+    let row = |due: &Option<Due>| due.as_ref().map(|due| due.row(merchant, id)).unwrap_or_default();
+    let postings = entry::difference(&row(&new), &row(&old));
+    debug_assert!(entry::is_balanced(&postings), "unbalanced entry for {}: {postings:?}", order.key);
+    let entry = (!postings.is_empty()).then(|| Entry {
+        id: EntryId::from_raw(mint()),
+        kind,
+        subject: order.id,
+        at: now,
+        currency: program.program.currency,
+        postings,
+    });
+    let mut tier_deltas: BTreeMap<(PublisherId, Month), i64> = BTreeMap::new();
+    for (due, sign) in [(&new, 1), (&old, -1)] {
+        if let Some((publisher, month, net)) = due.as_ref().and_then(|due| tier_part(facts, due)) {
+            *tier_deltas.entry((publisher, month)).or_default() += sign * net;
+        }
+    }
+    Ok(Change {
+        is_new: before.is_none(),
+        fact,
+        conversion: new.as_ref().and_then(|due| due.conversion(&order)),
+        entry,
+        customer: None,
+        new_clicks: Vec::new(),
+        tier_deltas: tier_deltas
+            .into_iter()
+            .filter(|(_, delta)| *delta != 0)
+            .map(|((publisher, month), delta)| (publisher, month, delta))
+            .collect(),
+        order,
+    })
+}
+
+/// What an order adds to its newest publisher's approved net amount, and in which month.
+pub(super) fn tier_part(facts: &Facts, due: &Due) -> Option<(PublisherId, Month, i64)> {
+    let month = facts.zone.month(due.approved_at?);
+    Some((due.credits.last()?.publisher, month, due.net))
+}

@@ -1,0 +1,67 @@
+//! `decide`: what one command comes to, given the facts. Pure and total; all checks come before the first effect.
+
+mod acts;
+mod change;
+mod record;
+mod tie;
+
+pub use change::{Mint, due_of};
+
+use crate::domain::{
+    command::{Act, Command, Outcome},
+    decision::Decision,
+    facts::Facts,
+    rate::Rate,
+    reason::Refusal,
+};
+use crate::kernel::{currency::Currency, time::Day};
+use change::{empty, refused};
+
+pub fn decide(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
+    let message = &command.message;
+    let used = message.webhook_id.as_ref().zip(message.merchant).map(|(id, merchant)| (merchant, id.clone(), message.body_hash));
+    let conflict =
+        used.as_ref().is_some_and(|(merchant, id, hash)| facts.webhooks.get(&(*merchant, id.clone())).is_some_and(|seen| seen != hash));
+    let mut decision = if conflict { refused(Refusal::WebhookIdConflict) } else { act(facts, command, mint) };
+    decision.about = decision.about.or_else(|| command.act.key().and_then(|key| facts.orders.get(key)).map(|order| order.id));
+    if command.test {
+        return Decision { outcome: Outcome::Test(Box::new(decision.outcome)), ..empty() };
+    }
+    let uses_up = matches!(decision.outcome.http(), 200..=299 | 409 | 422);
+    decision.webhook = used.filter(|_| uses_up && !conflict);
+    decision
+}
+
+fn act(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
+    let now = command.message.received_at;
+    let by = command.message.by;
+    let step = match &command.act {
+        Act::Sale { key, sale } => record::sale(facts, key, sale, now, mint),
+        Act::Release { key } => record::release(facts, key, now, mint),
+        Act::Refund { key, refund_id, refund } => acts::refund(facts, key, refund_id, refund, now, mint),
+        Act::Cancel { key, reason } => acts::cancel(facts, key, acts::verdict(by, reason, now), mint),
+        Act::Reject { key, reason } => acts::reject(facts, key, acts::verdict(by, reason, now), mint),
+        Act::Approve { key } => acts::approve(facts, key, by, now, mint),
+        Act::Adjust { key, amount, reason } => acts::adjust(facts, key, *amount, reason.clone(), now, mint),
+        Act::MerchantPaid { key } => acts::merchant_paid(facts, key, now, mint),
+        Act::Expire { key } => acts::expire(facts, key, now, mint),
+        Act::Tie { buyer, clicks } => return tie::tie(facts, *buyer, clicks, now, mint),
+        Act::Rates { day, rates } => return self::rates(facts, *day, rates),
+        Act::Refused { http, code, .. } => Ok((Outcome::Noted { http: *http, code }, Vec::new())),
+    };
+    match step {
+        Ok((outcome, changes)) => Decision { outcome, about: changes.first().map(|c| c.order.id), changes, ..empty() },
+        Err(refusal) => refused(refusal),
+    }
+}
+
+/// The first rate stored for a day and currency stays; decisions may rest on it.
+fn rates(facts: &Facts, day: Day, rates: &[(Currency, Rate)]) -> Decision {
+    let known = |currency| facts.rates.get(day, currency);
+    if rates.iter().any(|(currency, rate)| known(*currency).is_some_and(|stored| stored != *rate)) {
+        return refused(Refusal::RateConflict);
+    }
+    let new: Vec<_> =
+        rates.iter().filter(|(currency, _)| known(*currency).is_none()).map(|(currency, rate)| (day, *currency, *rate)).collect();
+    Decision { outcome: Outcome::RatesStored { new: new.len() }, rates: new, ..empty() }
+}
