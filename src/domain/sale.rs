@@ -90,6 +90,14 @@ pub struct OpenedClick {
     pub quality: crate::domain::click::Quality,
 }
 
+impl OpenedClick {
+    /// What a seal holds; none if its quality is not one of ours.
+    pub fn of(token: &crate::kernel::seal::ClickToken) -> Option<Self> {
+        let quality = crate::domain::click::Quality::from_number(token.quality)?;
+        Some(Self { click: token.click, link: token.link, buyer: token.buyer, quality })
+    }
+}
+
 /// What was given back this time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refund {
