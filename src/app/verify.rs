@@ -5,7 +5,7 @@ use crate::app::{
     failure::Failure,
 };
 use crate::engine::verify::{Report, verify};
-use crate::store::facts::TermsCache;
+use crate::store::terms::TermsCache;
 use clap::Args as ClapArgs;
 use serde_json::json;
 

@@ -1,10 +1,7 @@
 //! `export ledger`: the whole journal, streamed from one snapshot in the order of posting time and id.
 
 use crate::formats::ledger::{self, Format};
-use crate::kernel::{
-    id::EntryId,
-    time::Time,
-};
+use crate::kernel::{id::EntryId, time::Time};
 use crate::store::{Db, StoreError, audit};
 use std::{collections::BTreeSet, io::Write};
 

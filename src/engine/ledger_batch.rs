@@ -15,7 +15,8 @@ use crate::kernel::{
 };
 use crate::store::{
     Db, StoreError, Tx, apply, chain,
-    facts::{self, TermsCache, Wanted},
+    facts::{self, Wanted},
+    terms::TermsCache,
 };
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;

@@ -2,3 +2,8 @@
 
 pub mod clock;
 pub mod recent;
+
+pub mod export;
+pub mod ledger_batch;
+pub mod ledger_writer;
+pub mod verify;

@@ -19,7 +19,8 @@ use crate::kernel::{
 use crate::store::{
     Db, StoreError, Tx,
     audit::{self as rows, StoredOrder, TierKey},
-    facts::{self, TermsCache},
+    facts,
+    terms::TermsCache,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -69,9 +70,11 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
         let Some(last) = page.last() else { return Ok(()) };
         after = ConversionId::from_raw(last.id);
         let ids: Vec<ConversionId> = page.iter().map(|row| ConversionId::from_raw(row.id)).collect();
-        let missing: Vec<ProgramId> = page.iter().map(|row| ProgramId::from_raw(row.program)).filter(|id| !programs.contains_key(id)).collect();
+        let missing: Vec<ProgramId> =
+            page.iter().map(|row| ProgramId::from_raw(row.program)).filter(|id| !programs.contains_key(id)).collect();
         programs.extend(facts::load_programs(tx, terms, &missing).await?);
-        let mut orders: HashMap<ConversionId, Order> = facts::load_orders(tx, &ids).await?.into_iter().map(|order| (order.id, order)).collect();
+        let mut orders: HashMap<ConversionId, Order> =
+            crate::store::order::by_ids(tx, &ids).await?.into_iter().map(|order| (order.id, order)).collect();
         let mut stored: HashMap<ConversionId, Conversion> =
             crate::store::conversion::by_ids(tx, &ids).await?.into_iter().map(|conversion| (conversion.id, conversion)).collect();
         let mut touches = rows::touches(tx, &page.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
@@ -171,8 +174,9 @@ impl About<'_> {
         let differs = entry::difference(&posted, held);
         let wrong_currency = self.entries.iter().any(|chained| chained.entry.currency != currency);
         let detail = || differs.iter().map(|(account, amount)| format!("{account} by {amount}")).collect::<Vec<_>>().join(", ");
-        (!differs.is_empty() || wrong_currency)
-            .then(|| Breach::new("journal_differs", ConversionId::from_raw(self.row.id), format!("posted less due, minor units: {}", detail())))
+        (!differs.is_empty() || wrong_currency).then(|| {
+            Breach::new("journal_differs", ConversionId::from_raw(self.row.id), format!("posted less due, minor units: {}", detail()))
+        })
     }
 }
 
@@ -203,12 +207,20 @@ async fn journal(tx: &mut Tx, held: &Sums, report: &mut Report) -> Result<(), St
         };
         let (kind, number) = owner(account);
         if (row.owner_kind.as_str(), row.owner) != (kind, number) {
-            report.breaches.push(Breach::new("balance_owner_differs", account, format!("it is listed under {} {}", row.owner_kind, row.owner)));
+            report.breaches.push(Breach::new(
+                "balance_owner_differs",
+                account,
+                format!("it is listed under {} {}", row.owner_kind, row.owner),
+            ));
         }
         balances.add_one(account, currency, row.amount);
     }
     for (account, currency, stored, sum) in balances.differences(&posted) {
-        report.breaches.push(Breach::new("balance_differs", account, format!("{stored} minor units of {currency}, its postings sum to {sum}")));
+        report.breaches.push(Breach::new(
+            "balance_differs",
+            account,
+            format!("{stored} minor units of {currency}, its postings sum to {sum}"),
+        ));
     }
     for (account, currency, posted, held) in posted.differences(held) {
         let detail = format!("its postings sum to {posted} minor units of {currency}, its orders hold {held}");

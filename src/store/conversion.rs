@@ -4,8 +4,7 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
-    conversion::{Conversion, Credit, Flags, Status},
-    due::Shares,
+    conversion::{Conversion, Credit, Flags, Shares, Status},
     sale::OrderKey,
 };
 use crate::kernel::{
