@@ -1,9 +1,17 @@
 //! Floor 3: what runs. A file is here only if it owns a queue, a task, a snapshot or a connection to the outside.
 
+pub mod catalogue;
+pub mod click_store;
+pub mod click_writer;
 pub mod clock;
-pub mod recent;
-
 pub mod export;
+pub mod feed;
+pub mod keys;
 pub mod ledger_batch;
 pub mod ledger_writer;
+pub mod node;
+pub mod recent;
+pub mod snapshot;
+pub mod spool;
+pub mod spooler;
 pub mod verify;
