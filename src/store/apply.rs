@@ -111,8 +111,8 @@ async fn save_looked_up(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Resul
     customer::insert(tx, &customers).await?;
     tie::insert_touches(tx, &touches).await?;
     tier::add(tx, &tiers).await?;
-    let ties: Vec<_> = decided.iter().flat_map(|(_, decision)| &decision.ties).copied().collect();
-    tie::insert(tx, &ties).await?;
+    let tied: Vec<_> = decided.iter().flat_map(|(_, decision)| &decision.ties).copied().collect();
+    tie::insert(tx, &tied).await?;
     let of = |(command, decision): &(&Command, &Decision)| {
         let channel = command.message.channel;
         decision.rates.iter().map(move |(day, currency, rate)| (*day, *currency, *rate, channel)).collect::<Vec<_>>()

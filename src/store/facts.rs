@@ -184,18 +184,21 @@ async fn load_named_orders(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId],
     let order_ids: BTreeSet<&str> = wanted.keys.iter().map(|key| key.order_id.as_str()).collect();
     let named = order::by_order_ids(tx, programs, &listed(&order_ids)).await?;
     facts.orders = named.into_iter().filter(|order| wanted.keys.contains(&order.key)).map(|order| (order.key.clone(), order)).collect();
-    let touches = tie::orders_of_clicks(tx, &listed(&wanted.tied_clicks)).await?;
-    let ids: BTreeSet<_> = touches.iter().map(|(_, order)| *order).collect();
-    let touched = order::by_ids(tx, &listed(&ids)).await?;
+    let named_by = tie::orders_of_clicks(tx, &listed(&wanted.tied_clicks)).await?;
+    let ids: BTreeSet<_> = named_by.iter().map(|(_, order)| *order).collect();
     // An order of another program that names the click too is not locked, and does not count the click.
-    let touched: HashMap<_, Order> =
-        touched.into_iter().filter(|order| programs.contains(&order.key.program)).map(|order| (order.id, order)).collect();
-    for (click, order) in &touches {
-        if let Some(order) = touched.get(order) {
+    let orders: HashMap<_, Order> = order::by_ids(tx, &listed(&ids))
+        .await?
+        .into_iter()
+        .filter(|order| programs.contains(&order.key.program))
+        .map(|order| (order.id, order))
+        .collect();
+    for (click, order) in &named_by {
+        if let Some(order) = orders.get(order) {
             facts.orders_by_click.entry(*click).or_default().push(order.key.clone());
         }
     }
-    facts.orders.extend(touched.into_values().map(|order| (order.key.clone(), order)));
+    facts.orders.extend(orders.into_values().map(|order| (order.key.clone(), order)));
     Ok(())
 }
 

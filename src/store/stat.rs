@@ -16,20 +16,21 @@ use std::collections::BTreeMap;
 statements! {
     /// Each minimum and maximum is one step down the primary key.
     CLICK_DAYS = "SELECT (SELECT MIN(day) FROM click_stat) AS first, (SELECT MAX(day) FROM click_stat) AS last";
-    CLICKS_BY_DAY = "SELECT s.day AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
+    /// `Filter` adds the conditions and the group. MIN of what is grouped by is that itself, and lets the texts stand alone too.
+    CLICKS_BY_DAY = "SELECT MIN(s.day) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
         FROM click_stat s JOIN link l ON l.id = s.link";
-    CLICKS_BY_LINK = "SELECT s.link AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
+    CLICKS_BY_LINK = "SELECT MIN(s.link) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
         FROM click_stat s JOIN link l ON l.id = s.link";
-    CLICKS_BY_PUBLISHER = "SELECT l.publisher AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
+    CLICKS_BY_PUBLISHER = "SELECT MIN(l.publisher) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
         FROM click_stat s JOIN link l ON l.id = s.link";
-    CLICKS_BY_PROGRAM = "SELECT l.program AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
+    CLICKS_BY_PROGRAM = "SELECT MIN(l.program) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
         FROM click_stat s JOIN link l ON l.id = s.link";
-    SALES_BY_DAY = "SELECT day AS part, currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
-    SALES_BY_LINK = "SELECT link AS part, currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
+    SALES_BY_DAY = "SELECT MIN(day) AS part, MIN(currency) AS currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
+    SALES_BY_LINK = "SELECT MIN(link) AS part, MIN(currency) AS currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
     SALES_BY_PUBLISHER =
-        "SELECT publisher AS part, currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
+        "SELECT MIN(publisher) AS part, MIN(currency) AS currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
     SALES_BY_PROGRAM =
-        "SELECT program AS part, currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
+        "SELECT MIN(program) AS part, MIN(currency) AS currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
 }
 
 /// What the report has a row for.

@@ -1,10 +1,7 @@
 //! Orders: the sets of their facts, append-only, and the contexts that were looked up when their sales were recorded.
-mod codec;
+mod context;
+mod fact;
 
-use super::bulk::{self, Column};
-use super::db::Tx;
-use super::error::StoreError;
-use super::filter::Filter;
 use crate::domain::{
     decision::{Change, FactKind},
     order::Order,
@@ -14,7 +11,14 @@ use crate::kernel::{
     id::{ConversionId, InboxId, ProgramId},
     time::Time,
 };
+use crate::store::{
+    bulk::{self, Column},
+    db::Tx,
+    error::StoreError,
+    filter::Filter,
+};
 use crate::{args, statements};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 statements! {
@@ -153,7 +157,7 @@ async fn with_facts(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Order>, StoreErro
     for row in tx.all::<FactRow>(FACTS, args![&ids]).await? {
         let fact = Fact::from(row);
         let Some(order) = at.get(&fact.conversion.raw()).and_then(|n| orders.get_mut(*n)) else { continue };
-        codec::add_fact(order, &fact).ok_or_else(|| corrupt(&fact))?;
+        fact::add(order, &fact).ok_or_else(|| corrupt(&fact))?;
     }
     for row in tx.all::<ContextRow>(CONTEXTS, args![&ids]).await? {
         let Some(order) = at.get(&row.conversion).and_then(|n| orders.get_mut(*n)) else { continue };
@@ -161,7 +165,7 @@ async fn with_facts(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Order>, StoreErro
         if order.sale.as_ref().is_none_or(|sale| i64::from(sale.revision) != row.revision) {
             continue;
         }
-        let context = codec::context(&row.body).ok_or_else(|| {
+        let context = context::parse(&row.body).ok_or_else(|| {
             StoreError::corrupt("order_context", "body", format_args!("{}/{}", ConversionId::from_raw(row.conversion), row.revision))
         })?;
         order.context = Some(context);
@@ -171,6 +175,15 @@ async fn with_facts(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Order>, StoreErro
 
 fn corrupt(fact: &Fact) -> StoreError {
     StoreError::corrupt("order_fact", "body", format_args!("{}/{}/{}", fact.conversion, fact.kind, fact.key))
+}
+
+/// Why a text is not JSON of ours does not matter: its row is named, and the row is there to be looked at.
+fn read<'a, T: Deserialize<'a>>(body: &'a str) -> Option<T> {
+    serde_json::from_str(body).map_or(None, Some)
+}
+
+fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|_| StoreError::corrupt("order_fact", "body", "a value that cannot be written as JSON"))
 }
 
 /// One change with the message that brought it.
@@ -207,7 +220,7 @@ async fn save_facts(tx: &mut Tx, changes: &[Changed<'_>]) -> Result<(), StoreErr
     let mut facts = Vec::new();
     for changed in changes {
         if let Some(kind) = &changed.change.fact {
-            facts.push(codec::fact(&changed.change.order, kind, changed.inbox, changed.at)?);
+            facts.push(fact::row(&changed.change.order, kind, changed.inbox, changed.at)?);
         }
     }
     let columns = [
@@ -228,7 +241,7 @@ async fn save_contexts(tx: &mut Tx, changes: &[Changed<'_>]) -> Result<(), Store
     for Changed { change, .. } in changes {
         let comes = matches!(change.fact, None | Some(FactKind::Sale));
         if let (true, Some(sale), Some(context)) = (comes, &change.order.sale, &change.order.context) {
-            contexts.push((change.order.id, sale.revision, codec::context_text(context)?));
+            contexts.push((change.order.id, sale.revision, context::text(context)?));
         }
     }
     let columns = [

@@ -1,20 +1,16 @@
-//! The stored JSON of an order's facts and context: private mirror structs, ids as text, times as microseconds, amounts as minor units,
-//! percentages and rates as decimal text.
-use super::Fact;
+//! The stored JSON of an order's facts: private mirror structs. Ids as text, times as microseconds, amounts as minor units.
+use super::{Fact, json, read};
 use crate::domain::{
     click::Quality,
     decision::FactKind,
-    order::{Actor, Adjust, Context, Order, OwnedCoupon, RefundFact, SaleFact, Tie, Verdict},
-    publisher::Kind,
-    rate,
+    order::{Actor, Adjust, Order, RefundFact, SaleFact, Tie, Verdict},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
-    touch::{Known, Touch, TouchBuyer},
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, CouponId, InboxId, LinkId, ProgramId, PublisherId},
+    id::{BuyerId, ClickId, InboxId, LinkId},
     money::Money,
-    time::{Day, Time},
+    time::Time,
 };
 use crate::store::error::StoreError;
 use serde::{Deserialize, Serialize};
@@ -120,61 +116,6 @@ struct TieJson {
     self_referral: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ContextJson<'a> {
-    recorded_at: i64,
-    terms_version: u32,
-    from: Currency,
-    to: Currency,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    rates: Option<RatesJson<'a>>,
-    touches: Vec<TouchJson<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    coupon: Option<CouponJson<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    customer_new: Option<bool>,
-    tier_base: i64,
-    self_referral: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RatesJson<'a> {
-    day: Text<'a>,
-    from: Text<'a>,
-    to: Text<'a>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum TouchJson<'a> {
-    Known {
-        click: ClickId,
-        link: LinkId,
-        program: ProgramId,
-        publisher: PublisherId,
-        kind: Text<'a>,
-        generosity: Text<'a>,
-        quality: Text<'a>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        buyer: Option<BuyerId>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        tied_at: Option<i64>,
-    },
-    Unknown {
-        unknown: Text<'a>,
-    },
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CouponJson<'a> {
-    id: CouponId,
-    publisher: PublisherId,
-    generosity: Text<'a>,
-}
-
 /// The body of a fact without content.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,12 +129,8 @@ fn owned(text: Option<Text<'_>>) -> Option<String> {
     text.map(Text::into_owned)
 }
 
-fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::corrupt("order_fact", "body", "a value that cannot be written as JSON"))
-}
-
 /// The row of a fact that a change added; its content stands in the order.
-pub(super) fn fact(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> Result<Fact, StoreError> {
+pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> Result<Fact, StoreError> {
     let absent = || StoreError::corrupt("order_fact", "kind", format_args!("{}: the order lacks the fact {kind:?}", order.id));
     let (word, key, at, body) = match kind {
         FactKind::Sale => {
@@ -232,7 +169,7 @@ pub(super) fn fact(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> 
 }
 
 /// Adds a stored fact to its order. Of two with the same key the later counts. None if it is not one that we write.
-pub(super) fn add_fact(order: &mut Order, fact: &Fact) -> Option<()> {
+pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
     let Fact { kind, key, at, body, .. } = fact;
     match kind.as_str() {
         "sale" => {
@@ -272,19 +209,6 @@ pub(super) fn add_fact(order: &mut Order, fact: &Fact) -> Option<()> {
         _ => return None,
     }
     Some(())
-}
-
-/// Why a text is not JSON of ours does not matter: its row is named, and the row is there to be looked at.
-fn read<'a, T: Deserialize<'a>>(body: &'a str) -> Option<T> {
-    serde_json::from_str(body).map_or(None, Some)
-}
-
-pub(super) fn context_text(context: &Context) -> Result<String, StoreError> {
-    json(&ContextJson::from(context))
-}
-
-pub(super) fn context(body: &str) -> Option<Context> {
-    read::<ContextJson>(body)?.into_context()
 }
 
 impl<'a> From<&'a SaleFact> for SaleJson<'a> {
@@ -393,99 +317,5 @@ impl VerdictJson<'_> {
 impl<'a> From<&'a Adjust> for AdjustJson<'a> {
     fn from(adjust: &'a Adjust) -> Self {
         Self { amount: adjust.amount.minor, currency: adjust.amount.currency, reason: cow(adjust.reason.as_ref()) }
-    }
-}
-
-impl<'a> From<&'a Context> for ContextJson<'a> {
-    fn from(context: &'a Context) -> Self {
-        let rate::Conversion { from, to, rates } = &context.conversion;
-        let rates = rates.map(|rate::Applied { day, from, to }| RatesJson {
-            day: day.to_string().into(),
-            from: from.text().into(),
-            to: to.text().into(),
-        });
-        let coupon = |coupon: &OwnedCoupon| CouponJson {
-            id: coupon.id,
-            publisher: coupon.publisher,
-            generosity: coupon.generosity.to_string().into(),
-        };
-        Self {
-            recorded_at: context.recorded_at.micros(),
-            terms_version: context.terms_version,
-            from: *from,
-            to: *to,
-            rates,
-            touches: context.touches.iter().map(TouchJson::from).collect(),
-            coupon: context.coupon.as_ref().map(coupon),
-            customer_new: context.customer_new,
-            tier_base: context.tier_base,
-            self_referral: context.self_referral,
-        }
-    }
-}
-
-impl ContextJson<'_> {
-    fn into_context(self) -> Option<Context> {
-        let applied = |rates: RatesJson| {
-            let (from, to) = (rate::Rate::parse(&rates.from)?, rate::Rate::parse(&rates.to)?);
-            Some(rate::Applied { day: Day::parse(&rates.day)?, from, to })
-        };
-        let rates = match self.rates {
-            Some(rates) => Some(applied(rates)?),
-            None => None,
-        };
-        let coupon = match self.coupon {
-            Some(CouponJson { id, publisher, generosity }) => {
-                Some(OwnedCoupon { id, publisher, generosity: generosity.parse().map_or(None, Some)? })
-            }
-            None => None,
-        };
-        Some(Context {
-            recorded_at: Time::from_micros(self.recorded_at),
-            terms_version: self.terms_version,
-            conversion: rate::Conversion { from: self.from, to: self.to, rates },
-            touches: self.touches.into_iter().map(TouchJson::into_touch).collect::<Option<_>>()?,
-            coupon,
-            customer_new: self.customer_new,
-            tier_base: self.tier_base,
-            self_referral: self.self_referral,
-        })
-    }
-}
-
-impl<'a> From<&'a Touch> for TouchJson<'a> {
-    fn from(touch: &'a Touch) -> Self {
-        match touch {
-            Touch::Known(known) => Self::Known {
-                click: known.click,
-                link: known.link,
-                program: known.program,
-                publisher: known.publisher,
-                kind: known.kind.word().into(),
-                generosity: known.generosity.to_string().into(),
-                quality: known.quality.code().into(),
-                buyer: known.buyer.map(|buyer| buyer.id),
-                tied_at: known.buyer.and_then(|buyer| buyer.tied_at).map(Time::micros),
-            },
-            Touch::Unknown(text) => Self::Unknown { unknown: text.into() },
-        }
-    }
-}
-
-impl TouchJson<'_> {
-    fn into_touch(self) -> Option<Touch> {
-        Some(match self {
-            Self::Known { click, link, program, publisher, kind, generosity, quality, buyer, tied_at } => Touch::Known(Known {
-                click,
-                link,
-                program,
-                publisher,
-                kind: Kind::from_word(&kind)?,
-                generosity: generosity.parse().map_or(None, Some)?,
-                quality: Quality::from_code(&quality)?,
-                buyer: buyer.map(|id| TouchBuyer { id, tied_at: tied_at.map(Time::from_micros) }),
-            }),
-            Self::Unknown { unknown } => Touch::Unknown(unknown.into_owned()),
-        })
     }
 }
