@@ -76,6 +76,8 @@ pub struct Engine {
     pub vault: Arc<Vault>,
     /// Links, programs and secrets, as the redirect and the postback know them without a read.
     pub catalogue: Arc<Catalogue>,
+    /// Versions of terms that were read before.
+    pub terms: Arc<TermsCache>,
     pub recent: Recent,
     pub clicks: ClickWriter,
     pub ledger: LedgerWriter,
@@ -94,14 +96,15 @@ impl Engine {
         let ids = Arc::new(lease.generator());
         let catalogue = Arc::new(Catalogue::fill(&db, Arc::clone(&vault)).await?);
         let (clicks, click_stop) = ClickWriter::start(&db, &zone, lease.spool(), options.click_wait_max).await?;
-        let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::new(TermsCache::default()) };
+        let terms = Arc::new(TermsCache::default());
+        let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::clone(&terms) };
         let (ledger, ledger_task) = LedgerWriter::start(setting);
         let feed = Feed::start(db.clone(), clock.clone(), Arc::clone(&catalogue));
         let base_url = OnceLock::new();
         if let Some(url) = options.base_url {
             base_url.get_or_init(|| url);
         }
-        let engine = Self { db, clock, ids, zone, ring, vault, catalogue, recent: Recent::default(), clicks, ledger, base_url };
+        let engine = Self { db, clock, ids, zone, ring, vault, catalogue, terms, recent: Recent::default(), clicks, ledger, base_url };
         Ok((Arc::new(engine), Stop { clicks: click_stop, ledger: ledger_task, feed, lease }))
     }
 
@@ -146,7 +149,9 @@ impl Stop {
                 }
             }
             Ok(Err(error)) => tracing::error!(%error, "the ledger writer ended badly"),
-            Err(_) => tracing::error!(seconds = DRAIN_MAX.as_secs(), "the ledger writer did not end; what it had not answered may be sent again"),
+            Err(_) => {
+                tracing::error!(seconds = DRAIN_MAX.as_secs(), "the ledger writer did not end; what it had not answered may be sent again")
+            }
         }
         db.close().await;
     }

@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod click_store;
 pub mod click_writer;
 pub mod clock;
+pub mod engine;
 pub mod export;
 pub mod feed;
 pub mod keys;

@@ -32,6 +32,7 @@ pub mod publisher;
 pub mod rate;
 pub mod seal_key;
 pub mod secret;
+pub mod setting;
 pub mod sql;
 pub mod stat;
 pub mod terms;
@@ -66,6 +67,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         rate::ALL,
         seal_key::ALL,
         secret::ALL,
+        setting::ALL,
         stat::ALL,
         terms::ALL,
         tie::ALL,
