@@ -3,6 +3,7 @@
 pub mod cookie;
 pub mod edge;
 pub mod headers;
+pub mod intake;
 pub mod json;
 pub mod problem;
 pub mod redirect;
