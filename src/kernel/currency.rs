@@ -25,6 +25,9 @@ impl Currency {
     }
 }
 
+/// Codes that `iso_currency` still knows and ISO 4217 has withdrawn: replaced by EUR, SLE and ZWG.
+const WITHDRAWN: [&str; 3] = ["HRK", "SLL", "ZWL"];
+
 /// Not an upper-case ISO 4217 code of a currency that has minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unknown currency: an upper-case ISO 4217 code with minor units is wanted")]
@@ -34,7 +37,7 @@ impl FromStr for Currency {
     type Err = UnknownCurrency;
     fn from_str(text: &str) -> Result<Self, UnknownCurrency> {
         let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| UnknownCurrency)?;
-        if !code.iter().all(u8::is_ascii_uppercase) {
+        if !code.iter().all(u8::is_ascii_uppercase) || WITHDRAWN.contains(&text) {
             return Err(UnknownCurrency);
         }
         let known = iso_currency::Currency::from_code(text).ok_or(UnknownCurrency)?;
@@ -72,7 +75,7 @@ mod tests {
         for (code, decimals) in [("EUR", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("USD", 2)] {
             assert_eq!(code.parse::<Currency>().map(Currency::decimals), Ok(decimals), "{code}");
         }
-        for bad in ["eur", "XXX", "XAU", "XTS", "EURO", "", "E1R", "ZZZ"] {
+        for bad in ["eur", "XXX", "XAU", "XTS", "EURO", "", "E1R", "ZZZ", "HRK"] {
             assert_eq!(bad.parse::<Currency>(), Err(UnknownCurrency), "{bad}");
         }
         assert_eq!("EUR".parse(), Ok(Currency::EUR));

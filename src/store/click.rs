@@ -11,6 +11,7 @@ use crate::kernel::{
 use crate::{args, statements};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashSet};
+use std::hash::BuildHasher;
 
 statements! {
     STORED = "SELECT id FROM click WHERE id IN (SELECT value FROM json_each($1))", postgres "SELECT id FROM click WHERE id = ANY($1)";
@@ -58,7 +59,7 @@ struct IdRow {
 }
 
 fn quality(id: i64, number: i64) -> Result<Quality, StoreError> {
-    let known = u8::try_from(number).map_or(None, Quality::from_number);
+    let known = u8::try_from(number).ok().and_then(Quality::from_number);
     known.ok_or_else(|| StoreError::corrupt("click", "quality", ClickId::from_raw(id)))
 }
 
@@ -90,7 +91,12 @@ pub fn phrase_id(text: &str) -> i64 {
 
 /// Stores clicks whose ids were just made. `known` are phrases stored before; gives those stored now, for the caller to remember *after
 /// the commit*.
-pub async fn insert_new(tx: &mut Tx, zone: &Zone, clicks: &[&Click], known: &HashSet<i64>) -> Result<Vec<i64>, StoreError> {
+pub async fn insert_new(
+    tx: &mut Tx,
+    zone: &Zone,
+    clicks: &[&Click],
+    known: &HashSet<i64, impl BuildHasher>,
+) -> Result<Vec<i64>, StoreError> {
     let phrases = insert_phrases(tx, clicks, known).await?;
     insert_rows(tx, clicks).await?;
     add_stats(tx, zone, clicks).await?;
@@ -99,14 +105,19 @@ pub async fn insert_new(tx: &mut Tx, zone: &Zone, clicks: &[&Click], known: &Has
 
 /// As [`insert_new`], for clicks that may be stored already: from the spool, or of a commit whose end was not heard. Gives the phrases
 /// and how many clicks were new.
-pub async fn insert_missing(tx: &mut Tx, zone: &Zone, clicks: &[&Click], known: &HashSet<i64>) -> Result<(Vec<i64>, usize), StoreError> {
+pub async fn insert_missing(
+    tx: &mut Tx,
+    zone: &Zone,
+    clicks: &[&Click],
+    known: &HashSet<i64, impl BuildHasher>,
+) -> Result<(Vec<i64>, usize), StoreError> {
     let mut seen = stored(tx, &clicks.iter().map(|click| click.id).collect::<Vec<_>>()).await?;
     let missing: Vec<&Click> = clicks.iter().copied().filter(|click| seen.insert(click.id)).collect();
     let phrases = insert_new(tx, zone, &missing, known).await?;
     Ok((phrases, missing.len()))
 }
 
-async fn insert_phrases(tx: &mut Tx, clicks: &[&Click], known: &HashSet<i64>) -> Result<Vec<i64>, StoreError> {
+async fn insert_phrases(tx: &mut Tx, clicks: &[&Click], known: &HashSet<i64, impl BuildHasher>) -> Result<Vec<i64>, StoreError> {
     let texts = clicks.iter().flat_map(|click| [&click.agent, &click.referrer]).flatten();
     // Sorted: another node may store the same.
     let new: BTreeMap<i64, &str> = texts.map(|text| (phrase_id(text), text.as_str())).filter(|(id, _)| !known.contains(id)).collect();

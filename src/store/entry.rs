@@ -86,7 +86,7 @@ struct LineRow {
 }
 
 fn hash(bytes: &[u8]) -> Option<[u8; 32]> {
-    bytes.try_into().map_or(None, Some)
+    bytes.try_into().ok()
 }
 
 impl Row {

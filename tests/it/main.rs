@@ -1,4 +1,5 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
+mod currencies;
 mod store;
 mod support;
 mod tidy;

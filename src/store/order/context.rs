@@ -121,9 +121,7 @@ impl ContextJson<'_> {
             None => None,
         };
         let coupon = match self.coupon {
-            Some(CouponJson { id, publisher, generosity }) => {
-                Some(OwnedCoupon { id, publisher, generosity: generosity.parse().map_or(None, Some)? })
-            }
+            Some(CouponJson { id, publisher, generosity }) => Some(OwnedCoupon { id, publisher, generosity: generosity.parse().ok()? }),
             None => None,
         };
         Some(Context {
@@ -167,7 +165,7 @@ impl TouchJson<'_> {
                 program,
                 publisher,
                 kind: Kind::from_word(&kind)?,
-                generosity: generosity.parse().map_or(None, Some)?,
+                generosity: generosity.parse().ok()?,
                 quality: Quality::from_code(&quality)?,
                 buyer: buyer.map(|id| TouchBuyer { id, tied_at: tied_at.map(Time::from_micros) }),
             }),
