@@ -82,6 +82,9 @@ CREATE TABLE buyer (
     referred_by BIGINT REFERENCES buyer (id),
     created_at BIGINT NOT NULL
 );
+-- One person, one buyer: two would share a cashback account's sign-in, or its number at the operator's.
+CREATE UNIQUE INDEX buyer_email ON buyer (lower(email));
+CREATE UNIQUE INDEX buyer_external_id ON buyer (external_id);
 
 -- A publisher's own code.
 CREATE TABLE coupon (

@@ -2,7 +2,7 @@
 
 use crate::kernel::id::BuyerId;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Buyer {
     pub id: BuyerId,
     pub email: Option<String>,

@@ -49,7 +49,7 @@ pub struct LinkFacts {
 }
 
 /// A code that is a publisher's own: sales that use it are credited to them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Coupon {
     pub id: CouponId,
     pub program: ProgramId,

@@ -2,7 +2,7 @@
 
 use crate::kernel::id::MerchantId;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Merchant {
     pub id: MerchantId,
     pub name: String,

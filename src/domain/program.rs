@@ -6,7 +6,7 @@ use crate::kernel::{
     time::Time,
 };
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Program {
     pub id: ProgramId,
     pub merchant: MerchantId,

@@ -13,7 +13,7 @@ words! {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Publisher {
     pub id: PublisherId,
     pub name: String,

@@ -178,7 +178,7 @@ impl<'a> Field<'_, 'a> {
     }
 
     /// The digits of a number, as written: of a JSON number or of a text.
-    fn digits(&self, errors: &mut FieldErrors) -> Option<Cow<'a, str>> {
+    pub fn digits(&self, errors: &mut FieldErrors) -> Option<Cow<'a, str>> {
         match self.value.as_ref()? {
             Value::Json(raw) if raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit()) => Some(Cow::Borrowed(raw.get())),
             Value::Json(raw) if !raw.get().starts_with('"') => {

@@ -158,6 +158,10 @@ impl Zone {
         let date = self.civil(time);
         Month(i32::from(date.year()) * 12 + i32::from(date.month()) - 1)
     }
+    /// The first moment of a day: midnight, or where a clock change skips it, the moment after.
+    pub fn start(&self, day: Day) -> Time {
+        day.date().to_zoned(self.0.clone()).map_or_else(|_| day.start_utc(), |start| Time(start.timestamp().as_microsecond()))
+    }
     fn civil(&self, time: Time) -> Date {
         Timestamp::from_microsecond(time.0).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(self.0.clone()).date()
     }

@@ -7,7 +7,8 @@ use crate::kernel::{id::BuyerId, time::Time};
 use crate::{args, statements};
 
 statements! {
-    INSERT = "INSERT INTO buyer (id, email, external_id, referred_by, created_at) VALUES ($1, $2, $3, $4, $5)";
+    INSERT = "INSERT INTO buyer (id, email, external_id, referred_by, created_at) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT DO NOTHING";
     BY_IDS = "SELECT id, email, external_id, referred_by FROM buyer WHERE id IN (SELECT value FROM json_each($1))",
         postgres "SELECT id, email, external_id, referred_by FROM buyer WHERE id = ANY($1)";
     LIST = "SELECT id, email, external_id, referred_by FROM buyer";
@@ -28,10 +29,10 @@ impl From<Row> for Buyer {
     }
 }
 
-pub async fn insert(tx: &mut Tx, buyer: &Buyer, now: Time) -> Result<(), StoreError> {
+/// False if another buyer has the e-mail address (compared without case) or the external id.
+pub async fn insert(tx: &mut Tx, buyer: &Buyer, now: Time) -> Result<bool, StoreError> {
     let Buyer { id, email, external_id, referred_by } = buyer;
-    tx.run(INSERT, args![id.raw(), email, external_id, referred_by.map(BuyerId::raw), now.micros()]).await?;
-    Ok(())
+    Ok(tx.run(INSERT, args![id.raw(), email, external_id, referred_by.map(BuyerId::raw), now.micros()]).await? == 1)
 }
 
 pub async fn by_id(tx: &mut Tx, id: BuyerId) -> Result<Option<Buyer>, StoreError> {

@@ -1,9 +1,13 @@
 //! Floor 4: HTTP. The edge answers redirects and postbacks on its own runtime; the router has the rest.
 
+pub mod actor;
+pub mod api;
 pub mod cookie;
 pub mod edge;
 pub mod headers;
+pub mod health;
 pub mod intake;
 pub mod json;
 pub mod problem;
 pub mod redirect;
+pub mod router;

@@ -1,0 +1,43 @@
+//! Balances of an owner's accounts.
+
+use super::{Api, Query, check_owner, owner, whole};
+use crate::{
+    domain::account::Account,
+    kernel::{money::Money, time::Time},
+    store,
+    web::problem::Problem,
+};
+use axum::{Router, extract::State, response::Response, routing::get};
+use serde::{Serialize, Serializer};
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/balances", get(list))
+}
+
+#[derive(Serialize)]
+struct View {
+    #[serde(serialize_with = "name")]
+    account: Account,
+    /// Positive is the account's usual side.
+    amount: Money,
+    as_of: Time,
+}
+
+fn name<S: Serializer>(account: &Account, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(account)
+}
+
+/// One row per account and currency.
+async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+    let owner = query.read(&["owner"], owner)?;
+    let mut tx = api.db().read().await?;
+    check_owner(&mut tx, owner).await?;
+    let balances = store::balance::of_owner(&mut tx, owner).await?;
+    tx.commit().await?;
+    let view = |balance: store::balance::Balance| View {
+        account: balance.account,
+        amount: Money::new(balance.account.usual(balance.amount.minor), balance.amount.currency),
+        as_of: balance.as_of,
+    };
+    Ok(whole(balances.into_iter().map(view).collect()))
+}

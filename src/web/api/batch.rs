@@ -1,0 +1,98 @@
+//! `POST /conversions`: postbacks in batches, sent with an operator's key in the place of signatures.
+
+use super::{About, Api, Input, ok};
+use crate::{
+    domain::{
+        command::{Act, Command, Outcome},
+        program::Program,
+    },
+    formats::postback::{Postback, Received},
+    kernel::{fields::FieldErrors, id::ProgramId},
+    store,
+    web::{
+        json::{self, Verdict},
+        problem::Problem,
+    },
+};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    response::Response,
+    routing::post,
+};
+use serde::Serialize;
+use std::collections::HashMap;
+
+const ITEMS_MAX: usize = 1000;
+/// One message, as at `/postback`.
+const ITEM_BYTES_MAX: usize = 64 * 1024;
+/// What is kept of a message that is too long.
+const KEPT_BYTES: usize = 4096;
+/// 1,000 messages of 16 KiB, which is some 100 lines each.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/conversions", post(create).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
+}
+
+#[derive(Serialize)]
+struct Results<'a> {
+    results: Vec<Verdict<'a>>,
+}
+
+/// Judges every item by itself, in order; each gets what it would get at `/postback`.
+async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
+    let items = input.items(ITEMS_MAX)?;
+    let postbacks: Vec<(&str, Result<Postback<'_>, FieldErrors>)> =
+        items.into_iter().map(|item| (item, Postback::parse_body(item.as_bytes()))).collect();
+    let mut named: Vec<ProgramId> = postbacks.iter().filter_map(|(_, postback)| postback.as_ref().ok()?.program()).collect();
+    named.sort_unstable();
+    named.dedup();
+    let mut tx = api.db().read().await?;
+    let programs = store::program::by_ids(&mut tx, &named).await?;
+    tx.commit().await?;
+    let programs: HashMap<ProgramId, Program> = programs.into_iter().map(|program| (program.id, program)).collect();
+    let commands: Vec<Command> = postbacks.into_iter().map(|(item, postback)| command(&api, &programs, item, postback)).collect();
+    let errors: Vec<FieldErrors> = commands.iter().map(wrong_fields).collect();
+    let answers = api.engine.ledger.submit_all(commands).await;
+    if !answers.is_empty() && answers.iter().all(Result::is_err) {
+        return Err(Problem::unavailable());
+    }
+    let unavailable = Outcome::Noted { http: 503, code: "unavailable" };
+    let results = answers.iter().zip(&errors).map(|(answer, errors)| json::item(answer.as_ref().unwrap_or(&unavailable), errors)).collect();
+    Ok(ok(&Results { results }))
+}
+
+fn command(api: &Api, programs: &HashMap<ProgramId, Program>, item: &str, postback: Result<Postback<'_>, FieldErrors>) -> Command {
+    let program = postback.as_ref().ok().and_then(|postback| programs.get(&postback.program()?));
+    let about = About { merchant: program.map(|program| program.merchant), program: program.map(|program| program.id) };
+    if item.len() > ITEM_BYTES_MAX {
+        let mut message = api.message(about, item.as_bytes());
+        message.body.truncate(KEPT_BYTES);
+        return Command { message, test: false, act: Act::Refused { http: 413, code: "too_large", errors: FieldErrors::default() } };
+    }
+    let message = api.message(about, item.as_bytes());
+    let test = postback.as_ref().is_ok_and(Postback::is_test);
+    let received = Received { at: message.received_at, signed: true };
+    let act = postback.and_then(|postback| match program {
+        Some(program) => postback.into_act(program, received, &|id| api.open_click(id)),
+        None => Err(unknown_program()),
+    });
+    match act {
+        Ok(act) => Command { message, test, act },
+        Err(errors) => Command { message, test: false, act: Act::Refused { http: 422, code: errors.code(), errors } },
+    }
+}
+
+fn unknown_program() -> FieldErrors {
+    let mut errors = FieldErrors::default();
+    errors.push("program", "unknown_program", "there is no such program");
+    errors
+}
+
+fn wrong_fields(command: &Command) -> FieldErrors {
+    match &command.act {
+        Act::Refused { errors, .. } => errors.clone(),
+        _ => FieldErrors::default(),
+    }
+}

@@ -1,0 +1,122 @@
+//! Buyers, and the clicks that their sign-in ties to them.
+
+use super::{About, Api, Ids, Input, Query, created, email, ok, refusal, wrong_field};
+use crate::{
+    domain::{
+        buyer::Buyer,
+        command::{Act, Outcome},
+        reason::Reason,
+        sale::OpenedClick,
+    },
+    kernel::id::BuyerId,
+    store,
+    web::problem::Problem,
+};
+use axum::{
+    Router,
+    extract::State,
+    response::Response,
+    routing::{get, post},
+};
+use http::StatusCode;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// Characters of the operator's own number for a person.
+const EXTERNAL_ID_CHARS_MAX: usize = 128;
+/// Click ids of one sign-in: a cookie holds 8, a member's history some hundreds.
+const CLICK_IDS_MAX: usize = 500;
+/// A click id has 56 characters; of longer text so much is shown again.
+const CLICK_ID_CHARS_MAX: usize = 128;
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/buyers", get(list).post(create)).route("/buyers/{id}", get(one)).route("/buyers/{id}/clicks", post(tie))
+}
+
+#[derive(Serialize)]
+struct View {
+    #[serde(flatten)]
+    buyer: Buyer,
+    /// Names the buyer in `buyer=` of a portal's links; sealed, so that nobody else can read or forge it.
+    #[serde(rename = "ref")]
+    reference: String,
+}
+
+impl View {
+    fn new(api: &Api, buyer: Buyer) -> Self {
+        Self { reference: api.engine.ring.seal_ref(buyer.id), buyer }
+    }
+}
+
+async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
+    let now = api.now();
+    let buyer = input.read(&["email", "external_id", "referred_by"], |object, errors| {
+        let email = email(object, errors);
+        let external_id = object.optional("external_id").full_text(EXTERNAL_ID_CHARS_MAX, errors);
+        let referred_by = object.optional("referred_by").id(errors);
+        Some(Buyer { id: BuyerId::from_raw(api.mint(now)), email, external_id, referred_by })
+    })?;
+    let mut tx = api.db().begin().await?;
+    if let Some(friend) = buyer.referred_by
+        && store::buyer::by_id(&mut tx, friend).await?.is_none()
+    {
+        return Err(wrong_field("referred_by", "unknown_buyer", "there is no such buyer"));
+    }
+    if !store::buyer::insert(&mut tx, &buyer, now).await? {
+        return Err(Problem::new(StatusCode::CONFLICT, "buyer_exists", "Another buyer has this e-mail address or external id."));
+    }
+    tx.commit().await?;
+    Ok(created(&View::new(&api, buyer)))
+}
+
+async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+    let ((), page) = query.read_page(&[], |_, _| Some(()))?;
+    let mut tx = api.db().read().await?;
+    let buyers = store::buyer::list(&mut tx, page.after, page.rows()).await?;
+    tx.commit().await?;
+    Ok(page.answer(buyers, |buyer| buyer.id.to_string(), |buyer| View::new(&api, buyer)))
+}
+
+async fn one(State(api): State<Api>, Ids(id): Ids<BuyerId>) -> Result<Response, Problem> {
+    let mut tx = api.db().read().await?;
+    let buyer = store::buyer::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    tx.commit().await?;
+    Ok(ok(&View::new(&api, buyer)))
+}
+
+#[derive(Serialize)]
+struct Ties {
+    tied: Vec<String>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    click_id: String,
+    code: Reason,
+}
+
+/// What signing in does: clicks become the buyer's, and with them the unclaimed shares of their sales.
+async fn tie(State(api): State<Api>, Ids(buyer): Ids<BuyerId>, input: Input) -> Result<Response, Problem> {
+    let sent = input
+        .read(&["click_ids"], |object, errors| object.required("click_ids", errors).texts(CLICK_ID_CHARS_MAX, CLICK_IDS_MAX, errors))?;
+    let mut tx = api.db().read().await?;
+    store::buyer::by_id(&mut tx, buyer).await?.ok_or_else(Problem::not_found)?;
+    tx.commit().await?;
+    let opened: Vec<(String, Option<OpenedClick>)> = sent.into_iter().map(|id| (id.clone(), api.open_click(&id))).collect();
+    let clicks: Vec<OpenedClick> = opened.iter().filter_map(|(_, click)| *click).collect();
+    let verdicts = match api.submit(About::default(), &input.0, Act::Tie { buyer, clicks }).await? {
+        Outcome::Tied(verdicts) => verdicts,
+        outcome => return Err(refusal(&outcome)),
+    };
+    let verdicts: HashMap<_, _> = verdicts.iter().map(|verdict| (verdict.click.click, verdict.refused)).collect();
+    let mut ties = Ties { tied: Vec::new(), refused: Vec::new() };
+    for (click_id, click) in opened {
+        match click.map(|click| verdicts.get(&click.click)) {
+            Some(Some(None)) => ties.tied.push(click_id),
+            Some(Some(Some(code))) => ties.refused.push(Refused { click_id, code: *code }),
+            Some(None) | None => ties.refused.push(Refused { click_id, code: Reason::UnknownClick }),
+        }
+    }
+    Ok(ok(&ties))
+}

@@ -1,0 +1,127 @@
+//! Conversions: lists, verdicts, adjustments, receipts, and postbacks sent in batches.
+
+use super::{About, Api, Ids, Input, Query, REASON_CHARS_MAX, ok, refusal, span};
+use crate::{
+    domain::{
+        command::Act,
+        conversion::{Conversion, Status},
+        due, receipt,
+        sale::OrderKey,
+    },
+    kernel::{fields::FieldErrors, id::ConversionId, object::Object, time::Zone},
+    store::{self, conversion::Wanted},
+    web::problem::Problem,
+};
+use axum::{
+    Router,
+    extract::State,
+    response::Response,
+    routing::{get, post},
+};
+
+pub fn routes() -> Router<Api> {
+    Router::new()
+        .route("/conversions", get(list))
+        .route("/conversions/{id}", get(one))
+        .route("/conversions/{id}/approve", post(approve))
+        .route("/conversions/{id}/reject", post(reject))
+        .route("/conversions/{id}/adjust", post(adjust))
+        .route("/conversions/{id}/receipt", get(explain))
+}
+
+/// `since` and `until` are about when the sales occurred.
+async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+    let known = ["merchant", "program", "publisher", "buyer", "status", "since", "until"];
+    let (wanted, page) = query.read_page(&known, |query, errors| Some(read(query, api.zone(), errors)))?;
+    let mut tx = api.db().read().await?;
+    let conversions = store::conversion::list(&mut tx, &wanted, page.after, page.rows()).await?;
+    tx.commit().await?;
+    Ok(page.answer(conversions, |conversion| conversion.id.to_string(), |row| row))
+}
+
+fn read(query: &Object<'_>, zone: &Zone, errors: &mut FieldErrors) -> Wanted {
+    let (since, until) = span(query, zone, errors);
+    Wanted {
+        merchant: query.optional("merchant").id(errors),
+        program: query.optional("program").id(errors),
+        publisher: query.optional("publisher").id(errors),
+        buyer: query.optional("buyer").id(errors),
+        status: query.optional("status").word(Status::WORDS, Status::from_word, errors),
+        since,
+        until,
+    }
+}
+
+async fn one(State(api): State<Api>, Ids(id): Ids<ConversionId>) -> Result<Response, Problem> {
+    Ok(ok(&load(&api, id).await?.conversion))
+}
+
+/// A conversion, and what a command about it is filed under.
+struct Loaded {
+    conversion: Conversion,
+    key: OrderKey,
+    about: About,
+}
+
+async fn load(api: &Api, id: ConversionId) -> Result<Loaded, Problem> {
+    let mut tx = api.db().read().await?;
+    let conversion = store::conversion::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let program = store::program::by_id(&mut tx, conversion.program).await?;
+    tx.commit().await?;
+    let key = OrderKey { program: conversion.program, goal: conversion.goal.clone(), order_id: conversion.order_id.clone() };
+    let about = About { merchant: program.map(|program| program.merchant), program: Some(conversion.program) };
+    Ok(Loaded { conversion, key, about })
+}
+
+async fn approve(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
+    input.read(&[], |_, _| Some(()))?;
+    let Loaded { key, about, .. } = load(&api, id).await?;
+    settle(&api, id, about, &input, Act::Approve { key }).await
+}
+
+async fn reject(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
+    let reason = input.read(&["reason"], |object, errors| object.required("reason", errors).full_text(REASON_CHARS_MAX, errors))?;
+    let Loaded { key, about, .. } = load(&api, id).await?;
+    settle(&api, id, about, &input, Act::Reject { key, reason: Some(reason) }).await
+}
+
+/// Sets what was sold, in the sale's currency; the lines scale in proportion, refunds stay.
+async fn adjust(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
+    let Loaded { conversion, key, about } = load(&api, id).await?;
+    let (amount, reason) = input.read(&["amount", "reason"], |object, errors| {
+        let amount = object.required("amount", errors).amount(conversion.amount.currency, errors);
+        let reason = object.required("reason", errors).full_text(REASON_CHARS_MAX, errors);
+        Some((amount?, reason?))
+    })?;
+    settle(&api, id, about, &input, Act::Adjust { key, amount, reason: Some(reason) }).await
+}
+
+/// Submits, and answers the conversion as it then is, also where nothing changed.
+async fn settle(api: &Api, id: ConversionId, about: About, input: &Input, act: Act) -> Result<Response, Problem> {
+    let outcome = api.submit(about, &input.0, act).await?;
+    match outcome.conversion() {
+        Some(conversion) => Ok(ok(conversion)),
+        None if outcome.http() < 300 => Ok(ok(&load(api, id).await?.conversion)),
+        None => Err(refusal(&outcome)),
+    }
+}
+
+/// The explanation of every amount.
+async fn explain(State(api): State<Api>, Ids(id): Ids<ConversionId>) -> Result<Response, Problem> {
+    let mut tx = api.db().read().await?;
+    let order = store::order::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let program = store::program::by_id(&mut tx, order.key.program).await?.ok_or_else(Problem::not_found)?;
+    let versions = store::terms::versions(&mut tx, &api.engine.terms, std::slice::from_ref(&program)).await?;
+    let entries: Vec<_> = store::entry::of_subject(&mut tx, id).await?.into_iter().map(|stored| stored.entry).collect();
+    tx.commit().await?;
+    let number = order.context.as_ref().map(|context| context.terms_version);
+    let version = versions.get(&program.id).and_then(|versions| versions.iter().find(|version| Some(version.number) == number));
+    let version = version.ok_or_else(Problem::not_found)?;
+    let due = due::due(&order, &version.terms).map_err(|error| {
+        tracing::error!(%error, conversion = %id, "a stored decision cannot be made again");
+        Problem::internal()
+    })?;
+    let due = due.ok_or_else(Problem::not_found)?;
+    let receipt = receipt::receipt(&order, &due, &program, version, &entries).ok_or_else(Problem::not_found)?;
+    Ok(ok(&receipt))
+}

@@ -1,0 +1,77 @@
+//! The journal's lines behind an owner's balances.
+
+use super::{Api, Query, check_owner, owner};
+use crate::{
+    domain::{account::Account, entry::Kind},
+    kernel::{
+        id::{ConversionId, EntryId, ProgramId},
+        money::Money,
+        time::Time,
+    },
+    store::{
+        self,
+        entry::{Line, Place},
+    },
+    web::problem::Problem,
+};
+use axum::{Router, extract::State, response::Response, routing::get};
+use serde::{Serialize, Serializer};
+use std::str::FromStr;
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/entries", get(list))
+}
+
+#[derive(Serialize)]
+struct View {
+    /// The journal entry; lines of one entry share it.
+    id: EntryId,
+    line: i64,
+    at: Time,
+    kind: Kind,
+    conversion: ConversionId,
+    program: ProgramId,
+    #[serde(serialize_with = "name")]
+    account: Account,
+    /// Positive is the account's usual side.
+    amount: Money,
+}
+
+fn name<S: Serializer>(account: &Account, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(account)
+}
+
+impl From<Line> for View {
+    fn from(line: Line) -> Self {
+        let Line { entry, line: number, account, amount, currency, at, kind, subject, program } = line;
+        let amount = Money::new(account.usual(amount), currency);
+        Self { id: entry, line: number, at, kind, conversion: subject, program, account, amount }
+    }
+}
+
+/// `jrn_…-2`: an entry and a line of it.
+#[derive(Debug, Clone, Copy)]
+struct Cursor(Place);
+
+/// Not a cursor of this list.
+#[derive(Debug, thiserror::Error)]
+#[error("not a cursor of this list: the `next` of a page is wanted")]
+struct CursorError;
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let (entry, line) = text.split_once('-').ok_or(CursorError)?;
+        Ok(Self((entry.parse().map_err(|_| CursorError)?, line.parse().map_err(|_| CursorError)?)))
+    }
+}
+
+/// Newest first.
+async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+    let (owner, page) = query.read_page::<Cursor, _>(&["owner"], owner)?;
+    let mut tx = api.db().read().await?;
+    check_owner(&mut tx, owner).await?;
+    let lines = store::entry::of_owner(&mut tx, owner, page.after.map(|cursor| cursor.0), page.rows()).await?;
+    tx.commit().await?;
+    Ok(page.answer(lines, |line| format!("{}-{}", line.entry, line.line), View::from))
+}

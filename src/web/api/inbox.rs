@@ -1,0 +1,104 @@
+//! The inbox: what came in, with its verdict. Here refused postbacks are found again.
+
+use super::{Api, Ids, Query, ok};
+use crate::{
+    domain::command::{Channel, Message},
+    kernel::{
+        id::{ConversionId, InboxId, MerchantId, ProgramId},
+        time::Time,
+    },
+    store::{
+        self,
+        inbox::{Received, Wanted},
+    },
+    web::problem::Problem,
+};
+use axum::{Router, extract::State, response::Response, routing::get};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::fmt::Write as _;
+
+/// Characters of a verdict's code.
+const VERDICT_CHARS_MAX: usize = 64;
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/inbox", get(list)).route("/inbox/{id}", get(one))
+}
+
+#[derive(Serialize)]
+struct View {
+    id: InboxId,
+    received_at: Time,
+    channel: Channel,
+    by: &'static str,
+    merchant: Option<MerchantId>,
+    program: Option<ProgramId>,
+    webhook_id: Option<String>,
+    order_id: Option<String>,
+    conversion: Option<ConversionId>,
+    http: u16,
+    /// `recorded`, `duplicate`, `parked`, … or the code of a refusal.
+    verdict: String,
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Box<RawValue>>,
+    /// SHA-256 of the whole body, hexadecimal.
+    body_sha256: String,
+    /// The raw body or query, as text; of one message only. What is no UTF-8 is shown as U+FFFD.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+}
+
+impl View {
+    fn new(received: Received) -> Self {
+        let Received { message, order_id, conversion, http, verdict, code, errors } = received;
+        let Message { id, received_at, channel, by, merchant, program, webhook_id, body_hash, .. } = message;
+        // Stored as JSON; if it is not, the rest of the row is shown all the same.
+        let errors = errors.and_then(|errors| {
+            RawValue::from_string(errors).inspect_err(|error| tracing::error!(%error, inbox = %id, "errors are not JSON")).ok()
+        });
+        let body_sha256 = body_hash.iter().fold(String::with_capacity(64), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("writing to a String never fails");
+            text
+        });
+        let by = by.word();
+        Self {
+            id,
+            received_at,
+            channel,
+            by,
+            merchant,
+            program,
+            webhook_id,
+            order_id,
+            conversion,
+            http,
+            verdict,
+            code,
+            errors,
+            body_sha256,
+            body: None,
+        }
+    }
+}
+
+async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+    let ((program, conversion, verdict), page) = query.read_page(&["program", "conversion", "verdict"], |query, errors| {
+        let program = query.optional("program").id(errors);
+        let conversion = query.optional("conversion").id(errors);
+        Some((program, conversion, query.optional("verdict").text(VERDICT_CHARS_MAX, errors)))
+    })?;
+    let wanted = Wanted { program, conversion, verdict: verdict.as_deref() };
+    let mut tx = api.db().read().await?;
+    let rows = store::inbox::list(&mut tx, &wanted, page.after, page.rows()).await?;
+    tx.commit().await?;
+    Ok(page.answer(rows, |row| row.message.id.to_string(), View::new))
+}
+
+async fn one(State(api): State<Api>, Ids(id): Ids<InboxId>) -> Result<Response, Problem> {
+    let mut tx = api.db().read().await?;
+    let received = store::inbox::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    tx.commit().await?;
+    let body = String::from_utf8_lossy(&received.message.body).into_owned();
+    Ok(ok(&View { body: Some(body), ..View::new(received) }))
+}

@@ -1,0 +1,143 @@
+//! Links: what publishers place.
+
+use super::{Api, Ids, Input, Query, created, ok};
+use crate::{
+    domain::link::{ProgramRoute, URL_CHARS_MAX, parse_slug},
+    engine::{keys, snapshot::Rows},
+    kernel::{
+        fields::FieldErrors,
+        id::{LinkId, ProgramId, PublisherId},
+        object::Object,
+    },
+    store::{
+        self,
+        link::{Link, Wanted},
+    },
+    web::problem::Problem,
+};
+use axum::{Router, extract::State, response::Response, routing::get};
+use http::StatusCode;
+use serde::Serialize;
+
+/// Characters that nobody mistakes for one another, and that spell no word.
+const SLUG_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Characters of a slug that we choose: 40 bits, so that a second try is hardly ever needed.
+const SLUG_CHARS: usize = 8;
+const TRIES_MAX: usize = 5;
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/links", get(list).post(create)).route("/links/{id}", get(one))
+}
+
+#[derive(Serialize)]
+struct View {
+    id: LinkId,
+    slug: String,
+    /// What the publisher places.
+    url: String,
+    program: ProgramId,
+    publisher: PublisherId,
+    /// Where it leads instead of the program's landing page.
+    deep_link: Option<String>,
+}
+
+impl View {
+    fn new(api: &Api, link: Link) -> Self {
+        let url = format!("{}/c/{}", api.engine.base_url(), link.slug);
+        Self { id: link.id, slug: link.slug, url, program: link.program, publisher: link.publisher, deep_link: link.url }
+    }
+}
+
+/// A link as asked for.
+struct Asked {
+    program: ProgramId,
+    publisher: PublisherId,
+    slug: Option<String>,
+    url: Option<String>,
+}
+
+async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
+    let asked = input.read(&["program", "publisher", "slug", "url"], read)?;
+    let now = api.now();
+    let read_from = api.engine.catalogue.writes();
+    let mut tx = api.db().begin().await?;
+    let program = store::program::by_id(&mut tx, asked.program).await?;
+    let publisher = store::publisher::by_id(&mut tx, asked.publisher).await?;
+    let mut errors = FieldErrors::default();
+    if program.is_none() {
+        errors.push("program", "unknown_program", "there is no such program");
+    }
+    if publisher.is_none() {
+        errors.push("publisher", "unknown_publisher", "there is no such publisher");
+    }
+    if let (Some(program), Some(url)) = (&program, &asked.url) {
+        let route = ProgramRoute::parse(program.id, &program.landing_url, &program.domains, &program.click_param);
+        if let Err(error) = route.and_then(|route| route.deep_link(url)) {
+            errors.push("url", error.code(), error.to_string());
+        }
+    }
+    let (program, publisher) = errors.finish(program.zip(publisher)).map_err(|errors| Problem::fields(&errors))?;
+    let mut link = Link {
+        id: LinkId::from_raw(api.mint(now)),
+        slug: String::new(),
+        program: program.id,
+        publisher: publisher.id,
+        url: asked.url,
+        ended_at: None,
+    };
+    let mut tries = 0;
+    loop {
+        link.slug = match &asked.slug {
+            Some(slug) => slug.clone(),
+            None => random_slug()?,
+        };
+        tries += 1;
+        if store::link::insert(&mut tx, &link, now).await? {
+            break;
+        }
+        if asked.slug.is_some() || tries == TRIES_MAX {
+            return Err(Problem::new(StatusCode::CONFLICT, "slug_taken", "Another link has this slug."));
+        }
+    }
+    tx.commit().await?;
+    // Another node may just have made its program or publisher: the catalogue takes links of known ones only.
+    api.engine.catalogue.take_in(&Rows { publishers: vec![publisher], programs: vec![program], ..Rows::default() }, read_from);
+    api.engine.catalogue.put_link(&link);
+    Ok(created(&View::new(&api, link)))
+}
+
+fn read(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Asked> {
+    let program = object.required("program", errors).id(errors);
+    let publisher = object.required("publisher", errors).id(errors);
+    let slug = object.optional("slug");
+    let slug = slug
+        .full_text(URL_CHARS_MAX, errors)
+        .and_then(|text| parse_slug(&text).map_err(|error| errors.push(slug.path(), error.code(), error.to_string())).ok());
+    let url = object.optional("url").full_text(URL_CHARS_MAX, errors);
+    Some(Asked { program: program?, publisher: publisher?, slug, url })
+}
+
+fn random_slug() -> Result<String, Problem> {
+    let random = keys::random::<SLUG_CHARS>().map_err(|error| {
+        tracing::error!(%error, "no slug can be made");
+        Problem::internal()
+    })?;
+    Ok(random.iter().map(|byte| char::from(SLUG_ALPHABET[usize::from(byte & 31)])).collect())
+}
+
+async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+    let (wanted, page) = query.read_page(&["program", "publisher"], |query, errors| {
+        Some(Wanted { program: query.optional("program").id(errors), publisher: query.optional("publisher").id(errors) })
+    })?;
+    let mut tx = api.db().read().await?;
+    let links = store::link::list(&mut tx, wanted, page.after, page.rows()).await?;
+    tx.commit().await?;
+    Ok(page.answer(links, |link| link.id.to_string(), |link| View::new(&api, link)))
+}
+
+async fn one(State(api): State<Api>, Ids(id): Ids<LinkId>) -> Result<Response, Problem> {
+    let mut tx = api.db().read().await?;
+    let link = store::link::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    tx.commit().await?;
+    Ok(ok(&View::new(&api, link)))
+}

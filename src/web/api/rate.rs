@@ -1,0 +1,116 @@
+//! Exchange rates: units per euro, as the ECB publishes them, by day.
+
+use super::{About, Api, Input, Query, created, ok, refusal, whole};
+use crate::{
+    domain::{
+        command::{Act, Outcome},
+        rate::Rate,
+    },
+    kernel::{
+        currency::Currency,
+        fields::FieldErrors,
+        object::{Field, Object},
+        time::{DAY, Day, Time},
+    },
+    store,
+    web::problem::Problem,
+};
+use axum::{Router, extract::State, response::Response, routing::get};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/rates", get(list).post(create))
+}
+
+#[derive(Serialize)]
+struct Stored {
+    date: Day,
+    rates: BTreeMap<Currency, String>,
+    /// How many of them were not known before.
+    new: usize,
+}
+
+/// Stores what is not known yet, and records the sales that waited for it. The first rate of a day stays; another is a conflict.
+async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
+    let now = api.now();
+    let (day, rates) = input.read(&["date", "rates"], |object, errors| {
+        let day = date(&object.required("date", errors), now, errors);
+        let rates = object.required("rates", errors).object(errors).map(|rates| read(&rates, errors));
+        Some((day?, rates?))
+    })?;
+    let answer = rates.iter().map(|(currency, rate)| (*currency, rate.text())).collect();
+    match api.submit(About::default(), &input.0, Act::Rates { day, rates }).await? {
+        Outcome::RatesStored { new: 0 } => Ok(ok(&Stored { date: day, rates: answer, new: 0 })),
+        Outcome::RatesStored { new } => Ok(created(&Stored { date: day, rates: answer, new })),
+        outcome => Err(refusal(&outcome)),
+    }
+}
+
+/// A day that has come, somewhere on earth. What is stored stays, so a slip into the future would stand in the way of the real rate.
+fn date(field: &Field<'_, '_>, now: Time, errors: &mut FieldErrors) -> Option<Day> {
+    let text = field.text(10, errors)?;
+    let Some(day) = Day::parse(&text) else {
+        errors.push(field.path(), "invalid_date", "a date such as 2026-11-22 is wanted");
+        return None;
+    };
+    if day.start_utc() > now.plus(DAY) {
+        errors.push(field.path(), "date_in_future", "the rates of that day cannot be known yet");
+        return None;
+    }
+    Some(day)
+}
+
+fn read(rates: &Object<'_>, errors: &mut FieldErrors) -> Vec<(Currency, Rate)> {
+    let mut read = Vec::new();
+    for name in rates.names() {
+        let field = rates.optional(name);
+        let currency = match name.parse::<Currency>() {
+            Ok(Currency::EUR) => {
+                errors.push(field.path(), "invalid_rate", "rates are units per euro: the euro itself has none");
+                continue;
+            }
+            Ok(currency) => currency,
+            Err(error) => {
+                errors.push(field.path(), "unknown_currency", error.to_string());
+                continue;
+            }
+        };
+        let Some(digits) = field.digits(errors) else {
+            if !field.is_present() {
+                errors.push(field.path(), "missing_field", "a rate is wanted");
+            }
+            continue;
+        };
+        match Rate::parse(&digits) {
+            Some(rate) => read.push((currency, rate)),
+            None => {
+                errors.push(field.path(), "invalid_rate", "a number above zero is wanted, with up to 8 digits before and behind the dot")
+            }
+        }
+    }
+    if rates.names().next().is_none() {
+        errors.push("rates", "missing_field", "at least one currency is wanted");
+    }
+    read
+}
+
+#[derive(Serialize)]
+struct View {
+    date: Day,
+    currency: Currency,
+    rate: String,
+}
+
+/// The rates of a day; of today if none is named.
+async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+    let today = api.engine.zone.day(api.now());
+    let day = query.read(&["date"], |query, errors| {
+        let field = query.optional("date");
+        if field.is_present() { date(&field, api.now(), errors) } else { Some(today) }
+    })?;
+    let mut tx = api.db().read().await?;
+    let rates = store::rate::of_day(&mut tx, day).await?;
+    tx.commit().await?;
+    Ok(whole(rates.into_iter().map(|(currency, rate)| View { date: day, currency, rate: rate.text() }).collect()))
+}

@@ -1,0 +1,72 @@
+//! The click report: clicks, conversions and commission by day, link, publisher or program.
+
+use super::{Api, Query, span, whole};
+use crate::{
+    kernel::{fields::FieldErrors, money::Money, object::Object, time::Zone},
+    store::{
+        self,
+        stat::{By, Part, Row, Wanted},
+    },
+    web::problem::Problem,
+};
+use axum::{Router, extract::State, response::Response, routing::get};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/reports/clicks", get(clicks))
+}
+
+const BY: [(&str, By); 4] = [("day", By::Day), ("link", By::Link), ("publisher", By::Publisher), ("program", By::Program)];
+
+/// A row; its first key is named after `by`.
+struct View {
+    row: Row,
+    epc: Vec<Money>,
+}
+
+impl Serialize for View {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Row { part, raw, counted, conversions, commission } = &self.row;
+        let mut map = serializer.serialize_map(Some(6))?;
+        match part {
+            Part::Day(day) => map.serialize_entry("day", day)?,
+            Part::Link(id) => map.serialize_entry("link", id)?,
+            Part::Publisher(id) => map.serialize_entry("publisher", id)?,
+            Part::Program(id) => map.serialize_entry("program", id)?,
+        }
+        map.serialize_entry("raw", raw)?;
+        map.serialize_entry("counted", counted)?;
+        map.serialize_entry("conversions", conversions)?;
+        map.serialize_entry("commission", commission)?;
+        map.serialize_entry("epc", &self.epc)?;
+        map.end()
+    }
+}
+
+/// The whole report. Days are the installation's; a `since` or `until` within a day takes in the day.
+async fn clicks(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+    let known = ["by", "program", "link", "publisher", "since", "until"];
+    let (by, wanted) = query.read(&known, |query, errors| read(query, api.zone(), errors))?;
+    let mut tx = api.db().read().await?;
+    let rows = store::stat::clicks(&mut tx, by, &wanted).await?;
+    tx.commit().await?;
+    let views = rows.into_iter().map(|row| row.epc().map(|epc| View { row, epc })).collect::<Result<Vec<_>, _>>();
+    views.map(whole).map_err(|error| {
+        tracing::error!(%error, "earnings per click are out of range");
+        Problem::internal()
+    })
+}
+
+fn read(query: &Object<'_>, zone: &Zone, errors: &mut FieldErrors) -> Option<(By, Wanted)> {
+    let words = BY.map(|(word, _)| word);
+    let by = query.required("by", errors).word(&words, |word| BY.iter().find(|(by, _)| *by == word).map(|(_, by)| *by), errors);
+    let (since, until) = span(query, zone, errors);
+    let wanted = Wanted {
+        program: query.optional("program").id(errors),
+        link: query.optional("link").id(errors),
+        publisher: query.optional("publisher").id(errors),
+        since: since.map(|at| zone.day(at)),
+        until: until.map(|at| zone.day(at.plus(-1))),
+    };
+    Some((by?, wanted))
+}

@@ -1,0 +1,72 @@
+//! The secrets with which merchants sign their postbacks. Several may be live; each is shown once.
+
+use super::{Api, Ids, Input, created, ok, whole};
+use crate::{
+    engine::keys,
+    kernel::{
+        id::{MerchantId, SecretId},
+        time::Time,
+    },
+    store::{self, secret::Secret},
+    web::problem::Problem,
+};
+use axum::{
+    Router,
+    extract::State,
+    response::Response,
+    routing::{delete, get},
+};
+use serde::Serialize;
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/merchants/{id}/secrets", get(list).post(create)).route("/merchants/{id}/secrets/{secret}", delete(revoke))
+}
+
+#[derive(Serialize)]
+struct View {
+    id: SecretId,
+    merchant: MerchantId,
+    created_at: Time,
+    /// In the answer to its creation only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Time>,
+}
+
+async fn create(State(api): State<Api>, Ids(merchant): Ids<MerchantId>, input: Input) -> Result<Response, Problem> {
+    input.read(&[], |_, _| Some(()))?;
+    let now = api.now();
+    let (secret, sealed) = keys::new_secret(&api.engine.vault).map_err(|error| {
+        tracing::error!(%error, "no secret can be made");
+        Problem::internal()
+    })?;
+    let stored = Secret { id: SecretId::from_raw(api.mint(now)), merchant, sealed, created_at: now, revoked_at: None };
+    let mut tx = api.db().begin().await?;
+    store::merchant::by_id(&mut tx, merchant).await?.ok_or_else(Problem::not_found)?;
+    store::secret::insert(&mut tx, stored.id, merchant, &stored.sealed, now).await?;
+    tx.commit().await?;
+    api.engine.catalogue.put_secret(&stored);
+    Ok(created(&View { id: stored.id, merchant, created_at: now, secret: Some(secret.reveal()), revoked_at: None }))
+}
+
+/// The live ones, without what is secret.
+async fn list(State(api): State<Api>, Ids(merchant): Ids<MerchantId>) -> Result<Response, Problem> {
+    let mut tx = api.db().read().await?;
+    store::merchant::by_id(&mut tx, merchant).await?.ok_or_else(Problem::not_found)?;
+    let secrets = store::secret::live_of_merchant(&mut tx, merchant).await?;
+    tx.commit().await?;
+    let view = |secret: Secret| View { id: secret.id, merchant, created_at: secret.created_at, secret: None, revoked_at: None };
+    Ok(whole(secrets.into_iter().map(view).collect()))
+}
+
+async fn revoke(State(api): State<Api>, Ids((merchant, id)): Ids<(MerchantId, SecretId)>) -> Result<Response, Problem> {
+    let now = api.now();
+    let mut tx = api.db().begin().await?;
+    let live = store::secret::live_of_merchant(&mut tx, merchant).await?;
+    let secret = live.into_iter().find(|secret| secret.id == id).ok_or_else(Problem::not_found)?;
+    store::secret::revoke(&mut tx, merchant, id, now).await?;
+    tx.commit().await?;
+    api.engine.catalogue.revoke_secret(merchant, id);
+    Ok(ok(&View { id, merchant, created_at: secret.created_at, secret: None, revoked_at: Some(now) }))
+}

@@ -1,0 +1,66 @@
+//! The numbered versions of a program's terms. A version never changes.
+
+use super::{Api, Ids, Input, created, whole};
+use crate::{
+    domain::terms,
+    kernel::{id::ProgramId, time::Time},
+    store::{self, terms::Stored},
+    web::problem::Problem,
+};
+use axum::{Router, extract::State, response::Response, routing::get};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+pub fn routes() -> Router<Api> {
+    Router::new().route("/programs/{id}/terms", get(list).post(create))
+}
+
+#[derive(Serialize)]
+struct View {
+    program: ProgramId,
+    version: u32,
+    effective_at: Time,
+    created_at: Time,
+    /// As stored: normalised, defaults and `rules` filled in.
+    terms: Box<RawValue>,
+}
+
+impl View {
+    fn new(stored: Stored) -> Result<Self, Problem> {
+        let Stored { program, version, effective_at, created_at, body } = stored;
+        let terms = RawValue::from_string(body).map_err(|error| {
+            tracing::error!(%error, %program, version, "stored terms are not JSON");
+            Problem::internal()
+        })?;
+        Ok(Self { program, version, effective_at, created_at, terms })
+    }
+}
+
+async fn create(State(api): State<Api>, Ids(id): Ids<ProgramId>, input: Input) -> Result<Response, Problem> {
+    let mut tx = api.db().begin().await?;
+    // Before the next number is looked up, so that two writers do not take the same.
+    store::program::lock(&mut tx, &[id]).await?;
+    let program = store::program::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let now = api.now();
+    let (terms, effective_at) = input.read(&["terms", "effective_at"], |object, errors| {
+        let terms = object.required("terms", errors).object(errors);
+        let terms = terms.and_then(|terms| terms::parse::read(&terms, program.currency, program.upstream, errors));
+        let effective_at = object.optional("effective_at").time(errors);
+        if effective_at.is_some_and(|at| at < now) {
+            errors.push("effective_at", "effective_in_past", "terms never change what has happened: now or later is wanted");
+        }
+        Some((terms?, effective_at.unwrap_or(now)))
+    })?;
+    let body = terms.to_json();
+    let version = store::terms::insert(&mut tx, id, effective_at, &body, now).await?;
+    tx.commit().await?;
+    Ok(created(&View::new(Stored { program: id, version, effective_at, created_at: now, body })?))
+}
+
+async fn list(State(api): State<Api>, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
+    let mut tx = api.db().read().await?;
+    store::program::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let versions = store::terms::list(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(whole(versions.into_iter().map(View::new).collect::<Result<Vec<_>, _>>()?))
+}

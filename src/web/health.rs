@@ -1,0 +1,74 @@
+//! What watches the server: whether it serves, whether it is ready, its counters; and what it tells robots and passers-by.
+
+use crate::{
+    store::{self, Db, StoreError},
+    web::{headers, problem::Problem},
+};
+use axum::{
+    Router,
+    extract::State,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use http::{HeaderValue, StatusCode, header};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A database that takes longer for one small read is not ready. Below the usual 3 s of a load balancer's check.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+/// Robots that follow links would be recorded as clicks.
+const ROBOTS: &str = "User-agent: *\nDisallow: /c/\nDisallow: /postback\nDisallow: /pixel.gif\n";
+const ROOT: &str = "Ristourne: a self-hosted affiliate and cashback tracking platform.\n\n\
+    /api/v1   the REST API (Authorization: Bearer <key>)\n\
+    /healthz  whether it serves\n\
+    /readyz   whether its database answers too\n";
+
+#[derive(Clone)]
+struct Health {
+    db: Db,
+    metrics: PrometheusHandle,
+}
+
+pub fn routes(db: Db, metrics: PrometheusHandle) -> Router {
+    Router::new()
+        .route("/", get(async || text(headers::TEXT, ROOT.to_owned())))
+        .route("/robots.txt", get(async || text(headers::TEXT, ROBOTS.to_owned())))
+        .route("/healthz", get(async || text(headers::TEXT, "ok\n".to_owned())))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(async |State(health): State<Health>| text(METRICS_TYPE, health.metrics.render())))
+        .with_state(Health { db, metrics })
+}
+
+async fn ready(State(health): State<Health>) -> Result<Response, Problem> {
+    match timeout(ANSWER_TIME_MAX, read(&health.db)).await {
+        Ok(Ok(())) => Ok(text(headers::TEXT, "ready\n".to_owned())),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready: the database does not answer");
+            Err(not_ready())
+        }
+        Err(_) => {
+            tracing::warn!("not ready: the database is slow to answer");
+            Err(not_ready())
+        }
+    }
+}
+
+/// A read of a table of ours, through the pool that requests use.
+async fn read(db: &Db) -> Result<(), StoreError> {
+    let mut tx = db.read().await?;
+    store::merchant::list(&mut tx, None, 1).await?;
+    tx.commit().await
+}
+
+fn not_ready() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "The database does not answer.").retry_after(1)
+}
+
+fn text(kind: HeaderValue, text: String) -> Response {
+    let mut answer = text.into_response();
+    headers::seal_answer(answer.headers_mut());
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    answer
+}
