@@ -1,12 +1,15 @@
-//! Everything that the edge does not answer itself: the API, the health routes, and one log line a request.
+//! Which path is whose: what the edge answers on its own thread, and the routes of everything else with one log line a request.
 
 use crate::{
     engine::engine::Engine,
-    kernel::id,
+    kernel::{address::Address, id},
     web::{
         actor::Keys,
-        api, health,
+        api,
+        edge::{Client, EdgeBody, Fast},
+        health, intake,
         problem::{self, Problem},
+        redirect,
     },
 };
 use axum::{
@@ -15,15 +18,70 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{sync::Arc, time::Instant};
 
 /// Names a request in the log and in its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The router of a running engine; `metrics` renders what `/metrics` says.
-pub fn router(engine: Arc<Engine>, metrics: PrometheusHandle) -> Router {
+/// What a running engine shows to the outside; `metrics` renders what `/metrics` says.
+pub fn build(engine: &Arc<Engine>, metrics: PrometheusHandle) -> (Front, Router) {
+    (Front(Arc::clone(engine)), router(Arc::clone(engine), metrics))
+}
+
+/// Redirects and postbacks.
+#[derive(Debug)]
+pub struct Front(Arc<Engine>);
+
+impl Fast for Front {
+    fn owns(&self, path: &str) -> bool {
+        path.starts_with(redirect::PREFIX) || intake::owns(path)
+    }
+
+    async fn answer(&self, request: http::Request<EdgeBody>, client: Address) -> Response {
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let now = self.0.clock.now();
+        let (route, answer) = match parts.uri.path().strip_prefix(redirect::PREFIX) {
+            Some(slug) => {
+                let query = parts.uri.query().unwrap_or_default();
+                let head = parts.method == Method::HEAD;
+                let arrival = redirect::Arrival { query, headers: &parts.headers, client, head, now };
+                let answer = if head || parts.method == Method::GET {
+                    self.redirect(slug, &arrival).await.unwrap_or_else(|problem| problem.answer(&parts.headers))
+                } else {
+                    Problem::method("GET, HEAD").answer(&parts.headers)
+                };
+                ("/c/{slug}", answer)
+            }
+            None => ("/postback", intake::answer(&self.0, &parts, body.whole(intake::BODY_BYTES_MAX), now).await),
+        };
+        count(route, answer.status(), started);
+        answer
+    }
+}
+
+impl Front {
+    async fn redirect(&self, slug: &str, arrival: &redirect::Arrival<'_>) -> Result<Response, Problem> {
+        let engine = &*self.0;
+        let found = engine.catalogue.find(slug).await.map_err(|_| Problem::unavailable())?.ok_or_else(redirect::unknown)?;
+        if found.is_ended() {
+            return Err(redirect::ended());
+        }
+        let tools = redirect::Tools { ids: &engine.ids, ring: &engine.ring, recent: &engine.recent };
+        let departure = redirect::depart(&found.program.route, &found.link.route, arrival, &tools);
+        if !arrival.head {
+            // The sealed click id is enough to attribute a sale: nobody is turned away because the row could not be kept.
+            if let Err(error) = engine.clicks.record(departure.click.clone()).await {
+                tracing::error!(click = %departure.click.id, %error, "a click was not kept");
+            }
+        }
+        Ok(departure.answer())
+    }
+}
+
+fn router(engine: Arc<Engine>, metrics: PrometheusHandle) -> Router {
     let keys = Arc::new(Keys::new(engine.db.clone(), engine.clock.clone()));
     Router::new()
         .merge(health::routes(engine.db.clone(), metrics))
@@ -37,22 +95,27 @@ pub fn router(engine: Arc<Engine>, metrics: PrometheusHandle) -> Router {
         .layer(middleware::from_fn_with_state(engine, note))
 }
 
-/// Counts a request, logs it in one line and gives it an id. The query is left out: it may hold a signature or an address.
+/// Counts a request, logs it in one line and gives it an id. The query is left out: it may hold what is nobody's business.
 async fn note(State(engine): State<Arc<Engine>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let mut request_id = "req_".to_owned();
     id::encode(engine.ids.next(engine.clock.now()), &mut request_id).expect("writing to a String never fails");
+    let client = request.extensions().get::<Client>().map(|client| client.0.anonymised().to_string());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
     let mut answer = next.run(request).await;
-    let (status, took) = (answer.status(), started.elapsed());
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         answer.headers_mut().insert(REQUEST_ID, value);
     }
-    metrics::counter!("http_requests_total", "route" => route.clone(), "status" => status.as_str().to_owned()).increment(1);
-    metrics::histogram!("http_request_seconds", "route" => route).record(took);
-    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(%method, %path, status = status.as_u16(), took_ms, %request_id, "request");
+    count(route, answer.status(), started);
+    let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(%method, %path, client, status = answer.status().as_u16(), took_ms, request_id, "request");
     answer
+}
+
+fn count(route: impl Into<metrics::SharedString>, status: StatusCode, started: Instant) {
+    let route = route.into();
+    metrics::counter!("http_requests_total", "route" => route.clone(), "status" => status.as_str().to_owned()).increment(1);
+    metrics::histogram!("http_request_seconds", "route" => route).record(started.elapsed());
 }
