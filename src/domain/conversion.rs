@@ -1,7 +1,8 @@
 //! A conversion: our record of one order and goal, as people and programs see it.
 
-use crate::domain::word::words;
+use crate::domain::{reason::Reason, word::words};
 use crate::kernel::{
+    code::Language,
     id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, PublisherId},
     money::Money,
     time::Time,
@@ -139,6 +140,7 @@ impl Serialize for Conversion {
             status: self.status,
             flags: self.flags.words().collect(),
             reason: self.reason.as_deref(),
+            reason_text: self.reason.as_deref().and_then(Reason::from_code).map(ReasonWire::of),
             amount: self.amount,
             refunded: self.refunded,
             commission: self.commission,
@@ -177,6 +179,9 @@ struct Wire<'a> {
     flags: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// Of a reason of the coded list; any other is already the words of who refused the sale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason_text: Option<ReasonWire>,
     amount: Money,
     refunded: Money,
     commission: Money,
@@ -192,6 +197,18 @@ struct Wire<'a> {
     occurred_at: Time,
     recorded_at: Time,
     payable_at: Option<Time>,
+}
+
+#[derive(Serialize)]
+struct ReasonWire {
+    en: &'static str,
+    fr: &'static str,
+}
+
+impl ReasonWire {
+    fn of(reason: Reason) -> Self {
+        Self { en: reason.text(Language::En), fr: reason.text(Language::Fr) }
+    }
 }
 
 #[derive(Serialize)]
