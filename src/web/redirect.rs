@@ -6,7 +6,7 @@ use crate::{
         click::{self, AGENT_BYTES_MAX, Click, Quality, REFERRER_CHARS_MAX, REPEAT_SECONDS, SUB_CHARS_MAX, Visit},
         link::{self, LinkRoute, Passage, ProgramRoute},
     },
-    engine::recent::Recent,
+    engine::{engine::Engine, recent::Recent},
     kernel::{
         address::Address,
         id::{ClickId, Generator},
@@ -17,7 +17,7 @@ use crate::{
     web::{cookie, headers, problem::Problem},
 };
 use axum::{body::Body, response::Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use std::borrow::Cow;
 
 /// Where links live.
@@ -153,19 +153,58 @@ pub fn depart(program: &ProgramRoute, link: &LinkRoute, arrival: &Arrival<'_>, t
     Departure { click, location, cookie }
 }
 
-impl Departure {
-    /// The 302.
-    pub fn answer(self) -> Response {
-        let mut answer = Response::new(Body::empty());
-        *answer.status_mut() = StatusCode::FOUND;
-        let headers = answer.headers_mut();
-        headers.insert(header::LOCATION, HeaderValue::try_from(self.location).expect("`domain::link` writes visible ASCII only"));
-        if let Some(cookie) = self.cookie {
-            headers.insert(header::SET_COOKIE, cookie);
+/// Answers a request below [`PREFIX`]. `now` is the moment of the click: the demo replays the past by this function.
+pub async fn answer(engine: &Engine, request: &Parts, client: Address, now: Time) -> Response {
+    let head = match request.method {
+        Method::GET => false,
+        Method::HEAD => true,
+        _ => return refuse(Problem::method("GET, HEAD"), request),
+    };
+    let slug = request.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let found = match engine.catalogue.find(slug).await {
+        Ok(Some(found)) if found.is_ended() => return refuse(ended(), request),
+        Ok(Some(found)) => found,
+        Ok(None) => return refuse(unknown(), request),
+        Err(error) => {
+            tracing::warn!(%error, "link not found in time");
+            return refuse(Problem::unavailable(), request);
         }
-        seal(headers);
-        answer
+    };
+    let query = request.uri.query().unwrap_or_default();
+    let arrival = Arrival { query, headers: &request.headers, client, head, now };
+    let tools = Tools { ids: &engine.ids, ring: &engine.ring, recent: &engine.recent };
+    let Departure { click, location, cookie } = depart(&found.program.route, &found.link.route, &arrival, &tools);
+    if !head {
+        metrics::counter!("clicks_total", "quality" => click.quality.code()).increment(1);
+        // The writer has counted it and told the log why. The sealed click id carries the sale without the row.
+        if let Err(error) = engine.clicks.record(click).await {
+            tracing::debug!(%error, "click not kept");
+        }
     }
+    go(location, cookie)
+}
+
+/// Does now what would make the first visitor wait: reads the list of robots.
+pub fn prepare() {
+    click::is_robot("");
+}
+
+fn go(location: String, cookie: Option<HeaderValue>) -> Response {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::FOUND;
+    let headers = answer.headers_mut();
+    headers.insert(header::LOCATION, HeaderValue::try_from(location).expect("`domain::link` writes visible ASCII only"));
+    if let Some(cookie) = cookie {
+        headers.insert(header::SET_COOKIE, cookie);
+    }
+    seal(headers);
+    answer
+}
+
+fn refuse(problem: Problem, request: &Parts) -> Response {
+    let mut answer = problem.answer(&request.headers);
+    seal(answer.headers_mut());
+    answer
 }
 
 fn seal(headers: &mut HeaderMap) {
@@ -173,13 +212,11 @@ fn seal(headers: &mut HeaderMap) {
     headers.insert(headers::ROBOTS_TAG, headers::NOINDEX);
 }
 
-/// 404
-pub fn unknown() -> Problem {
+fn unknown() -> Problem {
     Problem::bilingual(StatusCode::NOT_FOUND, "unknown_link", "This link does not exist.", "Ce lien n’existe pas.")
 }
 
-/// 410
-pub fn ended() -> Problem {
+fn ended() -> Problem {
     Problem::bilingual(StatusCode::GONE, "program_ended", "This offer has ended.", "Cette offre est terminée.")
 }
 
