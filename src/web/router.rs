@@ -18,7 +18,7 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{sync::Arc, time::Instant};
 
@@ -39,45 +39,21 @@ impl Fast for Front {
         path.starts_with(redirect::PREFIX) || intake::owns(path)
     }
 
+    fn prepare(&self) {
+        redirect::prepare();
+    }
+
     async fn answer(&self, request: http::Request<EdgeBody>, client: Address) -> Response {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let now = self.0.clock.now();
-        let (route, answer) = match parts.uri.path().strip_prefix(redirect::PREFIX) {
-            Some(slug) => {
-                let query = parts.uri.query().unwrap_or_default();
-                let head = parts.method == Method::HEAD;
-                let arrival = redirect::Arrival { query, headers: &parts.headers, client, head, now };
-                let answer = if head || parts.method == Method::GET {
-                    self.redirect(slug, &arrival).await.unwrap_or_else(|problem| problem.answer(&parts.headers))
-                } else {
-                    Problem::method("GET, HEAD").answer(&parts.headers)
-                };
-                ("/c/{slug}", answer)
-            }
-            None => ("/postback", intake::answer(&self.0, &parts, body.whole(intake::BODY_BYTES_MAX), now).await),
+        let (route, answer) = if parts.uri.path().starts_with(redirect::PREFIX) {
+            ("/c/{slug}", redirect::answer(&self.0, &parts, client, now).await)
+        } else {
+            ("/postback", intake::answer(&self.0, &parts, body.whole(intake::BODY_BYTES_MAX), now).await)
         };
         count(route, answer.status(), started);
         answer
-    }
-}
-
-impl Front {
-    async fn redirect(&self, slug: &str, arrival: &redirect::Arrival<'_>) -> Result<Response, Problem> {
-        let engine = &*self.0;
-        let found = engine.catalogue.find(slug).await.map_err(|_| Problem::unavailable())?.ok_or_else(redirect::unknown)?;
-        if found.is_ended() {
-            return Err(redirect::ended());
-        }
-        let tools = redirect::Tools { ids: &engine.ids, ring: &engine.ring, recent: &engine.recent };
-        let departure = redirect::depart(&found.program.route, &found.link.route, arrival, &tools);
-        if !arrival.head {
-            // The sealed click id is enough to attribute a sale: nobody is turned away because the row could not be kept.
-            if let Err(error) = engine.clicks.record(departure.click.clone()).await {
-                tracing::error!(click = %departure.click.id, %error, "a click was not kept");
-            }
-        }
-        Ok(departure.answer())
     }
 }
 
