@@ -13,9 +13,11 @@
 //! | 1 | [`domain`] | decisions: pure and synchronous; no clock, no randomness, no IO |
 //! | 0 | [`kernel`] | ids, money, time, seals, signatures, text |
 
+pub mod app;
 pub mod domain;
 pub mod engine;
 pub mod formats;
+pub mod jobs;
 pub mod kernel;
 pub mod store;
 pub mod web;

@@ -3,9 +3,11 @@
 //! Results go to stdout, logs and progress to stderr. To add a command: a file with its `Args` and `run`, and its two lines here.
 
 use crate::app::{
+    explain, export,
     failure::Failure,
-    key, serve,
+    key,
     telemetry::{self, LogArgs},
+    verify,
 };
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -22,18 +24,25 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Bring the tables up to date, then run the server until SIGTERM or SIGINT
-    Serve(serve::Args),
     /// API keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Say why a conversion's amounts are what they are
+    Explain(explain::Args),
+    /// Replay every decision and check every invariant; exit 1 on any breach
+    Verify(verify::Args),
+    /// Write data out for other programs
+    #[command(subcommand)]
+    Export(export::Command),
 }
 
 impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Serve(args) => serve::run(args).await,
             Self::Key(command) => key::run(command).await,
+            Self::Explain(args) => explain::run(args).await,
+            Self::Verify(args) => verify::run(args).await,
+            Self::Export(command) => export::run(command).await,
         }
     }
 }

@@ -2,11 +2,7 @@
 
 use crate::{
     engine::{clock::Clock, engine},
-    kernel::{
-        address::Trusted,
-        seal::MasterKey,
-        time::Zone,
-    },
+    kernel::{address::Trusted, seal::MasterKey, time::Zone},
     store,
 };
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
@@ -52,7 +48,9 @@ impl std::str::FromStr for DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.split_once("://"), self.0.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) if scheme != "sqlite" => write!(f, "{scheme}://{}", host.split('?').next().unwrap_or(host)),
+            (Some((scheme, _)), Some((_, host))) if scheme != "sqlite" => {
+                write!(f, "{scheme}://{}", host.split('?').next().unwrap_or(host))
+            }
             _ => f.write_str(self.0.split('?').next().unwrap_or(&self.0)),
         }
     }
@@ -137,7 +135,10 @@ fn zone(text: &str) -> Result<Zone, String> {
 impl InstallationArgs {
     /// The key that was given, if any; `Err` says what is wrong without repeating it.
     pub fn master_key(&self) -> Result<Option<MasterKey>, String> {
-        let parse = |text: &MasterKeyText| MasterKey::parse(&text.0).ok_or_else(|| "--master-key: 32 bytes in base64 are wanted, as `openssl rand -base64 32` prints them".to_owned());
+        let parse = |text: &MasterKeyText| {
+            MasterKey::parse(&text.0)
+                .ok_or_else(|| "--master-key: 32 bytes in base64 are wanted, as `openssl rand -base64 32` prints them".to_owned())
+        };
         self.master_key.as_ref().map(parse).transpose()
     }
 }

@@ -25,7 +25,11 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let report = verify(&db, &args.installation.timezone, &TermsCache::default()).await;
     db.close().await;
     let report = report?;
-    if args.json { println!("{}", as_json(&report)) } else { print(&report) }
+    if args.json {
+        println!("{}", as_json(&report))
+    } else {
+        print(&report)
+    }
     match report.breaches.len() {
         0 => Ok(()),
         1 => Err(Failure::Refused("1 invariant is broken".to_owned())),

@@ -1,0 +1,197 @@
+//! `ristourne explain cnv_…`: the receipt of a conversion, as text or as JSON. The decision is made again from what is stored.
+
+use crate::{
+    app::{config::DatabaseArgs, failure::Failure},
+    domain::{
+        due::due,
+        receipt::{CommissionLines, EntryLines, ReasonText, Receipt, SaleLines, SplitLines, TouchLine, receipt},
+    },
+    kernel::id::ConversionId,
+    store::{self, Db, terms::TermsCache},
+};
+use std::fmt::{self, Write as _};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The conversion
+    #[arg(value_name = "cnv_…")]
+    conversion: ConversionId,
+    /// Print it as one JSON object, as the API does
+    #[arg(long, env = "RISTOURNE_JSON")]
+    json: bool,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+pub async fn run(args: Args) -> Result<(), Failure> {
+    let db = args.database.open().await?;
+    let found = find(&db, args.conversion).await;
+    db.close().await;
+    let receipt = found?.ok_or_else(|| Failure::Refused(format!("there is no conversion {}", args.conversion)))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&receipt)?);
+    } else {
+        let mut text = String::new();
+        write(&mut text, &receipt)?;
+        print!("{text}");
+    }
+    Ok(())
+}
+
+/// None if there is no such conversion, or its sale is still awaited.
+async fn find(db: &Db, id: ConversionId) -> Result<Option<Receipt>, Failure> {
+    let mut tx = db.read().await?;
+    let Some(order) = store::order::by_id(&mut tx, id).await? else { return Ok(None) };
+    let Some(context) = &order.context else { return Ok(None) };
+    let Some(program) = store::program::by_id(&mut tx, order.key.program).await? else { return Ok(None) };
+    let versions = store::terms::versions(&mut tx, &TermsCache::default(), std::slice::from_ref(&program)).await?;
+    let entries: Vec<_> = store::entry::of_subject(&mut tx, id).await?.into_iter().map(|stored| stored.entry).collect();
+    let version = versions.get(&program.id).into_iter().flatten().find(|version| version.number == context.terms_version);
+    let version = version.ok_or_else(|| Failure::Refused(format!("terms {} of {} are missing", context.terms_version, program.id)))?;
+    let Some(due) = due(&order, &version.terms)? else { return Ok(None) };
+    Ok(receipt(&order, &due, &program, version, &entries))
+}
+
+/// For people who read it in a terminal.
+fn write(out: &mut String, receipt: &Receipt) -> fmt::Result {
+    writeln!(out, "{}: {} {} of {}, {}", receipt.conversion, receipt.goal, receipt.order_id, receipt.program, receipt.status)?;
+    if !receipt.flags.is_empty() {
+        writeln!(out, "flags      {}", receipt.flags.join(", "))?;
+    }
+    if let Some(reason) = &receipt.reason {
+        writeln!(out, "because    {}", words(reason))?;
+    }
+    writeln!(out, "placed     {}", receipt.occurred_at)?;
+    writeln!(out, "recorded   {}", receipt.recorded_at)?;
+    let terms = &receipt.terms;
+    writeln!(
+        out,
+        "terms      version {} since {}: {} within {} days, {} days to object, payable on {}",
+        terms.version, terms.effective_at, terms.model, terms.window_days, terms.hold_days, terms.payable_on
+    )?;
+    if let Some(buyer) = &receipt.buyer {
+        writeln!(out, "buyer      {buyer}")?;
+    } else if let Some(until) = &receipt.claim_until {
+        writeln!(out, "buyer      not known; the share may be claimed until {until}")?;
+    }
+    sale(out, &receipt.sale)?;
+    if let Some(rate) = &receipt.rate {
+        writeln!(
+            out,
+            "\nRate of {} ({}): × {} {} ÷ {} {}",
+            rate.day, rate.source, rate.to, rate.to_currency, rate.from, rate.from_currency
+        )?;
+    }
+    touches(out, &receipt.touches)?;
+    if let Some(commission) = &receipt.commission {
+        self::commission(out, commission)?;
+    }
+    if let Some(split) = &receipt.split {
+        self::split(out, split)?;
+    }
+    writeln!(out, "\nWhat happened")?;
+    for step in &receipt.steps {
+        write!(out, "  {}  {}", step.at, step.event)?;
+        write!(out, "{}", step.by.map(|by| format!(" by {by}")).unwrap_or_default())?;
+        writeln!(out, "{}", step.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default())?;
+    }
+    entries(out, &receipt.entries)
+}
+
+fn words(reason: &ReasonText) -> String {
+    match reason.code {
+        Some(code) => format!("{} ({code})", reason.en),
+        None => reason.en.clone(),
+    }
+}
+
+fn sale(out: &mut String, sale: &SaleLines) -> fmt::Result {
+    write!(out, "\nSold {}, given back {}, left {}", sale.amount, sale.refunded, sale.left)?;
+    writeln!(out, "{}", if sale.signed { "" } else { " (unsigned)" })?;
+    if let Some(sent) = &sale.adjusted_from {
+        writeln!(out, "  adjusted; {sent} was sent")?;
+    }
+    for (n, line) in sale.lines.iter().enumerate() {
+        let name: Vec<&str> = [&line.sku, &line.category].into_iter().flatten().map(String::as_str).collect();
+        let rule = line.rule.map_or_else(|| "no rule".to_owned(), |rule| format!("rule {rule}"));
+        writeln!(
+            out,
+            "  line {}  {} × {}  {}  left {} × {}  {rule}",
+            n + 1,
+            line.quantity,
+            if name.is_empty() { "whole order".to_owned() } else { name.join(", ") },
+            line.amount,
+            line.quantity_left,
+            line.amount_left
+        )?;
+    }
+    for refund in &sale.refunds {
+        let refused = refund.refused.as_ref().map(|reason| format!(", not counted: {}", words(reason))).unwrap_or_default();
+        writeln!(out, "  refund {}  {}  {}{refused}", refund.refund_id, refund.amount, refund.at)?;
+    }
+    Ok(())
+}
+
+fn touches(out: &mut String, touches: &[TouchLine]) -> fmt::Result {
+    writeln!(out, "\nClicks")?;
+    if touches.is_empty() {
+        writeln!(out, "  none")?;
+    }
+    for touch in touches {
+        match (&touch.click, &touch.publisher, &touch.at) {
+            (Some(click), Some(publisher), Some(at)) => write!(out, "  {click}  {at}  {publisher}")?,
+            (Some(click), ..) => write!(out, "  {click}")?,
+            (None, ..) => write!(out, "  not a click of ours")?,
+        }
+        if let Some(weight) = touch.weight {
+            write!(out, "  credited, weight {weight}")?;
+        }
+        writeln!(out, "{}", touch.refused.as_ref().map(|reason| format!("  not counted: {}", words(reason))).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn commission(out: &mut String, commission: &CommissionLines) -> fmt::Result {
+    writeln!(out, "\nCommission {}", commission.amount)?;
+    for rule in &commission.rules {
+        let percent = rule.percent.map(|percent| format!(" {percent} %")).unwrap_or_default();
+        write!(
+            out,
+            "  rule {}  {}{percent} of {} ({} pieces) = {} minor units",
+            rule.rule, rule.pays, rule.amount, rule.quantity, rule.exact
+        )?;
+        if let Some(base) = &rule.tier_base {
+            write!(out, ", approved this month: {base}")?;
+        }
+        match &rule.cap_per_order {
+            Some(cap) if rule.capped => writeln!(out, ", cut to {cap}")?,
+            _ => writeln!(out)?,
+        }
+    }
+    writeln!(out, "  together {} minor units, rounded half up once", commission.exact)
+}
+
+fn split(out: &mut String, split: &SplitLines) -> fmt::Result {
+    writeln!(out, "\nShares")?;
+    for (name, share) in [("publisher", &split.publisher), ("buyer", &split.buyer), ("platform", &split.platform)] {
+        writeln!(out, "  {name:<9}  {} %  {}  due {}", share.percent, share.by_terms, share.due)?;
+    }
+    for credit in &split.credits {
+        writeln!(out, "  {}  {} (weight {}, gift to the buyer {})", credit.publisher, credit.amount, credit.weight, credit.gift)?;
+    }
+    if let Some(expired) = &split.expired {
+        writeln!(out, "  nobody claimed {}: it went to the {}", expired.amount, expired.to)?;
+    }
+    Ok(())
+}
+
+fn entries(out: &mut String, entries: &[EntryLines]) -> fmt::Result {
+    writeln!(out, "\nEntries in the journal")?;
+    for entry in entries {
+        writeln!(out, "  {}  {}  {}", entry.id, entry.at, entry.kind)?;
+        for posting in &entry.postings {
+            writeln!(out, "    {:<44} {:>16}", posting.account, posting.amount.to_string())?;
+        }
+    }
+    Ok(())
+}
