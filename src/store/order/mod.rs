@@ -1,6 +1,8 @@
 //! Orders: the sets of their facts, append-only, and the contexts that were looked up when their sales were recorded.
 mod context;
 mod fact;
+#[cfg(test)]
+mod tests;
 
 use crate::domain::{
     decision::{Change, FactKind},
