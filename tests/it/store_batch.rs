@@ -13,7 +13,7 @@ use ristourne::domain::{
 use ristourne::kernel::{
     currency::Currency,
     id::ConversionId,
-    time::{Day, DAY, Zone},
+    time::{DAY, Day, Zone},
 };
 use ristourne::store::{self, Tx};
 use std::collections::BTreeMap;
@@ -46,9 +46,8 @@ async fn a_sale_is_read_back_as_it_was_decided() {
         assert_eq!(stored(&world, conversion.id).await.as_ref(), Some(conversion));
 
         let approved = world.one(Actor::Operator, Act::Approve { key: key(EURO, "A-1") }).await;
-        let back = world
-            .one(Actor::Merchant, Act::Refund { key: key(EURO, "A-1"), refund_id: "r\u{1f980}'".into(), refund: refund(600) })
-            .await;
+        let back =
+            world.one(Actor::Merchant, Act::Refund { key: key(EURO, "A-1"), refund_id: "r\u{1f980}'".into(), refund: refund(600) }).await;
         assert_eq!(recorded(&approved).status, Status::Payable);
         assert_eq!(stored(&world, conversion.id).await.as_ref(), Some(recorded(&back)));
 
@@ -108,7 +107,16 @@ async fn end(world: &World, outcomes: &[Outcome]) -> (Vec<&'static str>, BTreeMa
     list.sort_by_key(|conversion| conversion.order_id.clone());
     let shown = list.iter().map(|c| {
         let payees: Vec<_> = c.credits.iter().map(|credit| (credit.publisher, credit.amount)).collect();
-        format!("{} {} {:?} {} {} {:?} {payees:?} {:?}", c.order_id, c.status.word(), c.flags.text(), c.amount, c.commission, c.shares, c.buyer)
+        format!(
+            "{} {} {:?} {} {} {:?} {payees:?} {:?}",
+            c.order_id,
+            c.status.word(),
+            c.flags.text(),
+            c.amount,
+            c.commission,
+            c.shares,
+            c.buyer
+        )
     });
     let shown = shown.collect();
     for conversion in &list {
@@ -127,7 +135,7 @@ async fn however_a_batch_is_cut() {
         let whole = end(&world, &outcomes).await;
         assert_eq!(whole.0[..4], ["parked", "recorded", "duplicate", "order_conflict"]);
         assert_eq!(whole.1.values().filter(|amount| **amount < 0).count(), 0);
-        let report = ristourne::engine::verify::run(world.db(), &Zone::UTC).await.expect("runs");
+        let report = ristourne::engine::verify::verify(world.db(), &Zone::UTC, &world.setting.terms).await.expect("runs");
         assert!(report.breaches.is_empty(), "{:?}", report.breaches);
         for size in [1, 3] {
             for fresh in [crate::support::Fresh::sqlite().await] {
@@ -204,8 +212,20 @@ async fn a_webhook_id_is_used_up_and_a_test_touches_nothing() {
         let act = Act::Sale { key: key(EURO, "A"), sale: sale(10_000, Currency::EUR, &[]) };
         let mut first = world.command(Actor::Merchant, act.clone());
         first.message.webhook_id = Some("msg_1".into());
-        let again = { let mut c = world.command(Actor::Merchant, act.clone()); c.message.webhook_id = Some("msg_1".into()); c };
-        let other = Command { message: { let mut m = world.command(Actor::Merchant, act.clone()).message; m.webhook_id = Some("msg_1".into()); m.body_hash = [8; 32]; m }, ..again.clone() };
+        let again = {
+            let mut c = world.command(Actor::Merchant, act.clone());
+            c.message.webhook_id = Some("msg_1".into());
+            c
+        };
+        let other = Command {
+            message: {
+                let mut m = world.command(Actor::Merchant, act.clone()).message;
+                m.webhook_id = Some("msg_1".into());
+                m.body_hash = [8; 32];
+                m
+            },
+            ..again.clone()
+        };
         let test = Command { test: true, ..world.command(Actor::Merchant, Act::Cancel { key: key(EURO, "A"), reason: None }) };
         let verdicts = |outcomes: Vec<Outcome>| outcomes.iter().map(Outcome::verdict).collect::<Vec<_>>();
         assert_eq!(verdicts(world.run(&[first]).await), ["unattributed"]);

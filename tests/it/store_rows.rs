@@ -43,7 +43,8 @@ async fn parties_come_back_as_they_went_in() {
         assert_eq!(store::link::list(&mut tx, wanted, None, 9).await.expect("loads").len(), 1);
         assert_eq!(store::link::all(&mut tx).await.expect("loads").len(), 3);
 
-        let coupon = Coupon { id: CouponId::from_raw(1), program: EURO, code: "BLOG10".into(), publisher: BLOG, from: None, until: Some(later) };
+        let coupon =
+            Coupon { id: CouponId::from_raw(1), program: EURO, code: "BLOG10".into(), publisher: BLOG, from: None, until: Some(later) };
         assert!(store::coupon::insert(&mut tx, &coupon, now()).await.expect("inserts"));
         let same = Coupon { id: CouponId::from_raw(2), code: "blog10".into(), ..coupon.clone() };
         assert!(!store::coupon::insert(&mut tx, &same, now()).await.expect("is refused"));
@@ -162,10 +163,7 @@ async fn clicks_count_once() {
         let report = stat::clicks(&mut tx, stat::By::Link, &stat::Wanted::default()).await.expect("loads");
         let shown: Vec<_> = report.iter().map(|r| (r.part, r.raw, r.counted, r.conversions, r.commission.clone())).collect();
         let euros = |minor| vec![Money::new(minor, Currency::EUR)];
-        assert_eq!(
-            shown,
-            [(stat::Part::Link(LINK), 201, 200, 1, euros(600)), (stat::Part::Link(OTHER_LINK), 1, 1, 0, vec![])]
-        );
+        assert_eq!(shown, [(stat::Part::Link(LINK), 201, 200, 1, euros(600)), (stat::Part::Link(OTHER_LINK), 1, 1, 0, vec![])]);
         assert_eq!(report[0].epc().expect("in range"), euros(3));
         let day = Zone::UTC.day(tomorrow);
         let since = stat::Wanted { since: Some(day), ..Default::default() };

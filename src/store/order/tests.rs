@@ -193,17 +193,19 @@ fn what_we_do_not_write_is_refused() {
         ConversionId::from_raw(7),
         OrderKey { program: ProgramId::from_raw(1), goal: "sale".to_owned(), order_id: "A-1".to_owned() },
     );
-    let fact = |kind: &str, key: &str, body: &str| fact::add(
-        &mut base.clone(),
-        &super::Fact {
-            conversion: base.id,
-            kind: kind.to_owned(),
-            key: key.to_owned(),
-            inbox: InboxId::from_raw(1),
-            at: Time::default(),
-            body: body.to_owned(),
-        },
-    );
+    let fact = |kind: &str, key: &str, body: &str| {
+        fact::add(
+            &mut base.clone(),
+            &super::Fact {
+                conversion: base.id,
+                kind: kind.to_owned(),
+                key: key.to_owned(),
+                inbox: InboxId::from_raw(1),
+                at: Time::default(),
+                body: body.to_owned(),
+            },
+        )
+    };
     assert_eq!(fact("refund", "r1", r#"{"amount":5,"currency":"EUR"}"#), Some(()));
     for (kind, key, body) in [
         ("refund", "r1", r#"{"amount":5.5,"currency":"EUR"}"#),
