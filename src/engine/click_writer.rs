@@ -286,7 +286,7 @@ impl Writer {
                 biased;
                 _ = &mut self.ended => self.end(),
                 () = sleep(AGAIN) => {
-                    if self.store.answers().await {
+                    if self.database_answers().await {
                         break;
                     }
                 }
@@ -294,6 +294,17 @@ impl Writer {
         }
         self.away.store(false, Ordering::Relaxed);
         tracing::info!("the database takes clicks again");
+    }
+
+    /// Tries what failed: clicks of the spool, if it took any.
+    async fn database_answers(&mut self) -> bool {
+        match self.read_back().await {
+            Ok(()) => self.store.answers().await,
+            Err(error) => {
+                tracing::debug!(%error, "still away");
+                false
+            }
+        }
     }
 
     /// At the end: what the spool still holds, unless the database is away.

@@ -310,3 +310,7 @@ fn refuse(orders: Vec<Pending>, error: &io::Error) {
         answer(order.answer, Err(NotKept));
     }
 }
+
+#[cfg(test)]
+#[path = "spooler_tests.rs"]
+mod tests;

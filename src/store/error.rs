@@ -49,10 +49,11 @@ impl StoreError {
     pub fn is_connection(&self) -> bool {
         match self {
             Self::Driver(sqlx::Error::Database(error)) => match Code::of(&**error) {
-                // Reading or writing the file failed, it is read-only, the disk is full, it cannot be opened.
-                Code::Sqlite(code) => matches!(code, 8 | 10 | 13 | 14),
-                // Connection exceptions, no space or connections left, shutting down or starting up.
-                Code::Postgres(code) => code.starts_with("08") || code.starts_with("53") || code.starts_with("57P"),
+                // Reading or writing the file failed, it is read-only, damaged, the disk is full, it cannot be opened, it is no database.
+                Code::Sqlite(code) => matches!(code, 8 | 10 | 11 | 13 | 14 | 26),
+                // Connection exceptions, no space or connections left, shutting down or starting up; a replica that does not write, a
+                // database or login that is not there (any more).
+                Code::Postgres(code) => ["08", "53", "57P", "25006", "28", "3D000"].iter().any(|class| code.starts_with(class)),
                 Code::None => false,
             },
             Self::Driver(error) => matches!(
