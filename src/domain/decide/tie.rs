@@ -19,7 +19,7 @@ use crate::kernel::{
     id::{BuyerId, ClickId},
     time::Time,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Time, mint: Mint<'_>) -> Decision {
     if !facts.buyers.contains_key(&buyer) {
@@ -60,7 +60,9 @@ fn claim(
     changed: &mut BTreeMap<OrderKey, Change>,
 ) -> Option<Reason> {
     let (mut tied, mut late) = (false, false);
-    for key in facts.orders_by_click.get(&click).map_or(&[][..], Vec::as_slice) {
+    // In the order of their keys: loaded or folded, the entries get the same ids.
+    let keys: BTreeSet<&OrderKey> = facts.orders_by_click.get(&click).into_iter().flatten().collect();
+    for key in keys {
         let (Some(order), Ok(program)) = (facts.orders.get(key), change::program(facts, key)) else { continue };
         if changed.contains_key(key) {
             tied = true;

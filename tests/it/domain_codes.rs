@@ -1,0 +1,248 @@
+//! Every reason and every refusal is reached: one row each, and a value without a row fails.
+
+use crate::support::domain::{Said, World, back, back_lines, in_category, noon, pays_flat, pays_percent, sale, terms, when};
+use ristourne::domain::{
+    click::Quality,
+    command::{Act, Outcome},
+    order::Actor,
+    publisher::Kind,
+    reason::{Reason, Refusal},
+    sale::OpenedClick,
+    terms::{Rule, SelfReferral, Terms},
+};
+use ristourne::kernel::{
+    code::Language,
+    time::{DAY, SECOND},
+};
+
+/// A row: makes a world and says where in it the value shows.
+type Row<T> = (T, fn() -> Vec<T>);
+
+fn of_conversion(world: &World) -> Vec<Reason> {
+    world.conversion("A-1").reason.as_deref().and_then(Reason::from_code).into_iter().collect()
+}
+
+/// The reason of a sale with a click a day before noon, changed as wanted.
+fn sold(terms: Terms, change: impl FnOnce(&mut World, OpenedClick) -> Said) -> Vec<Reason> {
+    let mut world = World::with(terms);
+    let blog = world.publisher(Kind::Content, "0", Some("a@b.example"));
+    let click = world.click(blog, DAY);
+    let said = change(&mut world, click);
+    world.sell("A-1", &said);
+    of_conversion(&world)
+}
+
+fn excluded(reason: Reason) -> Vec<Reason> {
+    let rule = Rule { reason: Some(reason), ..pays_percent("0") };
+    sold(Terms { commission: vec![rule], ..terms() }, |_, click| sale("9.00").click(&click))
+}
+
+fn after(acts: impl FnOnce(&mut World)) -> Vec<Reason> {
+    let mut world = World::new();
+    let blog = world.blog();
+    let click = world.click(blog, DAY);
+    world.sell("A-1", &sale("9.00").lines(&[("a", "", 1, "9.00")]).click(&click));
+    acts(&mut world);
+    of_conversion(&world)
+}
+
+/// A parked refund that its sale then refuses.
+fn parked(refund: ristourne::domain::sale::Refund) -> Vec<Reason> {
+    let mut world = World::new();
+    world.refund("A-1", "R-1", refund);
+    world.sell("A-1", &sale("9.00").lines(&[("a", "", 1, "9.00")]));
+    world.due("A-1").workings.left.refused.iter().map(|(_, reason)| *reason).collect()
+}
+
+const REASONS: &[Row<Reason>] = &[
+    (Reason::OtherChannel, || sold(terms(), |_, click| sale("9.00").click(&click).channel("google"))),
+    (Reason::SelfReferral, || {
+        let mut terms = terms();
+        terms.attribution.self_referral = SelfReferral::Refuse;
+        sold(terms, |world, click| {
+            let buyer = world.buyer(Some("A@B.example"));
+            sale("9.00").click(&OpenedClick { buyer: Some(buyer), ..click })
+        })
+    }),
+    (Reason::NoClick, || sold(terms(), |_, _| sale("9.00"))),
+    (Reason::UnknownClick, || sold(terms(), |_, _| sale("9.00").unknown_click())),
+    (Reason::WrongProgram, || {
+        sold(terms(), |world, click| {
+            let publisher = world.facts.links[&click.link].publisher;
+            let foreign = world.elsewhere(crate::support::domain::Blog { publisher, link: click.link });
+            let click = world.click(foreign, DAY);
+            sale("9.00").click(&click)
+        })
+    }),
+    (Reason::ClickEmbedded, || sold(terms(), |_, click| sale("9.00").click(&OpenedClick { quality: Quality::Embedded, ..click }))),
+    (Reason::ClickAfterSale, || sold(terms(), |_, click| sale("9.00").click(&click).at(noon().plus(-2 * DAY)))),
+    (Reason::ClickExpired, || {
+        sold(terms(), |world, click| {
+            world.now = noon().plus(31 * DAY);
+            sale("9.00").click(&click).at(noon().plus(30 * DAY))
+        })
+    }),
+    (Reason::StoodDown, || {
+        let mut terms = terms();
+        terms.attribution.stand_down_minutes = 5;
+        let mut world = World::with(terms);
+        let (blog, tool) = (world.blog(), world.publisher(Kind::Tool, "0", None));
+        let clicks = [world.click(blog, DAY), world.click(tool, DAY - SECOND)];
+        world.sell("A-1", &sale("9.00").clicks(&clicks));
+        world.due("A-1").workings.attributed.judged.iter().flatten().copied().collect()
+    }),
+    (Reason::NoRate, || match World::new().sell("A-1", &sale("9.00 USD")) {
+        Outcome::Parked(reason) => reason.into_iter().collect(),
+        other => panic!("{other:?}"),
+    }),
+    (Reason::NoRule, || {
+        sold(Terms { commission: vec![in_category("x", pays_percent("5"))], ..terms() }, |_, click| sale("9.00").click(&click))
+    }),
+    (Reason::ExcludedCategory, || excluded(Reason::ExcludedCategory)),
+    (Reason::ExcludedCoupon, || excluded(Reason::ExcludedCoupon)),
+    (Reason::ExcludedCustomer, || excluded(Reason::ExcludedCustomer)),
+    (Reason::ExcludedPublisher, || excluded(Reason::ExcludedPublisher)),
+    (Reason::BelowMinimum, || {
+        let rule = when(pays_flat("1.00"), |when| when.min_amount = Some(901));
+        sold(Terms { commission: vec![rule], ..terms() }, |_, click| sale("9.00").click(&click))
+    }),
+    (Reason::RoundsToZero, || sold(terms(), |_, click| sale("0.09").click(&click))),
+    (Reason::FullyRefunded, || {
+        after(|world| {
+            world.refund("A-1", "R-1", back("9.00"));
+        })
+    }),
+    (Reason::Cancelled, || {
+        after(|world| {
+            world.cancel("A-1");
+        })
+    }),
+    (Reason::Rejected, || {
+        after(|world| {
+            world.reject("A-1", None);
+        })
+    }),
+    (Reason::SuspectTraffic, || sold(terms(), |_, click| sale("9.00").click(&OpenedClick { quality: Quality::Suspect, ..click }))),
+    (Reason::ClaimWindowClosed, || {
+        let mut world = World::new();
+        let (blog, buyer) = (world.blog(), world.buyer(None));
+        let click = world.click(blog, DAY);
+        world.sell("A-1", &sale("9.00").click(&click));
+        world.now = world.now.plus_days(30);
+        world.sign_in(buyer, &[click]).into_iter().flatten().collect()
+    }),
+    (Reason::RefundExceedsOrder, || parked(back("9.01"))),
+    (Reason::UnknownLine, || parked(back_lines(&[("b", 1, "1.00")]))),
+    (Reason::CurrencyMismatch, || parked(back("1.00 USD"))),
+    (Reason::ClickHasBuyer, || {
+        let mut world = World::new();
+        let (blog, alice, bob) = (world.blog(), world.buyer(None), world.buyer(None));
+        let click = OpenedClick { buyer: Some(alice), ..world.click(blog, DAY) };
+        world.sign_in(bob, &[click]).into_iter().flatten().collect()
+    }),
+];
+
+/// What the last of some acts is refused with, after a sale of 9.00 EUR.
+fn refused(act: impl FnOnce(&mut World) -> Outcome) -> Vec<Refusal> {
+    let mut world = World::new();
+    let blog = world.blog();
+    let click = world.click(blog, DAY);
+    world.sell("A-1", &sale("9.00").lines(&[("a", "", 1, "9.00")]).click(&click));
+    world.refund("A-1", "R-1", back("1.00"));
+    world.rates("2026-11-22", &[("JPY", "99999999")]);
+    let held = (world.facts.orders.len(), world.entries.len());
+    match act(&mut world) {
+        Outcome::Refused(refusal) => {
+            assert!(world.last.as_ref().is_some_and(|decision| decision.changes.is_empty()), "a refusal changes nothing");
+            assert_eq!((world.facts.orders.len(), world.entries.len()), held);
+            vec![refusal]
+        }
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+const REFUSALS: &[Row<Refusal>] = &[
+    (Refusal::WebhookIdConflict, || {
+        refused(|world| {
+            let send = |world: &mut World, body: u8| {
+                let mut command = world.command(Actor::Merchant, Act::Cancel { key: world.key("A-1"), reason: None });
+                command.message.webhook_id = Some("m-1".to_owned());
+                command.message.body_hash = [body; 32];
+                world.facts.webhooks.clear();
+                if body == 2 {
+                    world.facts.webhooks.insert((world.merchant, "m-1".to_owned()), [1; 32]);
+                }
+                ristourne::domain::decide::decide(&world.facts, &command, &mut || 1)
+            };
+            let decision = send(world, 2);
+            let outcome = decision.outcome.clone();
+            world.last = Some(decision);
+            outcome
+        })
+    }),
+    (Refusal::UnknownType, || {
+        refused(|world| {
+            let act = Act::Sale { key: world.key_of("lead", "A-2"), sale: sale("9.00").0 };
+            world.tell(Actor::Merchant, act)
+        })
+    }),
+    (Refusal::AmountNotPositive, || refused(|world| world.sell("A-2", &sale("0.00")))),
+    (Refusal::OccurredInFuture, || refused(|world| world.sell("A-2", &sale("9.00").at(noon().plus(DAY))))),
+    (Refusal::AmountOutOfRange, || {
+        refused(|world| {
+            world.rates("2026-11-21", &[("USD", "0.00000001")]);
+            let link = *world.facts.links.iter().next().expect("one").0;
+            let publisher = world.facts.links[&link].publisher;
+            let click = world.click(crate::support::domain::Blog { publisher, link }, DAY);
+            world.sell("A-2", &sale("10000000.01 USD").click(&click))
+        })
+    }),
+    (Refusal::OrderConflict, || refused(|world| world.sell("A-1", &sale("9.01")))),
+    (Refusal::RefundConflict, || refused(|world| world.refund("A-1", "R-1", back("2.00")))),
+    (Refusal::CurrencyMismatch, || refused(|world| world.refund("A-1", "R-2", back("1.00 USD")))),
+    (Refusal::UnknownLine, || refused(|world| world.refund("A-1", "R-2", back_lines(&[("b", 1, "1.00")])))),
+    (Refusal::RefundExceedsOrder, || refused(|world| world.refund("A-1", "R-2", back("9.01")))),
+    (Refusal::NotRecorded, || {
+        let mut world = World::new();
+        world.cancel("A-1");
+        match world.adjust("A-1", "5.00") {
+            Outcome::Refused(refusal) => vec![refusal],
+            other => panic!("{other:?}"),
+        }
+    }),
+    (Refusal::NotFound, || refused(|world| world.adjust("A-2", "5.00"))),
+    (Refusal::NotDue, || refused(|world| world.expire("A-1"))),
+    (Refusal::RateConflict, || refused(|world| world.rates("2026-11-22", &[("JPY", "160")]))),
+];
+
+#[test]
+fn every_reason_is_reached() {
+    for (reason, reach) in REASONS {
+        assert!(reach().contains(reason), "{reason}");
+    }
+    let missing: Vec<_> = Reason::ALL.iter().filter(|reason| !REASONS.iter().any(|(of, _)| of == *reason)).collect();
+    assert!(missing.is_empty(), "reasons without a row: {missing:?}");
+}
+
+#[test]
+fn every_refusal_is_reached() {
+    for (refusal, reach) in REFUSALS {
+        assert!(reach().contains(refusal), "{refusal}");
+    }
+    let missing: Vec<_> = Refusal::ALL.iter().filter(|refusal| !REFUSALS.iter().any(|(of, _)| of == *refusal)).collect();
+    assert!(missing.is_empty(), "refusals without a row: {missing:?}");
+}
+
+#[test]
+fn codes_are_distinct_and_written_in_both_languages() {
+    fn check<T: Copy + PartialEq + std::fmt::Debug>(all: &[T], code: fn(T) -> &'static str, text: fn(T, Language) -> &'static str) {
+        for (n, value) in all.iter().enumerate() {
+            assert!(code(*value).bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{value:?}");
+            assert!(!all[..n].iter().any(|other| code(*other) == code(*value)), "{value:?} twice");
+            assert!(text(*value, Language::En).ends_with('.') && text(*value, Language::Fr).ends_with('.'), "{value:?}");
+            assert_ne!(text(*value, Language::En), text(*value, Language::Fr), "{value:?}");
+        }
+    }
+    check(Reason::ALL, Reason::code, Reason::text);
+    check(Refusal::ALL, Refusal::code, Refusal::text);
+}

@@ -1,0 +1,123 @@
+//! The promise of MONEY.md, section 1: an order is a set of facts. Whatever their sequence, and however often each is told, the order ends
+//! in the same status, flags, shares, credits, reason and balances.
+//!
+//! Within the promise are facts that do not contradict each other: one signed sale (with or without its clicks) and one unsigned one, each
+//! refund number with one content, one verdict of each kind, one buyer's sign-ins, and rates that come late. Two contents for one fact are
+//! a conflict, in which the first stays; acts of the clock and adjustments are dated and stand outside.
+
+use crate::support::{
+    domain::{World, property},
+    domain_cases::{Dice, ORDER, Story},
+};
+use proptest::{collection::vec, prelude::any};
+use ristourne::domain::{
+    conversion::{Credit, Shares},
+    entry::Row,
+};
+
+/// What must be the same in the end. Dates are not promised, but for the one that silence waits for.
+#[derive(Debug, PartialEq)]
+struct End {
+    conversion: Option<(String, String, Option<String>, i64, Shares, Vec<Credit>)>,
+    rest: Option<(i64, i64, i64, Option<ristourne::kernel::id::BuyerId>, bool, Option<ristourne::kernel::time::Time>)>,
+    balances: Row,
+}
+
+fn end(world: &World) -> End {
+    let due = world.facts.orders.get(&world.key(ORDER)).and_then(|order| world.due_of(order));
+    let conversion = due.as_ref().map(|due| {
+        let words = (due.status.word().to_owned(), due.flags.text(), due.reason.clone());
+        (words.0, words.1, words.2, due.commission, due.shares, due.credits.clone())
+    });
+    let rest = due.as_ref().map(|due| {
+        let silence = due.payable_at.filter(|_| due.approved_at.is_none());
+        (due.sold.minor, due.refunded.minor, due.net, due.buyer, due.approved_at.is_some(), silence)
+    });
+    End { conversion, rest, balances: world.balances() }
+}
+
+/// Every event at least once, some twice or three times, in a sequence that the choices decide.
+fn sequence(events: usize, choices: &[u16]) -> Vec<usize> {
+    let mut dice = Dice::new(choices);
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    for event in 0..events {
+        places.push((dice.below(1 << 16), event));
+        while dice.chance(25) {
+            places.push((dice.below(1 << 16), event));
+        }
+    }
+    places.sort_unstable();
+    places.into_iter().map(|(_, event)| event).collect()
+}
+
+#[test]
+fn any_sequence_and_repetition_of_an_orders_facts_ends_the_same() {
+    property(10_000, 1, (vec(any::<u16>(), 260), vec(any::<u16>(), 60), vec(any::<u16>(), 60)), |(story, one, other)| {
+        let story = Story::roll(&mut Dice::new(&story));
+        let [one, other] = [one, other].map(|choices| sequence(story.events.len(), &choices));
+        let ((first, told_first), (second, told_second)) = (story.run(one), story.run(other));
+        assert_eq!(end(&first), end(&second), "{}\n{told_first:#?}\n{told_second:#?}", story.label);
+    });
+}
+
+#[test]
+fn the_stories_reach_every_kind_of_end() {
+    // A property of sets that are all dull would prove little.
+    let mut seen = std::collections::BTreeMap::<String, u32>::new();
+    let mut state = 1_u64;
+    for _ in 0..2_000 {
+        let choices: Vec<u16> = std::iter::repeat_with(|| crate::support::domain::draw(&mut state)).take(260).collect();
+        let story = Story::roll(&mut Dice::new(&choices));
+        let (world, _) = story.run(0..story.events.len());
+        let Some(due) = world.facts.orders.get(&world.key(ORDER)).and_then(|order| world.due_of(order)) else { continue };
+        let mut count = |what: String| *seen.entry(what).or_default() += 1;
+        count(due.status.word().to_owned());
+        due.flags.words().for_each(|word| count(word.to_owned()));
+        due.reason.iter().for_each(|reason| count(reason.clone()));
+        due.workings.left.refused.iter().for_each(|(_, reason)| count(reason.code().to_owned()));
+        if due.credits.len() > 1 && due.commission > 0 {
+            count("several credits".to_owned());
+        }
+        if due.workings.shared.as_ref().is_some_and(|shared| shared.expired > 0) {
+            count("expired".to_owned());
+        }
+        if due.workings.shared.as_ref().is_some_and(|shared| shared.gifts.iter().any(|gift| *gift > 0)) {
+            count("gifts".to_owned());
+        }
+    }
+    for what in [
+        "pending",
+        "approved",
+        "payable",
+        "rejected",
+        "unattributed",
+        "unsigned",
+        "held",
+        "unclaimed",
+        "refunded",
+        "over_refunded",
+        "several credits",
+        "expired",
+        "gifts",
+        "cancelled",
+        "not delivered",
+        "other_channel",
+        "self_referral",
+        "suspect_traffic",
+        "click_expired",
+        "click_embedded",
+        "wrong_program",
+        "unknown_click",
+        "no_click",
+        "excluded_category",
+        "below_minimum",
+        "rounds_to_zero",
+        "fully_refunded",
+        "no_rule",
+        "refund_exceeds_order",
+        "unknown_line",
+        "currency_mismatch",
+    ] {
+        assert!(seen.get(what).is_some_and(|count| *count >= 3), "{what} is hardly reached: {seen:?}");
+    }
+}

@@ -1,0 +1,168 @@
+//! What a database would hold after some decisions, and what it would load for one command: `decide` must read nothing else.
+
+use ristourne::domain::terms::when::fold_code;
+use ristourne::domain::{
+    command::{Act, Command},
+    decision::Decision,
+    facts::{ClickTie, Facts},
+    order::Order,
+    rate::{AGE_DAYS_MAX, Rate},
+    sale::{OrderKey, Sale, SentClick},
+    touch::Touch,
+};
+use ristourne::kernel::{
+    currency::Currency,
+    id::{BuyerId, ClickId, ConversionId, LinkId, MerchantId, ProgramId, PublisherId},
+    time::{Day, Month},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One field a table. The catalogue (programs, links, publishers, buyers, coupons) no decision changes.
+#[derive(Debug, Clone, Default)]
+pub struct Tables {
+    orders: BTreeMap<OrderKey, Order>,
+    webhooks: BTreeMap<(MerchantId, String), [u8; 32]>,
+    customers: BTreeMap<(ProgramId, String), ConversionId>,
+    touches: BTreeSet<(ClickId, OrderKey)>,
+    ties: BTreeMap<ClickId, ClickTie>,
+    tier_bases: BTreeMap<(ProgramId, PublisherId, Month), i64>,
+    rates: BTreeMap<(Day, Currency), Rate>,
+}
+
+impl Tables {
+    /// Writes what a decision changes: rows inserted, or left alone where there is one.
+    pub fn apply(&mut self, decision: &Decision) {
+        if let Some((merchant, id, hash)) = &decision.webhook {
+            self.webhooks.entry((*merchant, id.clone())).or_insert(*hash);
+        }
+        for (click, tie) in &decision.ties {
+            self.ties.entry(*click).or_insert(*tie);
+        }
+        for (day, currency, rate) in &decision.rates {
+            self.rates.entry((*day, *currency)).or_insert(*rate);
+        }
+        for change in &decision.changes {
+            let key = &change.order.key;
+            if let Some(reference) = &change.customer {
+                self.customers.entry((key.program, reference.clone())).or_insert(change.order.id);
+            }
+            self.touches.extend(change.new_clicks.iter().map(|click| (*click, key.clone())));
+            for (publisher, month, delta) in &change.tier_deltas {
+                *self.tier_bases.entry((key.program, *publisher, *month)).or_default() += delta;
+            }
+            self.orders.insert(key.clone(), change.order.clone());
+        }
+    }
+
+    /// The facts that one command needs; all others are left out.
+    pub fn load(&self, catalogue: &Facts, command: &Command) -> Facts {
+        let mut facts = Facts::empty(catalogue.zone.clone());
+        let message = &command.message;
+        if let Some(key) = message.merchant.zip(message.webhook_id.clone())
+            && let Some(hash) = self.webhooks.get(&key)
+        {
+            facts.webhooks.insert(key, *hash);
+        }
+        let mut wanted = Wanted::default();
+        match &command.act {
+            Act::Tie { buyer, clicks } => {
+                wanted.buyers.insert(*buyer);
+                for click in clicks {
+                    wanted.links.insert(click.link);
+                    wanted.clicks.insert(click.click);
+                    let of_click = self.touches.iter().filter(|(of, _)| *of == click.click).map(|(_, key)| key.clone());
+                    let keys: Vec<_> = of_click.collect();
+                    wanted.orders.extend(keys.iter().cloned());
+                    facts.orders_by_click.insert(click.click, keys);
+                }
+            }
+            Act::Rates { day, rates } => {
+                for (currency, _) in rates {
+                    if let Some(rate) = self.rates.get(&(*day, *currency)) {
+                        facts.rates.insert(*day, *currency, *rate);
+                    }
+                }
+            }
+            act => wanted.orders.extend(act.key().cloned()),
+        }
+        let sent = match &command.act {
+            Act::Sale { key, sale } => Some((key.clone(), sale.clone())),
+            _ => None,
+        };
+        let stored = |key: &OrderKey| Some((key.clone(), self.orders.get(key)?.sale.as_ref()?.sale.clone()));
+        for (key, sale) in sent.into_iter().chain(wanted.orders.clone().iter().filter_map(stored)) {
+            self.load_for_sale(catalogue, &key, &sale, &mut wanted, &mut facts);
+        }
+        for key in &wanted.orders {
+            if let Some(order) = self.orders.get(key) {
+                wanted.publishers.extend(publishers_of(order));
+                facts.orders.insert(key.clone(), order.clone());
+            }
+            facts.programs.extend(catalogue.programs.get(&key.program).map(|program| (key.program, program.clone())));
+        }
+        for link in &wanted.links {
+            facts.links.extend(catalogue.links.get(link).map(|known| (*link, *known)));
+            wanted.publishers.extend(catalogue.links.get(link).map(|known| known.publisher));
+        }
+        facts.ties.extend(wanted.clicks.iter().filter_map(|click| self.ties.get(click).map(|tie| (*click, *tie))));
+        wanted.buyers.extend(facts.ties.values().map(|tie| tie.buyer));
+        facts.buyers.extend(wanted.buyers.iter().filter_map(|id| catalogue.buyers.get(id).map(|buyer| (*id, buyer.clone()))));
+        for publisher in &wanted.publishers {
+            facts.publishers.extend(catalogue.publishers.get(publisher).map(|known| (*publisher, known.clone())));
+            let month = catalogue.zone.month(message.received_at);
+            for key in wanted.orders.iter().map(|key| (key.program, *publisher, month)) {
+                facts.tier_bases.extend(self.tier_bases.get(&key).map(|base| (key, *base)));
+            }
+        }
+        facts
+    }
+
+    /// What recording a sale looks up.
+    fn load_for_sale(&self, catalogue: &Facts, key: &OrderKey, sale: &Sale, wanted: &mut Wanted, facts: &mut Facts) {
+        for click in &sale.clicks {
+            if let SentClick::Opened(opened) = click {
+                wanted.clicks.insert(opened.click);
+                wanted.links.insert(opened.link);
+                wanted.buyers.extend(opened.buyer);
+            }
+        }
+        if let Some(code) = &sale.content.coupon {
+            let code = (key.program, fold_code(code));
+            if let Some(coupon) = catalogue.coupons.get(&code) {
+                wanted.publishers.insert(coupon.publisher);
+                facts.coupons.insert(code, coupon.clone());
+            }
+        }
+        if let Some(reference) = sale.content.customer.as_ref().and_then(|customer| customer.reference.clone()) {
+            let reference = (key.program, reference);
+            facts.customers.extend(self.customers.get(&reference).map(|first| (reference, *first)));
+        }
+        // The time that counts is the first sale's, so both days are loaded.
+        let first = self.orders.get(key).and_then(|order| order.sale.as_ref()).map(|fact| fact.sale.occurred_at);
+        for at in first.into_iter().chain([sale.occurred_at]) {
+            let day = catalogue.zone.day(at);
+            let fits = |of: Day| of <= day && of >= day.minus(AGE_DAYS_MAX);
+            for ((day, currency), rate) in self.rates.iter().filter(|((of, _), _)| fits(*of)) {
+                facts.rates.insert(*day, *currency, *rate);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
+    orders: BTreeSet<OrderKey>,
+    clicks: BTreeSet<ClickId>,
+    links: BTreeSet<LinkId>,
+    publishers: BTreeSet<PublisherId>,
+    buyers: BTreeSet<BuyerId>,
+}
+
+fn publishers_of(order: &Order) -> Vec<PublisherId> {
+    let Some(context) = &order.context else { return Vec::new() };
+    let of_touch = |touch: &Touch| match touch {
+        Touch::Known(known) => Some(known.publisher),
+        Touch::Unknown(_) => None,
+    };
+    context.touches.iter().filter_map(of_touch).chain(context.coupon.as_ref().map(|coupon| coupon.publisher)).collect()
+}
