@@ -1,8 +1,5 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
 mod currencies;
-mod engine_catalogue;
-mod engine_clicks;
-mod engine_node;
 mod domain_claims;
 mod domain_codes;
 mod domain_golden;
@@ -14,6 +11,9 @@ mod domain_shares;
 mod domain_stream;
 mod domain_touches;
 mod domain_worked;
+mod engine_catalogue;
+mod engine_clicks;
+mod engine_node;
 mod store;
 mod store_batch;
 mod store_rows;
