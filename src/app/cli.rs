@@ -3,9 +3,9 @@
 //! Results go to stdout, logs and progress to stderr. To add a command: a file with its `Args` and `run`, and its two lines here.
 
 use crate::app::{
-    explain, export,
+    demo, explain, export,
     failure::Failure,
-    key,
+    key, serve,
     telemetry::{self, LogArgs},
     verify,
 };
@@ -24,6 +24,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Bring the tables up to date, then run the server until SIGTERM or SIGINT
+    Serve(serve::Args),
+    /// Make a fresh demo database with weeks of traffic, then run the server on it
+    Demo(demo::Args),
     /// API keys
     #[command(subcommand)]
     Key(key::Command),
@@ -39,6 +43,8 @@ enum Command {
 impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Serve(args) => serve::run(args).await,
+            Self::Demo(args) => demo::run(args).await,
             Self::Key(command) => key::run(command).await,
             Self::Explain(args) => explain::run(args).await,
             Self::Verify(args) => verify::run(args).await,

@@ -2,9 +2,12 @@
 
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod explain;
 pub mod export;
 pub mod failure;
 pub mod key;
+pub mod serve;
+pub mod server;
 pub mod telemetry;
 pub mod verify;

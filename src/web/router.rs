@@ -12,8 +12,8 @@ use crate::{
         redirect,
     },
 };
+pub use axum::Router;
 use axum::{
-    Router,
     extract::{MatchedPath, Request, State},
     middleware::{self, Next},
     response::Response,

@@ -82,7 +82,12 @@ const SHOPS: [Script; 3] = [
         currency: "GBP",
         host: "harbour.example",
         orders: "HC",
-        goods: &[good("espresso-1kg", "beans", 2400), good("filter-250g", "beans", 850), good("grinder", "gear", 8900), good("cup", "gear", 1150)],
+        goods: &[
+            good("espresso-1kg", "beans", 2400),
+            good("filter-250g", "beans", 850),
+            good("grinder", "gear", 8900),
+            good("cup", "gear", 1150),
+        ],
         terms: || {
             json!({"commission": [{"pay": {"flat": "1.00"}}, {"when": {"type": "signup"}, "pay": {"flat": "0.50"}}],
                 "split": {"publisher": "50", "buyer": "50", "platform": "0"}, "hold_days": 14, "claim_days": 14, "unclaimed_to": "merchant"})
@@ -159,8 +164,13 @@ pub async fn sign_up(wire: &Wire) -> Result<Cast, Failure> {
     for script in &SHOPS {
         let merchant = text(&wire.post("/merchants", &json!({"name": script.name, "email": format!("ads@{}", script.host)})).await?["id"]);
         let secret = text(&wire.post(&format!("/merchants/{merchant}/secrets"), &json!({})).await?["secret"]);
-        let program = wire.post("/programs", &json!({"merchant": merchant, "name": script.program, "currency": script.currency,
-            "landing_url": format!("https://{}/", script.host), "domains": [script.host], "terms": (script.terms)()})).await?;
+        let program = wire
+            .post(
+                "/programs",
+                &json!({"merchant": merchant, "name": script.program, "currency": script.currency,
+            "landing_url": format!("https://{}/", script.host), "domains": [script.host], "terms": (script.terms)()}),
+            )
+            .await?;
         shops.push(Shop {
             name: script.name,
             merchant,
@@ -185,7 +195,8 @@ pub async fn sign_up(wire: &Wire) -> Result<Cast, Failure> {
     wire.post("/coupons", &json!({"program": shops[0].program, "code": coupon, "publisher": blogs[blog].0})).await?;
     let mut buyers = Vec::new();
     for n in 1..=BUYERS {
-        let buyer = wire.post("/buyers", &json!({"email": format!("reader{n}@mail.example"), "external_id": format!("member-{n}")})).await?;
+        let buyer =
+            wire.post("/buyers", &json!({"email": format!("reader{n}@mail.example"), "external_id": format!("member-{n}")})).await?;
         buyers.push(Buyer { id: text(&buyer["id"]), reference: text(&buyer["ref"]) });
     }
     Ok(Cast { shops, blogs, links, buyers, coupon })

@@ -45,7 +45,10 @@ mod tests {
 
     #[test]
     fn the_same_seed_falls_the_same_way_and_stays_in_range() {
-        let roll = |seed| { let mut dice = Dice::new(seed); (0..50).map(|_| dice.between(1, 6)).collect::<Vec<_>>() };
+        let roll = |seed| {
+            let mut dice = Dice::new(seed);
+            (0..50).map(|_| dice.between(1, 6)).collect::<Vec<_>>()
+        };
         assert_eq!(roll(7), roll(7));
         assert_ne!(roll(7), roll(8));
         assert!((1..=6).all(|face| roll(7).contains(&face)) && roll(7).iter().all(|face| (1..=6).contains(face)));

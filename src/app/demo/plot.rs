@@ -58,11 +58,20 @@ pub enum How {
 #[derive(Debug, Clone)]
 pub enum Event {
     Click(Visit),
-    Send { shop: usize, body: Value, how: How },
+    Send {
+        shop: usize,
+        body: Value,
+        how: How,
+    },
     /// Rates of a day, in the afternoon.
-    Rates { day: Value },
+    Rates {
+        day: Value,
+    },
     /// A reader opens an account, and what they clicked becomes theirs.
-    SignIn { buyer: usize, clicks: Vec<String> },
+    SignIn {
+        buyer: usize,
+        clicks: Vec<String>,
+    },
     /// What runs on a clock.
     Jobs,
 }
@@ -86,8 +95,15 @@ pub struct Plot {
 impl Plot {
     /// The traffic of the weeks before `end`, a midnight.
     pub fn new(cast: &Cast, end: Time) -> Self {
-        let mut plot =
-            Self { dice: Dice::new(20_261_101), queue: BinaryHeap::new(), events: BTreeMap::new(), next: 0, end, orders: 1000, clicks: BTreeMap::new() };
+        let mut plot = Self {
+            dice: Dice::new(20_261_101),
+            queue: BinaryHeap::new(),
+            events: BTreeMap::new(),
+            next: 0,
+            end,
+            orders: 1000,
+            clicks: BTreeMap::new(),
+        };
         let start = end.plus(-DAYS * DAY);
         for n in 0..DAYS {
             let midnight = start.plus(n * DAY);
@@ -100,10 +116,6 @@ impl Plot {
             }
         }
         plot
-    }
-
-    pub fn start(&self) -> Time {
-        self.end.plus(-DAYS * DAY)
     }
 
     /// The next thing to happen, and when.
@@ -155,7 +167,7 @@ impl Plot {
             agent: if robot { ROBOT } else { AGENTS[usize::try_from(reader).unwrap_or(0) % AGENTS.len()] },
             address: [198, 51, 100 + byte(reader / 251), byte(reader)],
             buyer: (portal && !robot).then(|| dice.index(cast.buyers.len() / 2)),
-            sub1: dice.pick(&["newsletter", "article", "sidebar", "instagram"]),
+            sub1: dice.pick::<&str>(&["newsletter", "article", "sidebar", "instagram"]),
             without_consent: !robot && !portal && dice.permille(40),
             prefetch: !robot && dice.permille(20),
             reader: (!robot).then_some(reader),
@@ -197,7 +209,7 @@ impl Plot {
             body["click_ids"] = json!(ids);
         }
         match self.dice.between(0, 999) {
-            0..40 => drop(body.as_object_mut().map(|body| (body.remove("click_id"), body.remove("click_ids")))),
+            0..40 => without(&mut body, &["click_id", "click_ids"]),
             40..55 => body["click_id"] = json!("AAAAunknownclickidofanothersystem"),
             55..90 if shop_number == 0 => body["coupon"] = json!(cast.coupon),
             _ => {}
@@ -212,7 +224,8 @@ impl Plot {
             self.add(later, Event::SignIn { buyer, clicks });
         }
         if shop.currency == "GBP" && self.dice.permille(300) {
-            let signup = json!({"program": shop.program, "type": "signup", "order_id": format!("SU-{}", self.orders), "click_id": click_id});
+            let signup =
+                json!({"program": shop.program, "type": "signup", "order_id": format!("SU-{}", self.orders), "click_id": click_id});
             self.send(at.plus(-MINUTE), shop_number, signup, How::Signed);
         }
     }
@@ -232,20 +245,20 @@ impl Plot {
     fn mistakes(&mut self, shop: usize, at: Time, body: &Value) {
         match self.dice.between(0, 999) {
             // The shop's queue sends it again.
-            0..60 => self.send(at.plus(self.dice_after(MINUTE, 2 * DAY)), shop, body.clone(), How::Signed),
+            0..60 => self.send_within(at, (MINUTE, 2 * DAY), shop, body.clone(), How::Signed),
             // Somebody else does.
             60..75 => self.send(at.plus(2 * SECOND), shop, body.clone(), How::Forged),
             // The same number with another amount.
             75..90 => {
                 let mut other = body.clone();
                 other["amount"] = json!("1.00");
-                drop(other.as_object_mut().map(|other| other.remove("items")));
+                without(&mut other, &["items"]);
                 self.send(at.plus(HOUR), shop, other, How::Signed);
             }
             90..105 => {
                 let mut empty = body.clone();
                 (empty["amount"], empty["order_id"]) = (json!("0.00"), json!(format!("TEST-{}", self.orders)));
-                drop(empty.as_object_mut().map(|empty| empty.remove("items")));
+                without(&mut empty, &["items"]);
                 self.send(at.plus(MINUTE), shop, empty, How::Signed);
             }
             _ => {}
@@ -261,28 +274,30 @@ impl Plot {
                 let mut refund = about("refund");
                 (refund["refund_id"], refund["currency"]) = (json!("R1"), sale["currency"].clone());
                 refund["items"] = json!([{"sku": good.sku, "quantity": quantity, "amount": money(good.price * quantity)}]);
-                self.send(at.plus(self.dice_after(2 * DAY, 25 * DAY)), shop, refund, How::Signed);
+                self.send_within(at, (2 * DAY, 25 * DAY), shop, refund, How::Signed);
             }
             70..100 => {
                 let mut refund = about("refund");
                 (refund["refund_id"], refund["currency"], refund["amount"]) = (json!("GOODWILL"), sale["currency"].clone(), json!("2.50"));
                 // Sometimes the warehouse is faster than the shop.
-                let wait = if self.dice.permille(200) { -30 * SECOND } else { self.dice_after(DAY, 20 * DAY) };
+                let wait = if self.dice.permille(200) { -30 * SECOND } else { self.dice.between(DAY, 20 * DAY) };
                 self.send(at.plus(wait), shop, refund, How::Signed);
             }
             100..140 => {
                 let mut reject = about("reject");
                 reject["reason"] = json!("The order was not paid.");
-                self.send(at.plus(self.dice_after(DAY, 9 * DAY)), shop, reject, How::Signed);
+                self.send_within(at, (DAY, 9 * DAY), shop, reject, How::Signed);
             }
-            140..165 => self.send(at.plus(self.dice_after(HOUR, 2 * DAY)), shop, about("cancel"), How::Signed),
-            165..330 => self.send(at.plus(self.dice_after(3 * DAY, 12 * DAY)), shop, about("approve"), How::Signed),
+            140..165 => self.send_within(at, (HOUR, 2 * DAY), shop, about("cancel"), How::Signed),
+            165..330 => self.send_within(at, (3 * DAY, 12 * DAY), shop, about("approve"), How::Signed),
             _ => {}
         }
     }
 
-    fn dice_after(&mut self, least: i64, most: i64) -> i64 {
-        self.dice.between(least, most)
+    /// Sends some time between these two after `at`.
+    fn send_within(&mut self, at: Time, (least, most): (i64, i64), shop: usize, body: Value, how: How) {
+        let wait = self.dice.between(least, most);
+        self.send(at.plus(wait), shop, body, how);
     }
 
     fn send(&mut self, at: Time, shop: usize, body: Value, how: How) {
@@ -297,6 +312,12 @@ fn sale(shop: &Shop, order_id: &str, lines: &[(Good, i64)]) -> Value {
     let amount: i64 = lines.iter().map(|(good, quantity)| good.price * quantity).sum();
     json!({"program": shop.program, "type": "sale", "order_id": order_id, "amount": money(amount), "currency": shop.currency,
         "items": items.collect::<Vec<_>>()})
+}
+
+fn without(body: &mut Value, fields: &[&str]) {
+    if let Some(body) = body.as_object_mut() {
+        body.retain(|name, _| !fields.contains(&name.as_str()));
+    }
 }
 
 fn ids_of(body: &Value) -> Vec<String> {

@@ -1,11 +1,7 @@
 //! Before and after the play: an empty database to play on, and what the audience is told.
 
 use crate::{
-    app::{
-        config::DatabaseArgs,
-        demo::cast::Cast,
-        failure::Failure,
-    },
+    app::{config::DatabaseArgs, demo::cast::Cast, failure::Failure},
     engine::spool::SpoolDir,
     store::{self, Db},
 };

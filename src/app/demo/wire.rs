@@ -46,7 +46,8 @@ impl Wire {
     pub async fn connect(engine: &Arc<Engine>, metrics: PrometheusHandle) -> Result<Self, Failure> {
         let created = key::create(&engine.db, Role::Operator, None, Some("demo".to_owned())).await?;
         let key = created.ok_or_else(|| Failure::Refused("no operator's key could be made".to_owned()))?.text;
-        Ok(Self { engine: Arc::clone(engine), router: router::router(Arc::clone(engine), metrics), key, messages: AtomicU64::new(0) })
+        let (_, router) = router::build(engine, metrics);
+        Ok(Self { engine: Arc::clone(engine), router, key, messages: AtomicU64::new(0) })
     }
 
     /// A POST to the REST API that must succeed.
@@ -54,7 +55,7 @@ impl Wire {
         let request = Request::post(format!("/api/v1{path}"))
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
             .header(header::CONTENT_TYPE, "application/json")
-            .body(body.to_string().into())?;
+            .body(body.to_string())?;
         let answer = match self.router.clone().oneshot(request).await {
             Ok(answer) => answer,
             Err(never) => match never {},
