@@ -135,11 +135,6 @@ pub async fn of_subject(tx: &mut Tx, subject: ConversionId) -> Result<Vec<Stored
     with_postings(tx, rows).await
 }
 
-pub async fn by_id(tx: &mut Tx, id: EntryId) -> Result<Option<Stored>, StoreError> {
-    let rows = Filter::new(LIST).and("id =", Some(id.raw())).all(tx).await?;
-    Ok(with_postings(tx, rows).await?.pop())
-}
-
 /// A place in a list of lines: entry and line.
 pub type Place = (EntryId, i64);
 
