@@ -1,20 +1,19 @@
 //! What is stored of an order comes back as it was: every kind of fact, with hostile texts and extreme numbers.
-use super::{context, fact};
+use super::*;
 use crate::domain::{
     click::Quality,
-    decision::FactKind,
-    order::{Actor, Adjust, Approvals, Context, Order, OwnedCoupon, RefundFact, SaleFact, Tie, Verdict},
+    order::{Actor, Adjust, Approvals, Context, OwnedCoupon, RefundFact, SaleFact, Tie, Verdict},
     publisher::Kind,
     rate::{Applied, Conversion, Rate},
-    sale::{Content, Customer, Line, OpenedClick, OrderKey, Refund, RefundLine, Sale, SentClick},
+    sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
     touch::{Known, Touch, TouchBuyer},
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, CouponId, InboxId, LinkId, ProgramId, PublisherId},
+    id::{BuyerId, ClickId, CouponId, LinkId, PublisherId},
     money::Money,
     percent::Percent,
-    time::{Day, Time},
+    time::Day,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -196,7 +195,7 @@ fn what_we_do_not_write_is_refused() {
     let fact = |kind: &str, key: &str, body: &str| {
         fact::add(
             &mut base.clone(),
-            &super::Fact {
+            &Fact {
                 conversion: base.id,
                 kind: kind.to_owned(),
                 key: key.to_owned(),
