@@ -86,6 +86,13 @@ impl Facts {
         }
     }
 
+    /// The sales that wait for a rate, oldest first.
+    pub fn waiting_for_rate(&self) -> Vec<OrderKey> {
+        let mut waiting: Vec<&Order> = self.orders.values().filter(|order| order.sale.is_some() && order.context.is_none()).collect();
+        waiting.sort_by_key(|order| order.id);
+        waiting.into_iter().map(|order| order.key.clone()).collect()
+    }
+
     /// Makes what was decided true for the commands that follow in the batch.
     pub fn fold(&mut self, decision: &Decision) {
         if let Some((merchant, id, hash)) = &decision.webhook {

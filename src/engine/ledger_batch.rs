@@ -10,7 +10,7 @@ use crate::domain::{
     sale::OrderKey,
 };
 use crate::kernel::{
-    id::{Generator, InboxId, ProgramId},
+    id::{Generator, InboxId},
     time::{Time, Zone},
 };
 use crate::store::{
@@ -19,7 +19,7 @@ use crate::store::{
     terms::TermsCache,
 };
 use sha2::{Digest as _, Sha256};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// What a batch runs with.
 #[derive(Debug, Clone)]
@@ -34,24 +34,46 @@ pub struct Setting {
 /// knows it; it is read where it does not, and forgotten by the caller after an error.
 pub async fn run(setting: &Setting, head: &mut Option<Link>, commands: &[Command]) -> Result<Vec<Outcome>, StoreError> {
     let mut tx = setting.db.begin().await?;
-    let wanted = Wanted::of(commands, &setting.zone);
-    let programs = facts::programs(&mut tx, &wanted).await?;
-    facts::lock(&mut tx, &programs, wanted.stores_rates()).await?;
-    let released = if wanted.stores_rates() { release(setting, &mut tx, &programs, commands).await? } else { Vec::new() };
-    let wanted = if released.is_empty() { wanted } else { Wanted::of(commands.iter().chain(&released), &setting.zone) };
+    let wanted = lock(setting, &mut tx, commands).await?;
     let mut facts = facts::load(&mut tx, &setting.zone, &setting.terms, &wanted).await?;
-    let decisions: Vec<Decision> = commands.iter().chain(&released).map(|command| step(setting, &mut facts, command)).collect();
-    // A waiting sale for which there is still no rate leaves no trace.
-    let kept = |(command, decision): &(&Command, &Decision)| !matches!(command.act, Act::Release { .. }) || !decision.changes.is_empty();
-    let all: Vec<(&Command, &Decision)> = commands.iter().chain(&released).zip(&decisions).filter(kept).collect();
+    let (mut outcomes, mut decided) = (Vec::with_capacity(commands.len()), Vec::with_capacity(commands.len()));
+    for command in commands {
+        let decision = step(setting, &mut facts, command);
+        outcomes.push(decision.outcome.clone());
+        let brings_rates = !decision.rates.is_empty();
+        decided.push((Cow::Borrowed(command), decision));
+        if brings_rates {
+            release(setting, &mut facts, command.message.received_at, &mut decided);
+        }
+    }
     let before = match *head {
         Some(head) => head,
         None => chain::head(&mut tx, setting.ids.node()).await?,
     };
+    let all: Vec<(&Command, &Decision)> = decided.iter().map(|(command, decision)| (&**command, decision)).collect();
     let after = apply::apply(&mut tx, &facts, &all, before).await?;
     tx.commit().await?;
     *head = Some(after);
-    Ok(decisions.into_iter().take(commands.len()).map(|decision| decision.outcome).collect())
+    Ok(outcomes)
+}
+
+/// Takes the programs' locks, and says what to load. Where rates come, every sale that waits for one is locked and loaded too:
+/// none can be parked meanwhile, since the lock on rates is then exclusive and recording takes it shared.
+async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wanted, StoreError> {
+    let wanted = Wanted::of(commands, &setting.zone);
+    let mut programs = facts::programs(tx, &wanted).await?;
+    if !wanted.stores_rates() {
+        facts::lock(tx, &programs, false).await?;
+        return Ok(wanted);
+    }
+    facts::lock(tx, &[], true).await?;
+    let waiting = facts::parked_without_rate(tx).await?;
+    programs.extend(waiting.iter().map(|key| key.program));
+    programs.sort_unstable();
+    programs.dedup();
+    facts::lock(tx, &programs, true).await?;
+    let loading: Vec<Command> = waiting.into_iter().map(|key| clock_command(0, Time::default(), Act::Release { key })).collect();
+    Ok(Wanted::of(commands.iter().chain(&loading), &setting.zone))
 }
 
 /// Command *n* sees 1…*n*−1 as if they had been committed.
@@ -62,16 +84,16 @@ fn step(setting: &Setting, facts: &mut Facts, command: &Command) -> Decision {
     decision
 }
 
-/// The sales that wait for a rate, as commands of the transaction that brings one. No sale can be parked meanwhile:
-/// the lock on rates is exclusive, and recording takes it shared.
-async fn release(setting: &Setting, tx: &mut Tx, locked: &[ProgramId], commands: &[Command]) -> Result<Vec<Command>, StoreError> {
-    let keys = facts::parked_without_rate(tx).await?;
-    let mut programs: Vec<ProgramId> = locked.iter().copied().chain(keys.iter().map(|key| key.program)).collect();
-    programs.sort_unstable();
-    programs.dedup();
-    facts::lock(tx, &programs, true).await?;
-    let at = commands.iter().map(|command| command.message.received_at).max().unwrap_or_default();
-    Ok(keys.into_iter().map(|key| clock_command(setting.ids.next(at), at, Act::Release { key })).collect())
+/// Records the sales that waited for the rates that have just come, before the next command is decided.
+fn release(setting: &Setting, facts: &mut Facts, at: Time, decided: &mut Vec<(Cow<'_, Command>, Decision)>) {
+    for key in facts.waiting_for_rate() {
+        let command = clock_command(setting.ids.next(at), at, Act::Release { key });
+        let decision = step(setting, facts, &command);
+        // One for which there is still no rate leaves no trace.
+        if !decision.changes.is_empty() {
+            decided.push((Cow::Owned(command), decision));
+        }
+    }
 }
 
 /// A command of the clock: nobody sent it.

@@ -1,4 +1,5 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
+mod batches;
 mod currencies;
 mod domain_claims;
 mod domain_codes;

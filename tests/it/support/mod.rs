@@ -2,6 +2,7 @@
 pub mod domain;
 pub mod domain_cases;
 pub mod domain_tables;
+pub mod dump;
 pub mod postgres;
 
 use ristourne::store::{Db, Options};
@@ -77,7 +78,8 @@ impl Fresh {
         Db::open(&self.url, &Options::default()).await.expect("the database opens")
     }
 
-    async fn remove(self) {
+    /// Takes the database away.
+    pub async fn remove(self) {
         if self.dir.is_none() {
             postgres::cluster().await.remove(&self.url).await;
         }
