@@ -21,7 +21,6 @@ use crate::kernel::{
 };
 use std::collections::{BTreeSet, HashMap};
 
-pub use super::order::by_ids as load_orders;
 pub use super::terms::TermsCache;
 
 /// What the commands of a batch name.
