@@ -41,6 +41,14 @@ enum Command {
 }
 
 impl Command {
+    /// What is logged unless somebody asks for more or less.
+    fn usual_log(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "info,sqlx=warn",
+            _ => "warn",
+        }
+    }
+
     async fn run(self) -> Result<(), Failure> {
         match self {
             Self::Serve(args) => serve::run(args).await,
@@ -66,7 +74,7 @@ pub fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<(), Failure> {
-    telemetry::start_logs(&cli.logs).map_err(Failure::Usage)?;
+    telemetry::start_logs(&cli.logs, cli.command.usual_log()).map_err(Failure::Usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(cli.command.run())
 }

@@ -17,17 +17,17 @@ pub enum Format {
 /// What is logged, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogArgs {
-    /// What is logged: a level, or `target=level` pairs with commas between
-    #[arg(long, env = "RISTOURNE_LOG", default_value = "info,sqlx=warn", value_name = "FILTER", global = true, help_heading = "Logs")]
-    pub log: String,
+    /// What is logged: a level, or `target=level` pairs with commas between [default: info for `serve`, else warn]
+    #[arg(long, env = "RISTOURNE_LOG", value_name = "FILTER", global = true, help_heading = "Logs")]
+    pub log: Option<String>,
     /// How log lines look
     #[arg(long, env = "RISTOURNE_LOG_FORMAT", default_value = "text", value_name = "FORMAT", global = true, help_heading = "Logs")]
     pub log_format: Format,
 }
 
-/// Sends log lines to stderr from now on. Once a process; `Err` names what is wrong with the filter.
-pub fn start_logs(args: &LogArgs) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&args.log).map_err(|error| format!("--log: {error}"))?;
+/// Sends log lines to stderr from now on: what `args` says, or else `usual`. Once a process; `Err` names what is wrong with the filter.
+pub fn start_logs(args: &LogArgs, usual: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(args.log.as_deref().unwrap_or(usual)).map_err(|error| format!("--log: {error}"))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_span_events(FmtSpan::NONE);
     let started = match args.log_format {
         Format::Text => lines.with_ansi(false).try_init(),

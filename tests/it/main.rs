@@ -1,5 +1,6 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
 mod batches;
+mod commands;
 mod currencies;
 mod domain_claims;
 mod domain_codes;
@@ -19,5 +20,6 @@ mod store;
 mod store_batch;
 mod store_rows;
 mod store_world;
+mod story_worked_example;
 mod support;
 mod tidy;

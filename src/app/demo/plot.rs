@@ -210,7 +210,10 @@ impl Plot {
         }
         match self.dice.between(0, 999) {
             0..40 => without(&mut body, &["click_id", "click_ids"]),
-            40..55 => body["click_id"] = json!("AAAAunknownclickidofanothersystem"),
+            40..55 => {
+                without(&mut body, &["click_ids"]);
+                body["click_id"] = json!("AAAAunknownclickidofanothersystem");
+            }
             55..90 if shop_number == 0 => body["coupon"] = json!(cast.coupon),
             _ => {}
         }
@@ -221,7 +224,9 @@ impl Plot {
             let clicks = ids_of(&body);
             let buyer = self.dice.index(cast.buyers.len() / 2) + cast.buyers.len() / 2;
             let later = at.plus(self.dice.between(HOUR, 12 * DAY));
-            self.add(later, Event::SignIn { buyer, clicks });
+            if !clicks.is_empty() {
+                self.add(later, Event::SignIn { buyer, clicks });
+            }
         }
         if shop.currency == "GBP" && self.dice.permille(300) {
             let signup =

@@ -4,6 +4,7 @@ pub mod domain_cases;
 pub mod domain_tables;
 pub mod dump;
 pub mod postgres;
+pub mod server;
 
 use ristourne::store::{Db, Options};
 use std::path::{Path, PathBuf};
