@@ -89,14 +89,6 @@ pub fn balance(entry: &Entry) -> Option<Breach> {
     })
 }
 
-/// An entry as the journal has it: with its place in the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chained {
-    pub entry: Entry,
-    pub link: Link,
-    pub previous: [u8; 32],
-}
-
 /// Walks one node's chain, entry by entry in the order of `seq`.
 #[derive(Debug, Clone, Copy)]
 pub struct ChainWalk {
@@ -108,29 +100,29 @@ impl ChainWalk {
         Self { head: Link::start(node) }
     }
 
-    /// What is wrong at this entry. The walk goes on from what is stored, so that one alteration is named once.
-    pub fn step(&mut self, chained: &Chained) -> Vec<Breach> {
+    /// What is wrong at this entry, which is stored with `link`, behind one with the hash `previous`. The walk goes on from what is stored, so that one alteration is named once.
+    pub fn step(&mut self, entry: &Entry, link: Link, previous: [u8; 32]) -> Vec<Breach> {
         let mut breaches = Vec::new();
-        let (expected, id) = (self.head.next(&chained.entry), chained.entry.id);
-        if chained.link.seq != expected.seq {
-            let detail = format!("node {} goes from seq {} to {}", self.head.node, self.head.seq, chained.link.seq);
+        let (expected, id) = (self.head.next(entry), entry.id);
+        if link.seq != expected.seq {
+            let detail = format!("node {} goes from seq {} to {}", self.head.node, self.head.seq, link.seq);
             breaches.push(Breach::new("chain_hole", id, detail));
-        } else if chained.previous != self.head.hash {
+        } else if previous != self.head.hash {
             breaches.push(Breach::new(
                 "chain_broken",
                 id,
                 format!("node {} seq {}: it does not continue the entry before", self.head.node, expected.seq),
             ));
         }
-        let from_stored = Link { node: self.head.node, seq: chained.link.seq - 1, hash: chained.previous };
-        if from_stored.next(&chained.entry).hash != chained.link.hash {
+        let from_stored = Link { node: self.head.node, seq: link.seq - 1, hash: previous };
+        if from_stored.next(entry).hash != link.hash {
             breaches.push(Breach::new(
                 "entry_altered",
                 id,
-                format!("node {} seq {}: its content does not give its hash", self.head.node, chained.link.seq),
+                format!("node {} seq {}: its content does not give its hash", self.head.node, link.seq),
             ));
         }
-        self.head = chained.link;
+        self.head = link;
         breaches
     }
 

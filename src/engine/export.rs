@@ -2,7 +2,7 @@
 
 use crate::formats::ledger::{self, Format};
 use crate::kernel::{id::EntryId, time::Time};
-use crate::store::{Db, StoreError, audit};
+use crate::store::{Db, StoreError, audit, chain, entry};
 use std::{collections::BTreeSet, io::Write};
 
 /// Entries of one read. Bounds the memory, whatever the journal's length.
@@ -29,11 +29,11 @@ pub async fn journal(db: &Db, format: Format, out: &mut impl Write) -> Result<u6
             None => accounts.push((account, since)),
         }
     }
-    let heads = audit::heads(&mut tx).await?;
+    let heads = chain::heads(&mut tx).await?;
     out.write_all(ledger::head(format, &accounts, &currencies, &heads).as_bytes())?;
     let (mut after, mut count, mut text) = ((Time::from_micros(i64::MIN), EntryId::from_raw(0)), 0, String::new());
     loop {
-        let page = audit::by_time(&mut tx, after, PAGE).await?;
+        let page = entry::by_time(&mut tx, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = (last.entry.at, last.entry.id);
         text.clear();

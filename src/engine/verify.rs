@@ -1,12 +1,12 @@
 //! `verify`: replays every decision and checks every invariant, over one snapshot.
 
 use crate::domain::{
-    account::{Account, Owner},
-    audit::{self, Breach, ChainWalk, Chained, Sums},
+    account::Account,
+    audit::{self, Breach, ChainWalk, Sums},
     conversion::Conversion,
     decide::due_of,
     due::Due,
-    entry::{self, Row},
+    entry::{self, Link, Row},
     facts::ProgramFacts,
     order::Order,
     touch::Touch,
@@ -19,7 +19,7 @@ use crate::kernel::{
 use crate::store::{
     Db, StoreError, Tx,
     audit::{self as rows, StoredOrder, TierKey},
-    facts,
+    chain, entry as journal_rows, facts,
     terms::TermsCache,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -78,8 +78,8 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
         let mut stored: HashMap<ConversionId, Conversion> =
             crate::store::conversion::by_ids(tx, &ids).await?.into_iter().map(|conversion| (conversion.id, conversion)).collect();
         let mut touches = rows::touches(tx, &page.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
-        let mut entries: HashMap<ConversionId, Vec<Chained>> = HashMap::new();
-        for chained in rows::by_subjects(tx, &ids).await? {
+        let mut entries: HashMap<ConversionId, Vec<journal_rows::Stored>> = HashMap::new();
+        for chained in journal_rows::of_subjects(tx, &ids).await? {
             entries.entry(chained.entry.subject).or_default().push(chained);
         }
         for row in &page {
@@ -105,7 +105,7 @@ struct About<'a> {
     program: Option<&'a ProgramFacts>,
     stored: Option<Conversion>,
     touches: Vec<i64>,
-    entries: Vec<Chained>,
+    entries: Vec<journal_rows::Stored>,
 }
 
 impl About<'_> {
@@ -183,16 +183,16 @@ impl About<'_> {
 /// Every chain, entry by entry; then the balances against the postings and the orders.
 async fn journal(tx: &mut Tx, held: &Sums, report: &mut Report) -> Result<(), StoreError> {
     let mut posted = Sums::default();
-    for node in rows::nodes(tx).await? {
+    for Link { node, .. } in chain::heads(tx).await? {
         let mut walk = ChainWalk::start(node);
         loop {
-            let page = rows::chain(tx, node, walk.head().seq, PAGE).await?;
+            let page = journal_rows::of_node(tx, node, walk.head().seq, PAGE).await?;
             if page.is_empty() {
                 break;
             }
             for chained in &page {
                 report.entries += 1;
-                report.breaches.extend(walk.step(chained));
+                report.breaches.extend(walk.step(&chained.entry, chained.link, chained.previous));
                 report.breaches.extend(audit::balance(&chained.entry));
                 posted.add(&chained.entry.postings, chained.entry.currency);
             }
@@ -205,7 +205,7 @@ async fn journal(tx: &mut Tx, held: &Sums, report: &mut Report) -> Result<(), St
             report.breaches.push(Breach::new("balance_unreadable", &row.account, "not an account or a currency"));
             continue;
         };
-        let (kind, number) = owner(account);
+        let (kind, number) = (account.owner().kind(), account.owner().number());
         if (row.owner_kind.as_str(), row.owner) != (kind, number) {
             report.breaches.push(Breach::new(
                 "balance_owner_differs",
@@ -227,15 +227,6 @@ async fn journal(tx: &mut Tx, held: &Sums, report: &mut Report) -> Result<(), St
         report.breaches.push(Breach::new("account_differs", account, detail));
     }
     Ok(())
-}
-
-fn owner(account: Account) -> (&'static str, i64) {
-    match account.owner() {
-        Owner::Merchant(id) => ("merchant", id.raw()),
-        Owner::Publisher(id) => ("publisher", id.raw()),
-        Owner::Buyer(id) => ("buyer", id.raw()),
-        Owner::Platform => ("platform", 0),
-    }
 }
 
 async fn tiers(tx: &mut Tx, decided: &BTreeMap<TierKey, i64>, report: &mut Report) -> Result<(), StoreError> {

@@ -1,13 +1,9 @@
-//! What only `verify` and exports read: the journal in the order of its chains, pages of orders, and rows that should not exist alone.
+//! What only `verify` and exports read: pages of orders, statistics, accounts in use, and rows that should not exist alone.
 
-use crate::domain::{
-    account::Account,
-    audit::Chained,
-    entry::{Entry, Kind, Link},
-};
+use crate::domain::account::Account;
 use crate::kernel::{
     currency::Currency,
-    id::{ConversionId, EntryId, LinkId, ProgramId, PublisherId},
+    id::{ConversionId, LinkId, ProgramId, PublisherId},
     time::{Month, Time},
 };
 use crate::store::{StoreError, Tx};
@@ -15,16 +11,6 @@ use crate::{args, statements};
 use std::collections::BTreeMap;
 
 statements! {
-    NODES = "SELECT DISTINCT node AS n FROM journal_entry ORDER BY node";
-    HEADS = "SELECT e.node AS node, e.seq AS seq, e.hash AS hash FROM journal_entry e
-            JOIN (SELECT node, MAX(seq) AS seq FROM journal_entry GROUP BY node) h ON h.node = e.node AND h.seq = e.seq ORDER BY e.node";
-    JOURNAL = "SELECT id, node, seq, at, kind, subject, currency, previous, hash FROM journal_entry WHERE node = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-    BY_TIME = "SELECT id, node, seq, at, kind, subject, currency, previous, hash FROM journal_entry WHERE (at, id) > ($1, $2) ORDER BY at, id LIMIT $3";
-    BY_SUBJECTS = "SELECT id, node, seq, at, kind, subject, currency, previous, hash FROM journal_entry
-            WHERE subject IN (SELECT value FROM json_each($1)) ORDER BY at, id",
-        postgres "SELECT id, node, seq, at, kind, subject, currency, previous, hash FROM journal_entry WHERE subject = ANY($1) ORDER BY at, id";
-    POSTINGS = "SELECT entry, account, amount, currency FROM posting WHERE entry IN (SELECT value FROM json_each($1)) ORDER BY entry, line",
-        postgres "SELECT entry, account, amount, currency FROM posting WHERE entry = ANY($1) ORDER BY entry, line";
     BALANCES = "SELECT account, currency, owner_kind, owner, amount FROM balance ORDER BY account, currency";
     FIRST_USE = "SELECT p.account AS account, p.currency AS currency, MIN(e.at) AS at FROM posting p JOIN journal_entry e ON e.id = p.entry GROUP BY p.account, p.currency ORDER BY p.account";
     ORDERS = "SELECT id, program, goal, order_id, state FROM orders WHERE id > $1 ORDER BY id LIMIT $2";
@@ -53,105 +39,8 @@ struct Number {
     n: Option<i64>,
 }
 
-#[derive(sqlx::FromRow)]
-struct EntryRow {
-    id: i64,
-    node: i64,
-    seq: i64,
-    at: i64,
-    kind: String,
-    subject: i64,
-    currency: String,
-    previous: Vec<u8>,
-    hash: Vec<u8>,
-}
-
-#[derive(sqlx::FromRow)]
-struct PostingRow {
-    entry: i64,
-    account: String,
-    amount: i64,
-    currency: String,
-}
-
-impl EntryRow {
-    fn read(self, postings: &mut BTreeMap<i64, Vec<PostingRow>>) -> Result<Chained, StoreError> {
-        let corrupt = |column| StoreError::corrupt("journal_entry", column, self.id);
-        let currency: Currency = self.currency.parse().map_err(|_| corrupt("currency"))?;
-        let mut row = crate::domain::entry::Row::new();
-        for posting in postings.remove(&self.id).unwrap_or_default() {
-            let account: Account = posting.account.parse().map_err(|_| StoreError::corrupt("posting", "account", self.id))?;
-            if posting.currency != self.currency {
-                return Err(StoreError::corrupt("posting", "currency", self.id));
-            }
-            *row.entry(account).or_default() += posting.amount;
-        }
-        let entry = Entry {
-            id: EntryId::from_raw(self.id),
-            kind: Kind::from_word(&self.kind).ok_or_else(|| corrupt("kind"))?,
-            subject: ConversionId::from_raw(self.subject),
-            at: Time::from_micros(self.at),
-            currency,
-            postings: row,
-        };
-        let node = u16::try_from(self.node).map_err(|_| corrupt("node"))?;
-        let link = Link { node, seq: self.seq, hash: self.hash.as_slice().try_into().map_err(|_| corrupt("hash"))? };
-        Ok(Chained { entry, link, previous: self.previous.as_slice().try_into().map_err(|_| corrupt("previous"))? })
-    }
-}
-
-async fn with_postings(tx: &mut Tx, entries: Vec<EntryRow>) -> Result<Vec<Chained>, StoreError> {
-    let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
-    let mut postings: BTreeMap<i64, Vec<PostingRow>> = BTreeMap::new();
-    for posting in tx.all::<PostingRow>(POSTINGS, args![&ids[..]]).await? {
-        postings.entry(posting.entry).or_default().push(posting);
-    }
-    entries.into_iter().map(|entry| entry.read(&mut postings)).collect()
-}
-
 async fn numbers(tx: &mut Tx, statement: crate::store::sql::Sql) -> Result<Vec<i64>, StoreError> {
     Ok(tx.all::<Number>(statement, args![]).await?.into_iter().filter_map(|row| row.n).collect())
-}
-
-/// The nodes that have a chain.
-pub async fn nodes(tx: &mut Tx) -> Result<Vec<u16>, StoreError> {
-    let nodes = numbers(tx, NODES).await?;
-    nodes.into_iter().map(|node| u16::try_from(node).map_err(|_| StoreError::corrupt("journal_entry", "node", node))).collect()
-}
-
-/// The head of each node's chain: what a copy kept elsewhere proves a later cut against.
-pub async fn heads(tx: &mut Tx) -> Result<Vec<Link>, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Head {
-        node: i64,
-        seq: i64,
-        hash: Vec<u8>,
-    }
-    let read = |row: Head| {
-        let node = u16::try_from(row.node).map_err(|_| StoreError::corrupt("journal_entry", "node", row.node))?;
-        let hash = row.hash.as_slice().try_into().map_err(|_| StoreError::corrupt("journal_entry", "hash", row.seq))?;
-        Ok(Link { node, seq: row.seq, hash })
-    };
-    tx.all::<Head>(HEADS, args![]).await?.into_iter().map(read).collect()
-}
-
-/// A node's entries after `seq`, in the order of the chain.
-pub async fn chain(tx: &mut Tx, node: u16, after: i64, limit: i64) -> Result<Vec<Chained>, StoreError> {
-    let entries = tx.all(JOURNAL, args![i64::from(node), after, limit]).await?;
-    with_postings(tx, entries).await
-}
-
-/// All nodes' entries after a time and id, in the order of exports.
-pub async fn by_time(tx: &mut Tx, after: (Time, EntryId), limit: i64) -> Result<Vec<Chained>, StoreError> {
-    let entries = tx.all(BY_TIME, args![after.0.micros(), after.1.raw(), limit]).await?;
-    with_postings(tx, entries).await
-}
-
-/// The entries about some orders, oldest first.
-pub async fn by_subjects(tx: &mut Tx, subjects: &[ConversionId]) -> Result<Vec<Chained>, StoreError> {
-    let ids: Vec<i64> = subjects.iter().map(|id| id.raw()).collect();
-    let entries = tx.all(BY_SUBJECTS, args![&ids[..]]).await?;
-    with_postings(tx, entries).await
 }
 
 /// A stored balance, as text where it may be wrong.

@@ -135,6 +135,27 @@ pub async fn of_subject(tx: &mut Tx, subject: ConversionId) -> Result<Vec<Stored
     with_postings(tx, rows).await
 }
 
+/// The entries of some orders, oldest first.
+pub async fn of_subjects(tx: &mut Tx, subjects: &[ConversionId]) -> Result<Vec<Stored>, StoreError> {
+    let ids: Vec<i64> = subjects.iter().map(|id| id.raw()).collect();
+    let rows = Filter::new(LIST).any_of("subject", Some(ids)).tail("ORDER BY at, id").all(tx).await?;
+    with_postings(tx, rows).await
+}
+
+/// A node's entries after `seq`, in the order of its chain.
+pub async fn of_node(tx: &mut Tx, node: u16, after: i64, limit: i64) -> Result<Vec<Stored>, StoreError> {
+    let rows =
+        Filter::new(LIST).and("node =", Some(i64::from(node))).and("seq >", Some(after)).order("ORDER BY seq", limit).all(tx).await?;
+    with_postings(tx, rows).await
+}
+
+/// Every node's entries after a time and id, in the order of exports.
+pub async fn by_time(tx: &mut Tx, after: (Time, EntryId), limit: i64) -> Result<Vec<Stored>, StoreError> {
+    let after = (after.0.micros(), after.1.raw());
+    let rows = Filter::new(LIST).and_pair("(at, id) >", Some(after)).order("ORDER BY at, id", limit).all(tx).await?;
+    with_postings(tx, rows).await
+}
+
 /// A place in a list of lines: entry and line.
 pub type Place = (EntryId, i64);
 
