@@ -1,4 +1,6 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
+mod api_money;
+mod api_setup;
 mod batches;
 mod commands;
 mod currencies;
