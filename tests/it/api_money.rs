@@ -85,7 +85,7 @@ async fn a_sale_is_approved_adjusted_explained_and_rejected() {
 
         let lines = operator.get(&format!("/entries?owner={publisher}")).await;
         let sum: Vec<String> = lines["data"].as_array().expect("a list").iter().map(|line| text(&line["amount"]["amount"])).collect();
-        assert_eq!(sum, ["-0.60", "-3.60", "3.60", "3.60"].map(str::to_owned), "newest first; a line for each account that moved");
+        assert_eq!(sum, ["-0.60", "3.60", "-3.60", "3.60"].map(str::to_owned), "newest first; a line for each account that moved");
         let mut walked = Vec::new();
         let mut after = String::new();
         loop {

@@ -169,8 +169,10 @@ impl Input {
     fn read<T>(&self, known: &[&str], fields: impl FnOnce(&Object<'_>, &mut FieldErrors) -> Option<T>) -> Result<T, Problem> {
         let mut errors = FieldErrors::default();
         let value = Object::parse(&self.0, &mut errors).and_then(|object| {
+            let value = fields(&object, &mut errors);
+            // Last: the code of the first wrong field stands for all.
             object.only(known, &mut errors);
-            fields(&object, &mut errors)
+            value
         });
         errors.finish(value).map_err(|errors| read_problem(&errors))
     }
@@ -218,8 +220,8 @@ impl Query {
     fn read<T>(&self, known: &[&str], fields: impl FnOnce(&Object<'_>, &mut FieldErrors) -> Option<T>) -> Result<T, Problem> {
         let mut errors = FieldErrors::default();
         let object = Object::from_query(&self.0, &mut errors);
-        object.only(known, &mut errors);
         let value = fields(&object, &mut errors);
+        object.only(known, &mut errors);
         errors.finish(value).map_err(|errors| Problem::fields(&errors))
     }
 
