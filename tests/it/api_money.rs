@@ -127,13 +127,13 @@ async fn lists_of_conversions_are_filtered() {
             let page = stage.operator.get(&format!("/conversions?{query}")).await;
             page["data"].as_array().expect("a list").iter().map(|row| text(&row["id"])).collect()
         };
-        assert_eq!(ids("").await, [lost.clone(), second.clone(), first.clone()]);
-        assert_eq!(ids(&format!("program={}&status=pending", stage.program)).await, [first.clone()]);
-        assert_eq!(ids("status=unattributed").await, [lost.clone()]);
-        assert_eq!(ids(&format!("publisher={}", stage.publisher)).await, [second.clone(), first.clone()]);
-        assert_eq!(ids("since=2026-01-15&until=2026-01-15").await, [lost.clone()], "a day counts whole");
+        assert_eq!(ids("").await, [lost.as_str(), &second, &first]);
+        assert_eq!(ids(&format!("program={}&status=pending", stage.program)).await, [first.as_str()]);
+        assert_eq!(ids("status=unattributed").await, [lost.as_str()]);
+        assert_eq!(ids(&format!("publisher={}", stage.publisher)).await, [second.as_str(), &first]);
+        assert_eq!(ids("since=2026-01-15&until=2026-01-15").await, [lost.as_str()], "a day counts whole");
         assert_eq!(ids("since=2026-01-15T12:00:00Z&until=2026-01-15T12:00:00Z").await, Vec::<String>::new(), "until is not included");
-        assert_eq!(ids("until=2026-01-15T12:00:01Z").await, [lost]);
+        assert_eq!(ids("until=2026-01-15T12:00:01Z").await, [lost.as_str()]);
         assert_eq!(ids("program=prg_0000000000000").await, Vec::<String>::new());
         server.stop();
     })

@@ -98,8 +98,10 @@ struct Refused {
 
 /// What signing in does: clicks become the buyer's, and with them the unclaimed shares of their sales.
 async fn tie(State(api): State<Api>, Ids(buyer): Ids<BuyerId>, input: Input) -> Result<Response, Problem> {
-    let sent = input
-        .read(&["click_ids"], |object, errors| object.required("click_ids", errors).texts(CLICK_ID_CHARS_MAX, CLICK_IDS_MAX, errors))?;
+    let sent = input.read(&["click_ids"], |object, errors| {
+        let list = object.required("click_ids", errors).list(CLICK_IDS_MAX, errors)?;
+        Some(list.iter().filter_map(|id| id.full_text(CLICK_ID_CHARS_MAX, errors)).collect::<Vec<_>>())
+    })?;
     let mut tx = api.db().read().await?;
     store::buyer::by_id(&mut tx, buyer).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;

@@ -82,12 +82,11 @@ fn read(rates: &Object<'_>, errors: &mut FieldErrors) -> Vec<(Currency, Rate)> {
             }
             continue;
         };
-        match Rate::parse(&digits) {
-            Some(rate) => read.push((currency, rate)),
-            None => {
-                errors.push(field.path(), "invalid_rate", "a number above zero is wanted, with up to 8 digits before and behind the dot")
-            }
-        }
+        let Some(rate) = Rate::parse(&digits) else {
+            errors.push(field.path(), "invalid_rate", "a number above zero is wanted, with up to 8 digits before and behind the dot");
+            continue;
+        };
+        read.push((currency, rate));
     }
     if rates.names().next().is_none() {
         errors.push("rates", "missing_field", "at least one currency is wanted");
