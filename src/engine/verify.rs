@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::kernel::{
     currency::Currency,
-    id::{ConversionId, LinkId, ProgramId, time_of},
+    id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, time_of},
     time::{DAY, Time, Zone},
 };
 use crate::store::{
@@ -77,6 +77,10 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
             crate::store::order::by_ids(tx, &ids).await?.into_iter().map(|order| (order.id, order)).collect();
         let mut stored: HashMap<ConversionId, Conversion> =
             crate::store::conversion::by_ids(tx, &ids).await?.into_iter().map(|conversion| (conversion.id, conversion)).collect();
+        let tied: Vec<ClickId> = orders.values().filter_map(|order| Some(order.tie?.click)).collect();
+        let ties: HashMap<ClickId, BuyerId> =
+            crate::store::tie::of_clicks(tx, &tied).await?.into_iter().map(|(click, tie)| (click, tie.buyer)).collect();
+        report.breaches.extend(orders.values().filter_map(|order| tie_differs(order, &ties)));
         let mut touches = rows::touches(tx, &page.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
         let mut entries: HashMap<ConversionId, Vec<journal_rows::Stored>> = HashMap::new();
         for chained in journal_rows::of_subjects(tx, &ids).await? {
@@ -96,6 +100,14 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
             report.breaches.extend(about.check(zone, now, totals));
         }
     }
+}
+
+/// Whether the click that gave an order its buyer is still tied to them.
+fn tie_differs(order: &Order, ties: &HashMap<ClickId, BuyerId>) -> Option<Breach> {
+    let tie = order.tie?;
+    let stored = ties.get(&tie.click);
+    (stored != Some(&tie.buyer))
+        .then(|| Breach::new("tie_differs", order.id, format!("{} is tied to {stored:?}, the order to {}", tie.click, tie.buyer)))
 }
 
 /// One order with all that is stored about it.

@@ -30,6 +30,13 @@ statements! {
     FACTS_WITHOUT_MESSAGE = "SELECT DISTINCT f.conversion AS n FROM order_fact f LEFT JOIN inbox i ON i.id = f.inbox WHERE i.id IS NULL ORDER BY n LIMIT 100";
     RECORDED_WITHOUT_ORDER = "SELECT i.id AS n FROM inbox i LEFT JOIN orders o ON o.id = i.conversion
             WHERE i.verdict IN ('recorded', 'unattributed', 'parked') AND o.id IS NULL ORDER BY i.id LIMIT 100";
+    COPIES = "SELECT c.id AS n FROM conversion c LEFT JOIN program p ON p.id = c.program
+            LEFT JOIN credit k ON k.conversion = c.id AND k.position = (SELECT MAX(position) FROM credit WHERE conversion = c.id)
+            WHERE c.publisher IS DISTINCT FROM k.publisher OR c.link IS DISTINCT FROM k.link OR c.click IS DISTINCT FROM k.click
+                OR c.merchant IS DISTINCT FROM p.merchant ORDER BY c.id LIMIT 100";
+    APPOINTMENTS = "SELECT id AS n FROM conversion
+            WHERE approve_at IS DISTINCT FROM (CASE WHEN status = 'pending' AND flags NOT LIKE '%held%' AND flags NOT LIKE '%unsigned%' THEN payable_at END)
+                OR expire_at IS DISTINCT FROM (CASE WHEN flags LIKE '%unclaimed%' THEN claim_until END) ORDER BY id LIMIT 100";
     USED_WEBHOOK_IDS = "SELECT i.id AS n FROM inbox i LEFT JOIN webhook_seen w ON w.merchant = i.merchant AND w.webhook_id = i.webhook_id
             WHERE i.webhook_id IS NOT NULL AND i.verdict IN ('recorded', 'unattributed', 'parked', 'duplicate') AND w.webhook_id IS NULL ORDER BY i.id LIMIT 100";
 }
@@ -152,10 +159,13 @@ pub async fn last_message_at(tx: &mut Tx) -> Result<Option<Time>, StoreError> {
     Ok(numbers(tx, LAST_MESSAGE).await?.first().map(|&at| Time::from_micros(at)))
 }
 
-/// Rows that stand alone: the invariant's code, and the number of what they miss or are.
+/// Rows that stand alone, and columns that repeat what stands elsewhere and do not: the invariant's code, and the number of what they miss
+/// or are.
 pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, i64)>, StoreError> {
     let checks = [
         ("conversion_without_order", LONE_CONVERSIONS),
+        ("conversion_copies_differ", COPIES),
+        ("appointment_differs", APPOINTMENTS),
         ("credit_without_conversion", LONE_CREDITS),
         ("fact_without_order", LONE_FACTS),
         ("context_without_order", LONE_CONTEXTS),
