@@ -58,7 +58,7 @@ async fn a_sale_is_read_back_as_it_was_decided() {
         assert_eq!(store::order::facts(&mut tx, conversion.id).await.expect("loads").len(), 3);
         let entries = store::entry::of_subject(&mut tx, conversion.id).await.expect("loads");
         assert_eq!(entries.iter().map(|stored| stored.link.seq).collect::<Vec<_>>(), [1, 2, 3]);
-        assert_eq!(store::audit::chain(&mut tx, 3, 0, 10).await.expect("loads").len(), 3);
+        assert_eq!(store::entry::of_node(&mut tx, 3, 0, 10).await.expect("loads").len(), 3);
         assert_eq!(store::chain::head(&mut tx, 3).await.expect("loads"), entries[2].link);
         assert_eq!(store::chain::heads(&mut tx).await.expect("loads"), [entries[2].link]);
         let payable = store::balance::of_owner(&mut tx, Owner::Publisher(BLOG)).await.expect("loads");

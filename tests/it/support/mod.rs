@@ -3,8 +3,12 @@ pub mod domain;
 pub mod domain_cases;
 pub mod domain_tables;
 pub mod dump;
+pub mod letter;
+pub mod load;
 pub mod postgres;
+pub mod retail;
 pub mod server;
+pub mod sql;
 
 use ristourne::store::{Db, Options};
 use std::path::{Path, PathBuf};

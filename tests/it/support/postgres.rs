@@ -35,6 +35,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/ristourne-pg.XXXXXX") || exit 1
 cd "$dir" || exit 1
 options="-k '$dir' -c listen_addresses="
 for setting in "$@"; do options="$options -c $setting"; done
+echo "$options" >options
 if "$bin/initdb" -D data -U postgres -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1 &&
    "$bin/pg_ctl" -D data -l log -w -t 60 -o "$options" start >start.log 2>&1 </dev/null; then
     chmod 755 . && chmod 644 log
@@ -62,14 +63,7 @@ impl Cluster {
     /// Starts a cluster with settings of its own.
     pub fn start(settings: &[&str]) -> Self {
         let Some(bin) = programs() else { panic!("the tests need PostgreSQL: apt-get install postgresql") };
-        // PostgreSQL refuses to run as root.
-        let mut command = if is_root() {
-            let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--", "sh"]);
-            command
-        } else {
-            Command::new("sh")
-        };
+        let mut command = as_owner();
         command.args(["-c", OWNER, "postgres-owner"]).arg(&bin).args(SETTINGS).args(settings);
         // In a process group of its own, so that Ctrl-C at the terminal reaches the tests only.
         command.current_dir("/").process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -120,6 +114,24 @@ impl Cluster {
         String::from_utf8_lossy(&log).lines().filter(|line| line.contains(&mark)).collect::<Vec<_>>().join("\n")
     }
 
+    /// Stops PostgreSQL as a crash of its machine would be seen: all connections end at once.
+    pub fn stop(&self) {
+        self.control(r#""$1/pg_ctl" -D data -m immediate -w stop"#);
+    }
+
+    /// Starts it again after `stop`.
+    pub fn start_again(&self) {
+        self.control(r#""$1/pg_ctl" -D data -l log -w -t 60 -o "$(cat options)" start"#);
+    }
+
+    fn control(&self, script: &str) {
+        let mut command = as_owner();
+        command.args(["-c", script, "postgres-control"]).arg(programs().expect("PostgreSQL's programs")).current_dir(&self.dir);
+        // PostgreSQL would keep our pipes open, and whoever reads them waiting.
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).status().expect("sh runs");
+        assert!(status.success(), "{script}: {status}");
+    }
+
     /// Runs text on the maintenance database, outside a transaction.
     async fn run(&self, text: &str) {
         let mut connection = PgConnection::connect(&self.url("postgres")).await.expect("PostgreSQL answers");
@@ -151,6 +163,16 @@ fn programs() -> Option<PathBuf> {
     let newest = debian.filter(|(_, bin)| bin.join("initdb").exists()).max().map(|(_, bin)| bin);
     let path = std::env::var_os("PATH").unwrap_or_default();
     newest.or_else(|| std::env::split_paths(&path).find(|bin| bin.join("initdb").exists() && bin.join("pg_ctl").exists()))
+}
+
+/// A shell of a user as whom PostgreSQL runs: it refuses to be root.
+fn as_owner() -> Command {
+    if !is_root() {
+        return Command::new("sh");
+    }
+    let mut command = Command::new("runuser");
+    command.args(["-u", "postgres", "--", "sh"]);
+    command
 }
 
 fn is_root() -> bool {

@@ -1,0 +1,94 @@
+//! What must survive: the server's sudden death, and a database that is away. Run by `./test faults`.
+//!
+//! `RISTOURNE_TEST_FAULT_ROUNDS=500 ./test faults` is the long form: so many deaths on each database instead of the few that fit into every
+//! run.
+mod away;
+mod killed;
+
+use crate::support::letter::Letter;
+use crate::support::load::until;
+use crate::support::server::{Merchant, Server, client, ristourne_ok};
+use crate::support::sql::Sql;
+use reqwest::{Client, StatusCode, header};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A shop with one program and a link.
+#[derive(Clone)]
+struct Shop {
+    merchant: Merchant,
+    program: String,
+    slug: String,
+    http: Client,
+}
+
+impl Shop {
+    async fn open(server: &Server) -> Self {
+        let operator = server.operator();
+        let merchant = operator.merchant("Shop").await;
+        let terms = json!({"commission": [{"pay": {"percent": "5"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}});
+        let program = operator.program(&merchant, "EUR", terms).await;
+        let slug = operator.link(&program, &operator.publisher("Blog").await).await;
+        Self { merchant, program, slug, http: client() }
+    }
+
+    fn at(&self, server: &Server) -> Self {
+        Self { merchant: self.merchant.at(server), ..self.clone() }
+    }
+
+    /// A visit that bears this mark; whether it was redirected.
+    async fn visit(&self, mark: &str) -> bool {
+        let agent = format!("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 {mark}");
+        let url = format!("{}/c/{}?sub1={mark}", self.merchant.base, self.slug);
+        match self.http.get(url).header(header::USER_AGENT, agent).send().await {
+            Ok(answer) if answer.status() == StatusCode::FOUND => true,
+            Ok(answer) => panic!("{mark}: {answer:?}"),
+            Err(_) => false,
+        }
+    }
+
+    fn sale(&self, order: &str) -> Value {
+        json!({"program": self.program, "order_id": order, "amount": "120.00", "currency": "EUR"})
+    }
+
+    /// A postback; the status of its answer, if there was one.
+    async fn post(&self, body: &Value) -> Option<u16> {
+        let answer = Letter::json(&self.merchant, body).try_send(&self.merchant).await;
+        answer.map_or(None, |answer| Some(answer.status.as_u16()))
+    }
+}
+
+/// Every mark that was acknowledged is in the clicks, and none is there twice.
+async fn clicks_are_there(database: &str, acknowledged: &BTreeSet<String>) {
+    let marks = async || {
+        let mut sql = Sql::open(database).await;
+        let marks = sql.texts("SELECT sub1 FROM click WHERE sub1 IS NOT NULL").await;
+        sql.close().await;
+        marks
+    };
+    let there = async || {
+        let marks: BTreeSet<String> = marks().await.into_iter().collect();
+        acknowledged.is_subset(&marks)
+    };
+    until("every acknowledged click is there", there).await;
+    let mut times: BTreeMap<String, u32> = BTreeMap::new();
+    for mark in marks().await {
+        *times.entry(mark).or_default() += 1;
+    }
+    let twice: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(twice.is_empty(), "clicks stored more than once: {twice:?}");
+}
+
+/// The conversions of acknowledged orders are there; none is there twice by the table's own key.
+async fn orders_are_there(database: &str, acknowledged: &BTreeSet<String>) {
+    let mut sql = Sql::open(database).await;
+    let stored: BTreeSet<String> = sql.texts("SELECT order_id FROM conversion").await.into_iter().collect();
+    sql.close().await;
+    let lost: Vec<_> = acknowledged.difference(&stored).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+}
+
+fn verify(database: &str) {
+    let report = ristourne_ok(database, &["verify"]);
+    assert!(report.contains("everything holds"), "{report}");
+}
