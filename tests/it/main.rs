@@ -23,6 +23,7 @@ mod hostile;
 mod naughty;
 mod quiet;
 mod races;
+mod readme;
 mod real_input;
 mod sabotage;
 mod store;

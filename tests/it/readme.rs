@@ -1,5 +1,8 @@
 //! The README's quick start works as it stands.
-use crate::support::{Fresh, server::{PROGRAM, Server}};
+use crate::support::{
+    Fresh,
+    server::{PROGRAM, Server},
+};
 use std::{path::Path, process::Command};
 
 /// The blocks that are shell, one after the other.
@@ -20,7 +23,14 @@ async fn the_quick_start_works() {
     let output = bash.output().expect("bash runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    for part in [r#""status":"recorded""#, r#""commission":{"amount":"6.00""#, r#""status":"payable""#, "Commission 6.00 EUR", "everything holds", "3.60 EUR"] {
+    for part in [
+        r#""status":"recorded""#,
+        r#""commission":{"amount":"6.00""#,
+        r#""status":"payable""#,
+        "Commission 6.00 EUR",
+        "everything holds",
+        "3.60 EUR",
+    ] {
         assert!(said.contains(part), "{part} is missing in\n{said}");
     }
     server.stop();
