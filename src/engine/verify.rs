@@ -78,9 +78,9 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
         let mut stored: HashMap<ConversionId, Conversion> =
             crate::store::conversion::by_ids(tx, &ids).await?.into_iter().map(|conversion| (conversion.id, conversion)).collect();
         let tied: Vec<ClickId> = orders.values().filter_map(|order| Some(order.tie?.click)).collect();
-        let ties: HashMap<ClickId, BuyerId> =
+        let buyers: HashMap<ClickId, BuyerId> =
             crate::store::tie::of_clicks(tx, &tied).await?.into_iter().map(|(click, tie)| (click, tie.buyer)).collect();
-        report.breaches.extend(orders.values().filter_map(|order| tie_differs(order, &ties)));
+        report.breaches.extend(orders.values().filter_map(|order| tie_differs(order, &buyers)));
         let mut touches = rows::touches(tx, &page.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
         let mut entries: HashMap<ConversionId, Vec<journal_rows::Stored>> = HashMap::new();
         for chained in journal_rows::of_subjects(tx, &ids).await? {
@@ -103,9 +103,9 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
 }
 
 /// Whether the click that gave an order its buyer is still tied to them.
-fn tie_differs(order: &Order, ties: &HashMap<ClickId, BuyerId>) -> Option<Breach> {
+fn tie_differs(order: &Order, buyers: &HashMap<ClickId, BuyerId>) -> Option<Breach> {
     let tie = order.tie?;
-    let stored = ties.get(&tie.click);
+    let stored = buyers.get(&tie.click);
     (stored != Some(&tie.buyer))
         .then(|| Breach::new("tie_differs", order.id, format!("{} is tied to {stored:?}, the order to {}", tie.click, tie.buyer)))
 }
