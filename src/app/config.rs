@@ -64,7 +64,7 @@ impl fmt::Debug for DatabaseUrl {
 /// Which database; every command takes it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseArgs {
-    /// sqlite://FILE (made if it is missing) or postgres://…
+    /// `sqlite://FILE` (made if it is missing) or `postgres://…`
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite://ristourne.db", value_name = "URL", hide_env_values = true)]
     pub database: DatabaseUrl,
     #[command(flatten)]

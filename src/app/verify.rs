@@ -26,9 +26,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     db.close().await;
     let report = report?;
     if args.json {
-        println!("{}", as_json(&report))
+        println!("{}", as_json(&report));
     } else {
-        print(&report)
+        print(&report);
     }
     match report.breaches.len() {
         0 => Ok(()),

@@ -150,7 +150,7 @@ impl Stop {
             }
             Ok(Err(error)) => tracing::error!(%error, "the ledger writer ended badly"),
             Err(_) => {
-                tracing::error!(seconds = DRAIN_MAX.as_secs(), "the ledger writer did not end; what it had not answered may be sent again")
+                tracing::error!(seconds = DRAIN_MAX.as_secs(), "the ledger writer did not end; what it had not answered may be sent again");
             }
         }
         db.close().await;

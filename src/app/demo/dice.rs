@@ -1,6 +1,6 @@
 //! Chance with a fixed seed: the same demo each time.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): one addition and three mixings a number, which is random enough for shoppers.
+/// `SplitMix64` (Steele, Lea, Flood 2014): one addition and three mixings a number, which is random enough for shoppers.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 

@@ -132,7 +132,7 @@ async fn clicks(wire: &Wire, cast: &Cast, plot: &mut Plot, first: (Time, Visit))
     }
     let answers = all(group.iter().map(|(at, visit)| wire.follow(cast, *at, visit))).await;
     for ((at, visit), answer) in group.iter().zip(answers) {
-        plot.clicked(cast, *at, visit, answer?);
+        plot.clicked(cast, *at, visit, answer?.as_deref());
     }
     Ok(group.len())
 }

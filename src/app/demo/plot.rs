@@ -181,15 +181,15 @@ impl Plot {
     }
 
     /// A click was answered; `click_id` is what the shop received, if anything.
-    pub fn clicked(&mut self, cast: &Cast, at: Time, visit: &Visit, click_id: Option<String>) {
-        if let (Some(reader), Some(id)) = (visit.reader, &click_id) {
-            self.clicks.entry(reader).or_default().push((visit.link, id.clone()));
+    pub fn clicked(&mut self, cast: &Cast, at: Time, visit: &Visit, click_id: Option<&str>) {
+        if let (Some(reader), Some(id)) = (visit.reader, click_id) {
+            self.clicks.entry(reader).or_default().push((visit.link, id.to_owned()));
         }
         let (Some(after), Some(reader)) = (visit.buys_after, visit.reader) else { return };
         self.buy(cast, at.plus(after), visit, reader, click_id);
     }
 
-    fn buy(&mut self, cast: &Cast, at: Time, visit: &Visit, reader: i64, click_id: Option<String>) {
+    fn buy(&mut self, cast: &Cast, at: Time, visit: &Visit, reader: i64, click_id: Option<&str>) {
         let shop_number = cast.links[visit.link].shop;
         let shop = &cast.shops[shop_number];
         self.orders += 1;
@@ -204,7 +204,7 @@ impl Plot {
         // One journey, several clicks: the earlier ones at this shop come along.
         let earlier = self.clicks.get(&reader).into_iter().flatten();
         let ids: Vec<&String> = earlier.filter(|(link, _)| cast.links[*link].shop == shop_number).map(|(_, id)| id).collect();
-        if let Some(id) = &click_id {
+        if let Some(id) = click_id {
             body["click_id"] = json!(id);
             body["click_ids"] = json!(ids);
         }

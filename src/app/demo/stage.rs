@@ -84,8 +84,9 @@ fn absent(removed: io::Result<()>) -> io::Result<()> {
 pub fn programme(cast: &Cast, base: &str, operator: &str) -> String {
     let (shop, link) = (&cast.shops[0], &cast.links[0]);
     let blog = &cast.blogs[link.blog];
-    let shops: String = cast.shops.iter().map(|shop| format!("  {:<22} {}  {}\n", shop.name, shop.merchant, shop.program)).collect();
-    let blogs: String = cast.blogs.iter().map(|(id, name)| format!("  {name:<22} {id}\n")).collect();
+    let shops = cast.shops.iter().map(|shop| format!("  {:<22} {}  {}\n", shop.name, shop.merchant, shop.program));
+    let shops = shops.collect::<Vec<_>>().concat();
+    let blogs = cast.blogs.iter().map(|(id, name)| format!("  {name:<22} {id}\n")).collect::<Vec<_>>().concat();
     format!(
         r#"
 listening on {base}

@@ -100,8 +100,12 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         }
     }
     tx.commit().await?;
-    // Another node may just have made its program or publisher: the catalogue takes links of known ones only.
-    api.engine.catalogue.take_in(&Rows { publishers: vec![publisher], programs: vec![program], ..Rows::default() }, read_from);
+    // Another node may just have made its program or publisher: the catalogue takes links of known ones only. A program comes with its
+    // merchant's secrets.
+    if let Err(error) = api.engine.catalogue.find_program(program.id).await {
+        tracing::warn!(%error, link = %link.id, "its program is not known here yet");
+    }
+    api.engine.catalogue.take_in(&Rows { publishers: vec![publisher], ..Rows::default() }, read_from);
     api.engine.catalogue.put_link(&link);
     Ok(created(&View::new(&api, link)))
 }
