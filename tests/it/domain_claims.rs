@@ -138,6 +138,19 @@ fn an_expired_share_goes_where_the_terms_say() {
 }
 
 #[test]
+fn an_expired_share_is_gone_for_good() {
+    let mut world = World::new();
+    let (blog, buyer) = (world.blog(), world.buyer(None));
+    let (bare, sealed) = (world.click(blog, DAY), OpenedClick { buyer: Some(buyer), ..world.click(blog, HOUR) });
+    world.sell("A-1", &sale("100.00").click(&bare).unsigned());
+    world.now = world.now.plus_days(30);
+    world.expire("A-1");
+    world.sell("A-1", &sale("100.00").click(&sealed));
+    assert_eq!(world.says("A-1"), "pending 5.00 = 4.50 + 0.00 + 0.50");
+    assert_eq!(world.conversion("A-1").buyer, None, "who comes later comes too late");
+}
+
+#[test]
 fn an_expired_gift_goes_to_the_publishers_by_weight() {
     let mut terms = Terms { split: split("90", "0", "10"), ..terms() };
     terms.attribution.model = Model::Linear;

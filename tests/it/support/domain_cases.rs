@@ -107,8 +107,10 @@ impl Story {
         } else {
             tell_rates(&mut story.world);
         }
-        let signed = rolled_sale(dice, sold_in, &clicks);
-        story.add_sales(dice, &signed, &clicks, window);
+        // A pixel may name other clicks than the signed sale.
+        let named: Vec<OpenedClick> = clicks.iter().filter(|_| !dice.chance(25)).copied().collect();
+        let signed = rolled_sale(dice, sold_in, &named);
+        story.add_sales(dice, &signed, [&named, &clicks], window);
         story.add_refunds(dice, &signed);
         story.add_verdicts(dice);
         story.add_sign_ins(dice, &clicks);
@@ -131,7 +133,7 @@ impl Story {
     }
 
     /// The signed sale, perhaps again without its clicks, and perhaps a pixel's, which may say anything.
-    fn add_sales(&mut self, dice: &mut Dice<'_>, signed: &Said, clicks: &[OpenedClick], window: i64) {
+    fn add_sales(&mut self, dice: &mut Dice<'_>, signed: &Said, [named, clicks]: [&[OpenedClick]; 2], window: i64) {
         let is_signed = !dice.chance(10);
         if is_signed {
             self.add_sale(signed);
@@ -142,7 +144,7 @@ impl Story {
             let here = self.world.facts.links[&click.link].program == self.world.program;
             here && click.quality != Quality::Embedded && (-MINUTE..=window).contains(&age)
         };
-        if is_signed && clicks.iter().any(counts) && dice.chance(40) {
+        if is_signed && named.iter().any(counts) && dice.chance(40) {
             let mut bare = signed.clone();
             bare.0.clicks.clear();
             self.add_sale(&bare);
