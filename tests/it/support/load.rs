@@ -36,7 +36,7 @@ pub fn until<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) -> impl 
     async move {
         let started = Instant::now();
         while !ask().await {
-            assert!(started.elapsed() < Duration::from_secs(60), "{caller}: still not so: {what}");
+            assert!(started.elapsed() < Duration::from_mins(1), "{caller}: still not so: {what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         started.elapsed()
