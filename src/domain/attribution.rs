@@ -60,9 +60,9 @@ pub fn attribute(terms: &terms::Attribution, asked: &Asked<'_>) -> Attributed {
         .collect();
     good.sort_by_key(|(_, touch)| (touch.at(), touch.click));
     let buyer = buyer(good.iter().map(|(_, touch)| *touch));
-    let stand_down = i64::from(terms.stand_down_minutes) * 60 * time::SECOND;
+    let distance = i64::from(terms.stand_down_minutes) * 60 * time::SECOND;
     let stands_down = |touch: &Known| {
-        let after_content = |other: &Known| other.kind == Kind::Content && (0..stand_down).contains(&touch.at().since(other.at()));
+        let after_content = |other: &Known| other.kind == Kind::Content && (0..distance).contains(&touch.at().since(other.at()));
         matches!(touch.kind, Kind::Coupon | Kind::Tool) && good.iter().any(|(_, other)| after_content(other))
     };
     let (mut counted, mut reason) = (Vec::new(), None);

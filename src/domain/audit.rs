@@ -20,7 +20,7 @@ pub struct Breach {
 }
 
 impl Breach {
-    pub fn new(code: &'static str, subject: impl ToString, detail: impl Into<String>) -> Self {
+    pub fn new(code: &'static str, subject: impl std::fmt::Display, detail: impl Into<String>) -> Self {
         Self { code, subject: subject.to_string(), detail: detail.into() }
     }
 }

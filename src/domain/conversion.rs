@@ -22,6 +22,7 @@ words! {
 
 /// Grey words beside the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "five independent words, not a state")]
 pub struct Flags {
     /// From a pixel: anybody could have sent it.
     pub unsigned: bool,

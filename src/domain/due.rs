@@ -82,7 +82,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let currency = sale.content.amount.currency;
     let held = attributed.suspect || (self_referral && terms.attribution.self_referral == SelfReferral::Hold);
     let buyer = attributed.buyer.or(tie.map(|tie| tie.buyer)).filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
-    let shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
+    let due_shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
     let open = buyer.is_none()
         && order.expired.is_none()
         && !attributed.credited.is_empty()
@@ -90,7 +90,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let flags = Flags {
         unsigned: !sale.signed,
         held: held && !attributed.credited.is_empty(),
-        unclaimed: shares.buyer > 0 && buyer.is_none(),
+        unclaimed: due_shares.buyer > 0 && buyer.is_none(),
         refunded: left.refunded() > 0,
         over_refunded: left.over_refunded,
     };
@@ -108,7 +108,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         sold: Money::new(left.sold_total, currency),
         refunded: Money::new(left.refunded(), currency),
         commission: shared.as_ref().map_or(0, |s| s.commission),
-        shares,
+        shares: due_shares,
         credits: shared.as_ref().map_or_else(|| unpaid_credits(&attributed), |s| s.credits.clone()),
         buyer,
         payable_at: if status == Status::Payable { dates.payable } else { silence },

@@ -90,8 +90,8 @@ impl RateTable {
         if from == to {
             return Some(Conversion { from, to, rates: None });
         }
-        let days = self.0.range(day.minus(AGE_DAYS_MAX)..=day).rev();
-        let both = days.filter_map(|(&day, _)| Some(Applied { day, from: self.get(day, from)?, to: self.get(day, to)? })).next()?;
+        let mut days = self.0.range(day.minus(AGE_DAYS_MAX)..=day).rev();
+        let both = days.find_map(|(&day, _)| Some(Applied { day, from: self.get(day, from)?, to: self.get(day, to)? }))?;
         Some(Conversion { from, to, rates: Some(both) })
     }
 }

@@ -40,10 +40,10 @@ codes! {
         WebhookIdConflict = "webhook_id_conflict", "This webhook-id was used with another body.", "Ce webhook-id a déjà servi avec un autre contenu.";
         UnknownType = "unknown_type", "No rule of the program’s terms names this type.", "Aucune règle des conditions du programme ne nomme ce type.";
         AmountNotPositive = "amount_not_positive", "The amount must be above zero.", "Le montant doit être supérieur à zéro.";
-        OccurredInFuture = "occurred_in_future", "occurred_at lies more than 5 minutes ahead.", "occurred_at est plus de 5 minutes dans le futur.";
+        OccurredInFuture = "occurred_in_future", "The time of the order lies more than 5 minutes ahead.", "L’heure de la commande est plus de 5 minutes dans le futur.";
         AmountOutOfRange = "amount_out_of_range", "An amount is beyond what can be counted exactly.", "Un montant dépasse ce qui peut être compté exactement.";
         OrderConflict = "order_conflict", "This order is known with other content.", "Cette commande est connue avec un autre contenu.";
-        RefundConflict = "refund_conflict", "This refund_id is known with other content.", "Ce refund_id est connu avec un autre contenu.";
+        RefundConflict = "refund_conflict", "This number of a refund is known with other content.", "Ce numéro de remboursement est connu avec un autre contenu.";
         CurrencyMismatch = "currency_mismatch", "The refund is in another currency than the sale.", "Le remboursement n’est pas dans la devise de la vente.";
         UnknownLine = "unknown_line", "The refund names a line that the order does not have.", "Le remboursement nomme une ligne absente de la commande.";
         RefundExceedsOrder = "refund_exceeds_order", "The refund is larger than the order or its line.", "Le remboursement dépasse la commande ou sa ligne.";

@@ -20,7 +20,7 @@ const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/golden/decis
 fn told(event: &Event, outcome: &Outcome) -> String {
     let what = match event {
         Event::Rates => "rates".to_owned(),
-        Event::Tell(by, act) => match act {
+        Event::Tell(by, act) => match &**act {
             Act::Sale { sale, .. } => {
                 let signed = if sale.signed { "sale" } else { "unsigned sale" };
                 format!("{signed} of {}, {} lines, {} clicks", sale.content.amount, sale.content.lines.len(), sale.clicks.len())

@@ -142,7 +142,7 @@ fn an_adjustment_scales_the_lines_and_keeps_the_refunds() {
     assert_eq!(world.adjust("A-1", "45.00").http(), 200, "again");
     world.adjust("A-1", "100.00");
     assert_eq!(world.conversion("A-1").commission.minor, 850);
-    assert_eq!(world.conversion("A-1").flags.over_refunded, false);
+    assert!(!world.conversion("A-1").flags.over_refunded);
     // What the adjustment made room for can be given back.
     assert_eq!(world.refund("A-1", "R-2", back("95.00")).http(), 201);
     assert_eq!(world.refund("A-1", "R-3", back("100.01")), Outcome::Refused(Refusal::RefundExceedsOrder));

@@ -6,34 +6,31 @@
 //! a conflict, in which the first stays; acts of the clock and adjustments are dated and stand outside.
 
 use crate::support::{
-    domain::{World, property},
+    domain::{World, noon, property},
     domain_cases::{Dice, ORDER, Story},
 };
 use proptest::{collection::vec, prelude::any};
-use ristourne::domain::{
-    conversion::{Credit, Shares},
-    entry::Row,
-};
+use ristourne::domain::{conversion::Conversion, entry::Row};
+use ristourne::kernel::id::ConversionId;
 
 /// What must be the same in the end. Dates are not promised, but for the one that silence waits for.
 #[derive(Debug, PartialEq)]
 struct End {
-    conversion: Option<(String, String, Option<String>, i64, Shares, Vec<Credit>)>,
-    rest: Option<(i64, i64, i64, Option<ristourne::kernel::id::BuyerId>, bool, Option<ristourne::kernel::time::Time>)>,
+    conversion: Option<Conversion>,
     balances: Row,
 }
 
 fn end(world: &World) -> End {
     let due = world.facts.orders.get(&world.key(ORDER)).and_then(|order| world.due_of(order));
-    let conversion = due.as_ref().map(|due| {
-        let words = (due.status.word().to_owned(), due.flags.text(), due.reason.clone());
-        (words.0, words.1, words.2, due.commission, due.shares, due.credits.clone())
+    let conversion = due.as_ref().and_then(|due| due.conversion(&world.facts.orders[&world.key(ORDER)])).map(|conversion| Conversion {
+        id: ConversionId::from_raw(0),
+        recorded_at: noon(),
+        payable_at: conversion.payable_at.filter(|_| conversion.approved_at.is_none()),
+        approved_at: conversion.approved_at.map(|_| noon()),
+        claim_until: conversion.claim_until.map(|_| noon()),
+        ..conversion
     });
-    let rest = due.as_ref().map(|due| {
-        let silence = due.payable_at.filter(|_| due.approved_at.is_none());
-        (due.sold.minor, due.refunded.minor, due.net, due.buyer, due.approved_at.is_some(), silence)
-    });
-    End { conversion, rest, balances: world.balances() }
+    End { conversion, balances: world.balances() }
 }
 
 /// Every event at least once, some twice or three times, in a sequence that the choices decide.

@@ -46,7 +46,7 @@ fn shares_gifts_and_expiry_add_up() {
     let credits = vec((1..=1_000_i64, 0..=1_000_000_u32), 1..7);
     let expiry = proptest::option::of(proptest::sample::select(vec![UnclaimedTo::Publisher, UnclaimedTo::Platform, UnclaimedTo::Merchant]));
     property(10_000, 3, (0..=MINOR_MAX, vec(any::<u16>(), 12), credits, expiry), |(commission, choices, credits, expired_to)| {
-        let shares = Dice::new(&choices).split();
+        let percents = Dice::new(&choices).split();
         let credited = |(n, (weight, generosity)): (i64, &(i64, u32))| Credited {
             publisher: PublisherId::from_raw(n),
             link: None,
@@ -55,13 +55,13 @@ fn shares_gifts_and_expiry_add_up() {
             generosity: Percent::from_parts(*generosity).expect("at most 100 %"),
         };
         let credited: Vec<Credited> = (0..).zip(&credits).map(credited).collect();
-        let shared = split(&shares, commission, &credited, expired_to);
+        let shared = split(&percents, commission, &credited, expired_to);
         let sum = |shares: ristourne::domain::conversion::Shares| shares.publisher + shares.buyer + shares.platform;
         assert_eq!(sum(shared.by_terms), commission);
         assert_eq!(sum(shared.shares), shared.commission);
         assert_eq!(shared.credits.iter().map(|credit| credit.amount).sum::<i64>(), shared.shares.publisher);
         assert!(shared.credits.iter().all(|credit| credit.amount >= 0));
-        for (share, part) in [(shares.publisher, shared.by_terms.publisher), (shares.buyer, shared.by_terms.buyer)] {
+        for (share, part) in [(percents.publisher, shared.by_terms.publisher), (percents.buyer, shared.by_terms.buyer)] {
             assert!(share > Percent::ZERO || part == 0);
         }
         let given: i64 = shared.gifts.iter().sum();

@@ -40,7 +40,7 @@ fn tell(world: &mut World, story: &Story, dice: &mut Dice<'_>) {
 fn of_story(world: &mut World, story: &Story, dice: &mut Dice<'_>, key: &OrderKey) {
     let event = story.events[dice.below(story.events.len())].clone();
     let (by, mut act) = match event {
-        Event::Tell(by, act) => (by, act),
+        Event::Tell(by, act) => (by, *act),
         Event::Rates => {
             let rate = ["1.0876", "1.0876", "1.1"][dice.below(3)];
             world.rates(["2026-11-20", "2026-11-22"][dice.below(2)], &[("USD", rate), ("JPY", "162.35")]);
@@ -49,7 +49,7 @@ fn of_story(world: &mut World, story: &Story, dice: &mut Dice<'_>, key: &OrderKe
     };
     match &mut act {
         Act::Sale { key: of, .. } | Act::Cancel { key: of, .. } | Act::Reject { key: of, .. } | Act::Approve { key: of } => {
-            *of = key.clone()
+            *of = key.clone();
         }
         Act::Refund { key: of, refund, .. } => {
             *of = key.clone();

@@ -17,8 +17,8 @@ use crate::kernel::{
     time::Time,
 };
 
-pub(super) fn verdict(by: Actor, reason: &Option<String>, at: Time) -> Verdict {
-    Verdict { by, reason: reason.clone(), at }
+pub(super) fn verdict(by: Actor, reason: Option<&String>, at: Time) -> Verdict {
+    Verdict { by, reason: reason.cloned(), at }
 }
 
 pub(super) fn refund(facts: &Facts, key: &OrderKey, id: &str, refund: &Refund, now: Time, mint: Mint<'_>) -> Step {

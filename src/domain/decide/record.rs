@@ -50,11 +50,11 @@ pub(super) fn sale(facts: &Facts, key: &OrderKey, sale: &Sale, now: Time, mint: 
         received_at: stored.received_at,
         revision: stored.revision + 1,
     };
-    let same = stored.sale.content == sale.content;
+    let is_repeat = stored.sale.content == sale.content;
     match (stored.sale.signed, sale.signed) {
         // Whole, with its clicks: had the signed one come first, the other would have changed nothing.
         (false, true) => put(facts, program, version, before, key, revised(&sale.clicks), Kind::Replaced, now, mint),
-        _ if !same => Err(Refusal::OrderConflict),
+        _ if !is_repeat => Err(Refusal::OrderConflict),
         (true, false) => change::duplicate(program, before),
         _ => complete(facts, program, version, order, &stored.sale, sale, revised(&sale.clicks), now, mint),
     }

@@ -73,7 +73,7 @@ impl<'a> Dice<'a> {
 /// Something that happens to the order, or to the world while it waits.
 #[derive(Debug, Clone)]
 pub enum Event {
-    Tell(Actor, Act),
+    Tell(Actor, Box<Act>),
     /// The day's rates come in.
     Rates,
 }
@@ -116,15 +116,15 @@ impl Story {
         story.add_sign_ins(dice, &clicks);
         let (key, wide) = (story.world.key(ORDER), dice.chance(50));
         if wide {
-            story.later.push(Event::Tell(Actor::Operator, Act::MerchantPaid { key: key.clone() }));
-            story.later.push(Event::Tell(Actor::Clock, Act::Expire { key: key.clone() }));
-            story.later.push(Event::Tell(Actor::Clock, Act::Approve { key }));
+            story.later.push(Event::Tell(Actor::Operator, Box::new(Act::MerchantPaid { key: key.clone() })));
+            story.later.push(Event::Tell(Actor::Clock, Box::new(Act::Expire { key: key.clone() })));
+            story.later.push(Event::Tell(Actor::Clock, Box::new(Act::Approve { key })));
         }
         story
     }
 
     fn tell(&mut self, by: Actor, act: Act) {
-        self.events.push(Event::Tell(by, act));
+        self.events.push(Event::Tell(by, Box::new(act)));
     }
 
     fn add_sale(&mut self, said: &Said) {
@@ -225,7 +225,7 @@ impl Story {
 
 fn happen(world: &mut World, event: &Event) -> Outcome {
     match event {
-        Event::Tell(by, act) => world.tell(*by, act.clone()),
+        Event::Tell(by, act) => world.tell(*by, Act::clone(act)),
         Event::Rates => tell_rates(world),
     }
 }
@@ -253,7 +253,7 @@ fn rolled_rules(dice: &mut Dice<'_>) -> (Vec<Rule>, &'static str) {
     let least = |minor, rule| when(rule, |when| when.min_amount = Some(minor));
     let capped = |minor, rule| Rule { cap_per_order: Some(minor), ..rule };
     let excluded = || Rule { reason: Some(Reason::ExcludedCategory), ..in_category("gift cards", pays_percent("0")) };
-    match dice.below(9) {
+    match dice.below(10) {
         0 => (vec![pays_percent("5")], "percent"),
         1 => (vec![pays(Pay::Percent(dice.percent()))], "any percent"),
         2 => (vec![pays(Pay::Flat(dice.between(0, 500)))], "flat"),
@@ -269,6 +269,7 @@ fn rolled_rules(dice: &mut Dice<'_>) -> (Vec<Rule>, &'static str) {
             let coupon = when(pays_percent("1"), |when| when.coupons = Some(vec!["own".to_owned()]));
             (vec![coupon, new, excluded(), pays_percent("0.5")], "customers and coupons")
         }
+        8 => (vec![least(8_000, pays_percent("1")), pays_percent("10")], "less for more"),
         _ => (vec![excluded(), pays(Pay::Reported(dice.percent()))], "reported"),
     }
 }
