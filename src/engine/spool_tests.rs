@@ -22,7 +22,9 @@ fn sample(n: i64) -> Click {
 
 fn records(clicks: &[Click]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    clicks.iter().for_each(|click| encode(click, &mut bytes));
+    for click in clicks {
+        encode(click, &mut bytes);
+    }
     bytes
 }
 
@@ -85,7 +87,7 @@ fn a_directory_has_one_holder_and_segments_in_order() {
     second.close().expect("closed");
     let path = first.path().to_owned();
     first.close().expect("closed");
-    assert_eq!(dir.segments().expect("read"), [path.clone()], "an empty segment leaves nothing");
+    assert_eq!(dir.segments().expect("read"), std::slice::from_ref(&path), "an empty segment leaves nothing");
     finish(&path, true).expect("set aside");
     assert_eq!(dir.segments().expect("read"), Vec::<PathBuf>::new());
     assert_eq!(dir.new_segment().expect("made").number(), 2, "numbers do not meet those set aside");

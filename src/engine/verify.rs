@@ -126,10 +126,7 @@ impl About<'_> {
         let Some(program) = self.program else { return vec![Breach::new("program_missing", id, "its program is not stored")] };
         let Some(order) = &self.order else { return vec![Breach::new("facts_missing", id, "no fact of it is stored")] };
         let mut breaches = Vec::new();
-        let due = match due_of(program, order) {
-            Ok(due) => due,
-            Err(_) => return vec![Breach::new("undecidable", id, "its amounts are out of range")],
-        };
+        let Ok(due) = due_of(program, order) else { return vec![Breach::new("undecidable", id, "its amounts are out of range")] };
         if order.context.is_some() && due.is_none() {
             breaches.push(Breach::new("terms_missing", id, "the version of the terms that decided it is not stored"));
         }

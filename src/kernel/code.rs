@@ -13,7 +13,7 @@ macro_rules! codes {
     ($(#[$doc:meta])* pub enum $name:ident { $($value:ident = $code:literal, $en:literal, $fr:literal;)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $(#[doc = $en] $value,)+ }
+        pub enum $name { $(#[doc = concat!("`", $code, "`")] $value,)+ }
 
         impl $name {
             /// Every value, in order of precedence.

@@ -74,7 +74,7 @@ async fn furnish(db: &Db) {
         };
         store::program::insert(&mut tx, &program, at).await.expect("inserts");
         let parsed: Terms = terms::parse::parse(terms_text(n), currency, false).expect("sound terms");
-        store::terms::insert(&mut tx, program.id, at, &parsed.to_json().to_string(), at).await.expect("inserts");
+        store::terms::insert(&mut tx, program.id, at, &parsed.to_json(), at).await.expect("inserts");
     }
     for n in 1..=LINKS {
         let kind = if n == 4 { Kind::Tool } else { Kind::Content };
@@ -251,7 +251,7 @@ fn command(n: usize, op: &Op) -> Command {
         by,
         merchant: Some(MerchantId::from_raw(1)),
         program: act.key().map(|key| key.program),
-        webhook_id: (n % 3 == 0 && n < 60).then(|| format!("w{}", n % 9)),
+        webhook_id: (n.is_multiple_of(3) && n < 60).then(|| format!("w{}", n % 9)),
         body: format!("{op:?}").into_bytes(),
         body_hash: [u8::try_from(n % 5).expect("small"); 32],
     };

@@ -225,7 +225,9 @@ async fn what_dead_processes_left_is_stored_before_the_next_one_serves() {
 
 fn write(root: &TempDir, name: &str, clicks: &[Click], torn: Option<&Click>) {
     let mut bytes = Vec::new();
-    clicks.iter().for_each(|click| spool::encode(click, &mut bytes));
+    for click in clicks {
+        spool::encode(click, &mut bytes);
+    }
     if let Some(torn) = torn {
         let whole = bytes.len();
         spool::encode(torn, &mut bytes);
