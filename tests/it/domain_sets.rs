@@ -1,4 +1,4 @@
-//! The promise of MONEY.md, section 1: an order is a set of facts. Whatever their sequence, and however often each is told, the order ends
+//! An order is a set of facts. Whatever their sequence, and however often each is told, the order ends
 //! in the same status, flags, shares, credits, reason and balances.
 //!
 //! Within the promise are facts that do not contradict each other: one signed sale (with or without its clicks) and one unsigned one, each

@@ -1,4 +1,4 @@
-//! The worked examples of the README and of MONEY.md, to the cent.
+//! The worked examples of the README and others, to the cent.
 
 use crate::support::domain::{World, back, noon, pays_flat, sale, split, terms};
 use ristourne::domain::{

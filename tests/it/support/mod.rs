@@ -1,6 +1,7 @@
 //! What tests share: fresh databases and directories.
 pub mod domain;
 pub mod domain_cases;
+pub mod domain_said;
 pub mod domain_tables;
 pub mod dump;
 pub mod letter;
