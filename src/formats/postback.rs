@@ -148,20 +148,21 @@ impl<'a> Postback<'a> {
     fn content(&self, goal: &str, program: &Program, errors: &mut FieldErrors) -> Option<Content> {
         let is_sale = goal == SALE;
         let currency = self.currency(is_sale, program, errors);
-        // Nothing else about amounts can be told without the currency; an amount that is missing can.
         let field = if is_sale { self.object.required("amount", errors) } else { self.object.optional("amount") };
-        let amount = currency.and_then(|currency| field.amount(currency, errors));
-        if let Some(amount) = amount
-            && (amount.minor < 0 || is_sale && amount.minor == 0)
-        {
-            not_positive("amount", errors);
-        }
-        let lines = currency.and_then(|currency| self.lines(currency, errors));
-        let total = Self::total(field.is_present(), amount, lines.as_deref(), currency, errors);
+        let (total, lines, reported) = in_currency(currency, program, errors, |currency, errors| {
+            let amount = field.amount(currency, errors);
+            if let Some(amount) = amount
+                && (amount.minor < 0 || is_sale && amount.minor == 0)
+            {
+                not_positive("amount", errors);
+            }
+            let lines = self.lines(currency, errors);
+            let total = Self::total(field.is_present(), amount, lines.as_deref(), currency, errors);
+            let reported = program.upstream.then(|| self.object.optional("commission").minor_from_zero(currency, errors)).flatten();
+            (total, lines, reported)
+        });
         let coupon = self.object.optional("coupon").text(COUPON_CHARS_MAX, errors);
         let customer = self.customer(errors);
-        let reported = currency.filter(|_| program.upstream);
-        let reported = reported.and_then(|currency| self.object.optional("commission").minor_from_zero(currency, errors));
         let amount = total?;
         let whole = || vec![Line { sku: None, category: None, quantity: 1, amount: amount.minor }];
         let lines = lines.filter(|lines| !lines.is_empty()).unwrap_or_else(whole);
@@ -205,11 +206,11 @@ impl<'a> Postback<'a> {
         sent: bool,
         amount: Option<Money>,
         lines: Option<&[Line]>,
-        currency: Option<Currency>,
+        currency: Currency,
         errors: &mut FieldErrors,
     ) -> Option<Money> {
         let sum = match lines {
-            Some(lines) if !lines.is_empty() => Some(sum(lines.iter().map(|line| line.amount), currency?, errors)?),
+            Some(lines) if !lines.is_empty() => Some(sum(lines.iter().map(|line| line.amount), currency, errors)?),
             _ => None,
         };
         match (amount, sum) {
@@ -219,7 +220,7 @@ impl<'a> Postback<'a> {
             }
             (Some(amount), _) => Some(amount),
             (None, _) if sent => None,
-            (None, sum) => sum.or_else(|| currency.map(Money::zero)),
+            (None, sum) => sum.or_else(|| Some(Money::zero(currency))),
         }
     }
 
@@ -250,7 +251,11 @@ impl<'a> Postback<'a> {
     }
 
     fn refund(&self, program: &Program, errors: &mut FieldErrors) -> Option<Refund> {
-        let currency = self.currency(false, program, errors)?;
+        let currency = self.currency(false, program, errors);
+        in_currency(currency, program, errors, |currency, errors| self.refund_in(currency, errors))
+    }
+
+    fn refund_in(&self, currency: Currency, errors: &mut FieldErrors) -> Option<Refund> {
         let amount = self.object.optional("amount");
         let items = self.items(errors);
         if !amount.is_present() && items.as_ref().is_none_or(Vec::is_empty) {
@@ -272,6 +277,20 @@ impl<'a> Postback<'a> {
         }
         Some(Refund::Lines { currency, lines })
     }
+}
+
+/// Reads amounts. Without a currency they are read as if in the program's, for what is wrong with them in any: every wrong field is to be
+/// named. (The missing currency refuses the message.)
+fn in_currency<T>(
+    currency: Option<Currency>,
+    program: &Program,
+    errors: &mut FieldErrors,
+    read: impl FnOnce(Currency, &mut FieldErrors) -> T,
+) -> T {
+    let mut found = FieldErrors::default();
+    let value = read(currency.unwrap_or(program.currency), &mut found);
+    errors.extend(found, |code| currency.is_some() || !matches!(code, "too_many_decimals" | "amount_out_of_range" | "items_mismatch"));
+    value
 }
 
 fn customer(object: &Object<'_>, reference: &str, status: &str, errors: &mut FieldErrors) -> Customer {

@@ -160,6 +160,7 @@ fn every_refusal_names_its_field() {
         (json!({"currency": "eur"}), "currency", "unknown_currency"),
         (json!({"currency": "XXX"}), "currency", "unknown_currency"),
         (json!({"currency": "XAU"}), "currency", "unknown_currency"),
+        (json!({"currency": "eur", "amount": "10.000"}), "currency", "unknown_currency"),
         (item(json!({"amount": null})), "items[0].amount", "missing_field"),
         (item(json!({"amount": "-120"})), "items[0].amount", "negative_line"),
         (item(json!({"amount": "119.99"})), "items", "items_mismatch"),
@@ -202,6 +203,17 @@ fn every_refusal_names_its_field() {
         let errors = read(&body).expect_err(&body);
         assert_eq!(codes(&errors), [(field, code)], "{body}");
     }
+}
+
+#[test]
+fn without_a_currency_the_amounts_are_read_as_far_as_they_can() {
+    let items = json!([{"sku": 5, "amount": "-1"}, {"amount": "1.001"}]);
+    let errors = read(&sale_with(&json!({"currency": "eur", "amount": "1e3", "items": items}))).expect_err("all wrong");
+    let expected =
+        [("currency", "unknown_currency"), ("amount", "invalid_amount"), ("items[0].sku", "invalid_type"), ("items[0].amount", "negative_line")];
+    assert_eq!(codes(&errors), expected);
+    let refund = json!({"type": "refund", "refund_id": "R1", "currency": "XXX", "amount": "0"});
+    assert_eq!(codes(&read(&sale_with(&refund)).expect_err("two")), [("currency", "unknown_currency"), ("amount", "amount_not_positive")]);
 }
 
 #[test]

@@ -21,6 +21,10 @@ impl FieldErrors {
     pub fn push(&mut self, field: impl Into<String>, code: &'static str, detail: impl Into<String>) {
         self.0.push(FieldError { field: field.into(), code, detail: detail.into() });
     }
+    /// Takes over the wrong fields of another reading, those of the wanted codes.
+    pub fn extend(&mut self, others: Self, wanted: impl Fn(&str) -> bool) {
+        self.0.extend(others.0.into_iter().filter(|error| wanted(error.code)));
+    }
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
