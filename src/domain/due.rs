@@ -104,7 +104,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     Ok(Some(Due {
         status,
         flags,
-        reason: reason(order, &attributed, flags, commission.as_ref()),
+        reason: reason(order, &attributed, flags.held && status == Status::Pending, commission.as_ref()),
         sold: Money::new(left.sold_total, currency),
         refunded: Money::new(left.refunded(), currency),
         commission: shared.as_ref().map_or(0, |s| s.commission),
@@ -194,7 +194,8 @@ impl Dates {
     }
 }
 
-fn reason(order: &Order, attributed: &Attributed, flags: Flags, commission: Option<&Commission>) -> Option<String> {
+/// `waits` says that the order is held and the operator has not lifted it: only then does that explain anything.
+fn reason(order: &Order, attributed: &Attributed, waits: bool, commission: Option<&Commission>) -> Option<String> {
     let refused = |words: Option<&String>, code: Reason| Some(words.cloned().unwrap_or_else(|| code.code().to_owned()));
     if let Some(verdict) = &order.reject {
         return refused(verdict.reason.as_ref(), Reason::Rejected);
@@ -202,7 +203,7 @@ fn reason(order: &Order, attributed: &Attributed, flags: Flags, commission: Opti
     if let Some(verdict) = &order.cancel {
         return refused(verdict.reason.as_ref(), Reason::Cancelled);
     }
-    let held = || flags.held.then_some(if attributed.suspect { Reason::SuspectTraffic } else { Reason::SelfReferral });
+    let held = || waits.then_some(if attributed.suspect { Reason::SuspectTraffic } else { Reason::SelfReferral });
     let code = attributed.reason.or_else(|| commission.and_then(|c| c.reason)).or_else(held);
     code.map(|code| code.code().to_owned())
 }
