@@ -7,7 +7,10 @@
 use crate::{
     domain::link,
     engine::snapshot::{Found, ProgramEntry, Rows, Snapshot},
-    kernel::{id::ProgramId, seal::Vault},
+    kernel::{
+        id::{MerchantId, ProgramId},
+        seal::Vault,
+    },
     store::{self, Db, StoreError},
 };
 use std::{
@@ -26,6 +29,8 @@ use tokio::{
 const WAIT_MAX: Duration = Duration::from_millis(250);
 /// How long it is remembered that something does not exist.
 const MISS_AGE_MAX: Duration = Duration::from_secs(5);
+/// The same of a merchant's secrets after a signature that fits none of the known ones: many wrong signatures must not become many reads.
+const SECRETS_AGE_MAX: Duration = Duration::from_millis(250);
 /// Misses remembered: at most about 1.5 MB. Beyond it all are forgotten, which only costs reads.
 const MISSES_MAX: usize = 10_000;
 /// Reads at once; of the pool's ten connections most stay free for everybody else.
@@ -42,6 +47,14 @@ pub struct Unavailable;
 enum Asked {
     Slug(String),
     Program(ProgramId),
+    Secrets(MerchantId),
+}
+
+impl Asked {
+    /// How long it is remembered that the database knew no more than the snapshot.
+    fn age_max(&self) -> Duration {
+        if matches!(self, Self::Secrets(_)) { SECRETS_AGE_MAX } else { MISS_AGE_MAX }
+    }
 }
 
 /// The catalogue was not filled.
@@ -121,6 +134,11 @@ impl Catalogue {
         Ok(self.program(id))
     }
 
+    /// Reads a merchant's secrets again: one that fits a signature may have been made on another node a moment ago.
+    pub async fn read_secrets(&self, merchant: MerchantId) -> Result<(), Unavailable> {
+        self.read(Asked::Secrets(merchant)).await
+    }
+
     /// Reads it, unless somebody is doing that already, or it is known not to exist.
     async fn read(&self, asked: Asked) -> Result<(), Unavailable> {
         if self.0.is_miss(&asked) {
@@ -189,6 +207,10 @@ impl Shared {
         let mut rows = Rows::default();
         let program = match asked {
             Asked::Program(id) => Some(*id),
+            Asked::Secrets(merchant) => {
+                rows.secrets = store::secret::live_of_merchant(&mut tx, *merchant).await?;
+                None
+            }
             Asked::Slug(slug) => {
                 rows.links.extend(store::link::by_slug(&mut tx, slug).await?);
                 if let Some(link) = rows.links.first() {
@@ -211,13 +233,13 @@ impl Shared {
     }
 
     fn is_miss(&self, asked: &Asked) -> bool {
-        lock(&self.misses).get(asked).is_some_and(|since| since.elapsed() < MISS_AGE_MAX)
+        lock(&self.misses).get(asked).is_some_and(|since| since.elapsed() < asked.age_max())
     }
 
     fn remember_miss(&self, asked: Asked) {
         let mut misses = lock(&self.misses);
         if misses.len() >= MISSES_MAX {
-            misses.retain(|_, since| since.elapsed() < MISS_AGE_MAX);
+            misses.retain(|asked, since| since.elapsed() < asked.age_max());
         }
         if misses.len() >= MISSES_MAX {
             misses.clear();

@@ -10,7 +10,7 @@ use crate::{
         reason::Refusal,
         sale::OpenedClick,
     },
-    engine::engine::Engine,
+    engine::{catalogue::Catalogue, engine::Engine},
     formats::postback::{Postback, Received},
     kernel::{
         code::Language,
@@ -108,8 +108,11 @@ async fn settle(engine: &Engine, arrival: &Arrival<'_>) -> Result<(Outcome, Opti
         None => None,
     };
     let program = entry.as_deref().map(|entry| &entry.program);
-    let secrets = program.map(|program| engine.catalogue.secrets(program.merchant)).unwrap_or_default();
-    let judged = arrival.judge(read, program, secrets.iter(), &engine.ring);
+    let signature = match program {
+        Some(program) => arrival.signature(&engine.catalogue, program.merchant).await?,
+        None => arrival.verify(std::iter::empty()),
+    };
+    let judged = arrival.judge(read, program, signature, &engine.ring);
     let (command, refused) = arrival.command(judged, program, &engine.ids);
     let outcome = engine.ledger.submit(command).await.map_err(|_| Problem::unavailable())?;
     metrics::counter!("postbacks_total", "channel" => arrival.channel.word(), "verdict" => outcome.verdict()).increment(1);
@@ -129,11 +132,11 @@ impl<'a> Arrival<'a> {
     }
 
     /// Whether it is believed, and what it asks for. The body's grammar comes first, since the body names the program whose secrets count.
-    fn judge<'s>(
+    fn judge(
         &self,
         read: Result<Postback<'a>, FieldErrors>,
         program: Option<&Program>,
-        secrets: impl Iterator<Item = &'s WebhookSecret>,
+        signature: Result<(), SignatureError>,
         ring: &KeyRing,
     ) -> Judged {
         let refuse = |refused| Judged { act: Err(refused), merchant: None, test: false };
@@ -142,7 +145,6 @@ impl<'a> Arrival<'a> {
             Err(errors) if errors.code() == NOT_JSON => return refuse(Refused::Media(errors)),
             read => read,
         };
-        let signature = if signed { self.verify(secrets) } else { Ok(()) };
         let postback = match (read, signature) {
             (Err(errors), Ok(()) | Err(SignatureError::Invalid)) => return refuse(Refused::Fields(errors)),
             (_, Err(error)) => return refuse(Refused::Signature(error)),
@@ -158,8 +160,21 @@ impl<'a> Arrival<'a> {
         Judged { act: act.map_err(Refused::Fields), merchant: Some(program.merchant), test }
     }
 
+    /// Whether one of the merchant's secrets signed it; if none that is known did, those of the database are asked too.
+    async fn signature(&self, catalogue: &Catalogue, merchant: MerchantId) -> Result<Result<(), SignatureError>, Problem> {
+        let verified = self.verify(catalogue.secrets(merchant).iter());
+        if !matches!(verified, Err(SignatureError::Invalid)) {
+            return Ok(verified);
+        }
+        catalogue.read_secrets(merchant).await.map_err(|_| Problem::unavailable())?;
+        Ok(self.verify(catalogue.secrets(merchant).iter()))
+    }
+
+    /// What needs no signature has a good one.
     fn verify<'s>(&self, secrets: impl Iterator<Item = &'s WebhookSecret>) -> Result<(), SignatureError> {
-        if self.channel == Channel::Postback {
+        if self.channel == Channel::Pixel {
+            Ok(())
+        } else if self.channel == Channel::Postback {
             let text = |name| headers::text(self.headers, name);
             let signed =
                 signature::Headers { id: text(&WEBHOOK_ID), timestamp: text(&WEBHOOK_TIMESTAMP), signature: text(&WEBHOOK_SIGNATURE) };

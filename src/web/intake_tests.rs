@@ -54,7 +54,7 @@ fn take(channel: Channel, headers: &HeaderMap, raw: &[u8], pixel: bool) -> (Comm
     let known = read.as_ref().ok().and_then(Postback::program) == Some(PROGRAM);
     let program = known.then(|| program(pixel));
     let secrets: Vec<WebhookSecret> = known.then(secret).into_iter().collect();
-    let judged = arrival.judge(read, program.as_ref(), secrets.iter(), &ring());
+    let judged = arrival.judge(read, program.as_ref(), arrival.verify(secrets.iter()), &ring());
     let (command, refused) = arrival.command(judged, program.as_ref(), &Generator::new(1, 0));
     (command, refused.map(|refused| (refused.problem().status().as_u16(), refused.problem().code())))
 }

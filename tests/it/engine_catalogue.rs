@@ -137,6 +137,13 @@ async fn a_program_made_elsewhere_is_found_with_its_secrets() {
         assert!(catalogue.secrets(MERCHANT).is_empty());
         assert!(catalogue.find_program(PROGRAM).await.expect("in time").is_some());
         assert_eq!(catalogue.secrets(MERCHANT).iter().count(), 1);
+        write(&other, async |tx| {
+            let (row, sealed) = secret(21);
+            store::secret::insert(tx, row.id, MERCHANT, &sealed, now).await.expect("stored");
+        })
+        .await;
+        catalogue.read_secrets(MERCHANT).await.expect("in time");
+        assert_eq!(catalogue.secrets(MERCHANT).iter().count(), 2);
         other.close().await;
         db.close().await;
     })
