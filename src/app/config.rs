@@ -64,7 +64,7 @@ impl fmt::Debug for DatabaseUrl {
 /// Which database; every command takes it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseArgs {
-    /// `sqlite://FILE` (made if it is missing) or `postgres://…`
+    /// `sqlite://FILE` or `postgres://…`
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite://ristourne.db", value_name = "URL", hide_env_values = true)]
     pub database: DatabaseUrl,
     #[command(flatten)]
@@ -84,14 +84,27 @@ pub struct PoolArgs {
 
 impl PoolArgs {
     pub fn options(self) -> store::Options {
-        store::Options { connections_max: self.database_connections, acquire_timeout: Duration::from_millis(self.database_wait_ms) }
+        store::Options {
+            connections_max: self.database_connections,
+            acquire_timeout: Duration::from_millis(self.database_wait_ms),
+            ..store::Options::default()
+        }
     }
 }
 
 impl DatabaseArgs {
-    /// Opens the database and brings its tables up to date.
+    /// Opens the database, which is made if it is missing, and brings its tables up to date.
     pub async fn open(&self) -> Result<store::Db, store::StoreError> {
-        let db = store::Db::open(self.database.as_str(), &self.pool.options()).await?;
+        self.open_with(&self.pool.options()).await
+    }
+
+    /// The same for what only reads: of a file that is not there nothing can be said, least of all that everything holds.
+    pub async fn open_existing(&self) -> Result<store::Db, store::StoreError> {
+        self.open_with(&store::Options { make_file: false, ..self.pool.options() }).await
+    }
+
+    async fn open_with(&self, options: &store::Options) -> Result<store::Db, store::StoreError> {
+        let db = store::Db::open(self.database.as_str(), options).await?;
         db.migrate().await?;
         Ok(db)
     }

@@ -1,7 +1,7 @@
 //! `ristourne explain cnv_…`: the receipt of a conversion, as text or as JSON. The decision is made again from what is stored.
 
 use crate::{
-    app::{config::DatabaseArgs, failure::Failure},
+    app::{config::DatabaseArgs, failure::Failure, serve::say},
     domain::{
         due::due,
         receipt::{CommissionLines, EntryLines, ReasonText, Receipt, SaleLines, SplitLines, TouchLine, receipt},
@@ -24,16 +24,16 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<(), Failure> {
-    let db = args.database.open().await?;
+    let db = args.database.open_existing().await?;
     let found = find(&db, args.conversion).await;
     db.close().await;
     let receipt = found?.ok_or_else(|| Failure::Refused(format!("there is no conversion {}", args.conversion)))?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&receipt)?);
+        say(&format!("{}\n", serde_json::to_string_pretty(&receipt)?))?;
     } else {
         let mut text = String::new();
         write(&mut text, &receipt)?;
-        print!("{text}");
+        say(&text)?;
     }
     Ok(())
 }

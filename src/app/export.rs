@@ -35,7 +35,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         FormatArg::Beancount => Format::Beancount,
         FormatArg::Csv => Format::Csv,
     };
-    let db = args.database.open().await?;
+    let db = args.database.open_existing().await?;
     let written = export::journal(&db, format, &mut BufWriter::new(stdout().lock())).await;
     db.close().await;
     eprintln!("{} entries", written?);

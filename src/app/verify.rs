@@ -3,6 +3,7 @@
 use crate::app::{
     config::{DatabaseArgs, InstallationArgs},
     failure::Failure,
+    serve::say,
 };
 use crate::engine::verify::{Report, verify};
 use crate::store::terms::TermsCache;
@@ -21,14 +22,14 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<(), Failure> {
-    let db = args.database.open().await?;
+    let db = args.database.open_existing().await?;
     let report = verify(&db, &args.installation.timezone, &TermsCache::default()).await;
     db.close().await;
     let report = report?;
     if args.json {
-        println!("{}", as_json(&report));
+        say(&format!("{}\n", as_json(&report)))?;
     } else {
-        print(&report);
+        say(&in_words(&report))?;
     }
     match report.breaches.len() {
         0 => Ok(()),
@@ -37,15 +38,17 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-fn print(report: &Report) {
-    println!("orders decided again from their facts: {}", report.orders);
-    println!("journal entries balanced and chained: {}", report.entries);
-    println!("balances equal to their postings and to what the orders hold: {}", report.balances);
-    println!("clicks counted against the statistics: {}", report.clicks);
-    for breach in &report.breaches {
-        println!("{} {}: {}", breach.code, breach.subject, breach.detail);
-    }
-    println!("{}", if report.breaches.is_empty() { "everything holds" } else { "BROKEN" });
+fn in_words(report: &Report) -> String {
+    let Report { orders, entries, balances, clicks, breaches } = report;
+    let mut lines = vec![
+        format!("orders decided again from their facts: {orders}"),
+        format!("journal entries balanced and chained: {entries}"),
+        format!("balances equal to their postings and to what the orders hold: {balances}"),
+        format!("clicks counted against the statistics: {clicks}"),
+    ];
+    lines.extend(breaches.iter().map(|breach| format!("{} {}: {}", breach.code, breach.subject, breach.detail)));
+    lines.push(if breaches.is_empty() { "everything holds\n" } else { "BROKEN\n" }.to_owned());
+    lines.join("\n")
 }
 
 fn as_json(report: &Report) -> serde_json::Value {

@@ -202,13 +202,7 @@ impl<'a> Postback<'a> {
     }
 
     /// The amount sent, which the lines add up to; without it that of the lines; without both 0.
-    fn total(
-        sent: bool,
-        amount: Option<Money>,
-        lines: Option<&[Line]>,
-        currency: Currency,
-        errors: &mut FieldErrors,
-    ) -> Option<Money> {
+    fn total(sent: bool, amount: Option<Money>, lines: Option<&[Line]>, currency: Currency, errors: &mut FieldErrors) -> Option<Money> {
         let sum = match lines {
             Some(lines) if !lines.is_empty() => Some(sum(lines.iter().map(|line| line.amount), currency, errors)?),
             _ => None,

@@ -209,8 +209,12 @@ fn every_refusal_names_its_field() {
 fn without_a_currency_the_amounts_are_read_as_far_as_they_can() {
     let items = json!([{"sku": 5, "amount": "-1"}, {"amount": "1.001"}]);
     let errors = read(&sale_with(&json!({"currency": "eur", "amount": "1e3", "items": items}))).expect_err("all wrong");
-    let expected =
-        [("currency", "unknown_currency"), ("amount", "invalid_amount"), ("items[0].sku", "invalid_type"), ("items[0].amount", "negative_line")];
+    let expected = [
+        ("currency", "unknown_currency"),
+        ("amount", "invalid_amount"),
+        ("items[0].sku", "invalid_type"),
+        ("items[0].amount", "negative_line"),
+    ];
     assert_eq!(codes(&errors), expected);
     let refund = json!({"type": "refund", "refund_id": "R1", "currency": "XXX", "amount": "0"});
     assert_eq!(codes(&read(&sale_with(&refund)).expect_err("two")), [("currency", "unknown_currency"), ("amount", "amount_not_positive")]);

@@ -21,18 +21,20 @@ pub enum Kind {
     Postgres,
 }
 
-/// How the pools are sized.
+/// How a database is opened, and how its pools are sized.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// `DATABASE_CONNECTIONS`, default 10: the most connections to PostgreSQL, or readers of SQLite (which has one writer beside).
     pub connections_max: u32,
     /// `DATABASE_WAIT_MS`, default 2000 ms: the longest wait for a free connection. sqlx's own 30 s are far too long for a hot path.
     pub acquire_timeout: Duration,
+    /// Whether a missing SQLite file is made. Where it is not, a mistyped name is an error instead of an empty database.
+    pub make_file: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections_max: 10, acquire_timeout: Duration::from_secs(2) }
+        Self { connections_max: 10, acquire_timeout: Duration::from_secs(2), make_file: true }
     }
 }
 
@@ -53,7 +55,7 @@ enum Pools {
 }
 
 impl Db {
-    /// Opens `sqlite://path` (the file is made if it is missing) or `postgres://…`. Runs no migration.
+    /// Opens `sqlite://path` or `postgres://…`. Runs no migration.
     pub async fn open(url: &str, options: &Options) -> Result<Self, StoreError> {
         match url.split_once(':') {
             Some(("sqlite", _)) => Self::open_sqlite(url, options).await,
@@ -64,7 +66,7 @@ impl Db {
 
     async fn open_sqlite(url: &str, options: &Options) -> Result<Self, StoreError> {
         let sqlite = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
+            .create_if_missing(options.make_file)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
