@@ -25,6 +25,7 @@ mod hostile;
 mod naughty;
 mod quiet;
 mod races;
+mod rates;
 mod readme;
 mod real_input;
 mod sabotage;
