@@ -7,7 +7,10 @@ use crate::{
         receipt::{CommissionLines, EntryLines, ReasonText, Receipt, SaleLines, SplitLines, TouchLine, receipt},
     },
     kernel::id::ConversionId,
-    store::{self, Db, terms::TermsCache},
+    store::{
+        Db,
+        facts::{self, TermsCache},
+    },
 };
 use std::fmt::{self, Write as _};
 
@@ -40,16 +43,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 
 /// None if there is no such conversion, or its sale is still awaited.
 async fn find(db: &Db, id: ConversionId) -> Result<Option<Receipt>, Failure> {
-    let mut tx = db.read().await?;
-    let Some(order) = store::order::by_id(&mut tx, id).await? else { return Ok(None) };
-    let Some(context) = &order.context else { return Ok(None) };
-    let Some(program) = store::program::by_id(&mut tx, order.key.program).await? else { return Ok(None) };
-    let versions = store::terms::versions(&mut tx, &TermsCache::default(), std::slice::from_ref(&program)).await?;
-    let entries: Vec<_> = store::entry::of_subject(&mut tx, id).await?.into_iter().map(|stored| stored.entry).collect();
-    let version = versions.get(&program.id).into_iter().flatten().find(|version| version.number == context.terms_version);
-    let version = version.ok_or_else(|| Failure::Refused(format!("terms {} of {} are missing", context.terms_version, program.id)))?;
-    let Some(due) = due(&order, &version.terms)? else { return Ok(None) };
-    Ok(receipt(&order, &due, &program, version, &entries))
+    let Some(facts) = facts::receipt(&mut db.read().await?, &TermsCache::default(), id).await? else { return Ok(None) };
+    let Some(due) = due(&facts.order, &facts.version.terms)? else { return Ok(None) };
+    Ok(receipt(&facts.order, &due, &facts.program, &facts.version, &facts.entries))
 }
 
 /// For people who read it in a terminal.

@@ -26,6 +26,8 @@ use std::{
 };
 use tokio::{task::JoinHandle, time::timeout};
 
+/// How long a transaction that nobody waits for any more may take at the end.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
 /// How long the ledger writer may take at the end: a full queue at a tenth of the measured rate.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
 
@@ -153,6 +155,8 @@ impl Stop {
                 tracing::error!(seconds = DRAIN_MAX.as_secs(), "the ledger writer did not end; what it had not answered may be sent again");
             }
         }
-        db.close().await;
+        if timeout(CLOSE_MAX, db.close()).await.is_err() {
+            tracing::warn!(seconds = CLOSE_MAX.as_secs(), "a connection to the database was still in use, and was cut");
+        }
     }
 }

@@ -4,19 +4,21 @@
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{buyer, coupon, customer, link, order, program, publisher, rate, terms, tie, tier, webhook};
+use super::{buyer, coupon, customer, entry, link, order, program, publisher, rate, terms, tie, tier, webhook};
 use crate::domain::{
     command::{Act, Command},
+    entry::Entry,
     facts::{Facts, LinkFacts, ProgramFacts},
     order::Order,
+    program::Program,
     rate::AGE_DAYS_MAX,
     sale::{OpenedClick, OrderKey, Sale, SentClick},
-    terms::when::fold_code,
+    terms::{Version, when::fold_code},
     touch::Touch,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{BuyerId, ClickId, ConversionId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Day, Month, Zone},
 };
 use std::collections::{BTreeSet, HashMap};
@@ -151,11 +153,33 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
 pub async fn load_programs(tx: &mut Tx, cache: &TermsCache, ids: &[ProgramId]) -> Result<HashMap<ProgramId, ProgramFacts>, StoreError> {
     let programs = program::by_ids(tx, ids).await?;
     let mut versions = terms::versions(tx, cache, &programs).await?;
-    let facts = |program: crate::domain::program::Program| {
+    let facts = |program: Program| {
         let versions = versions.remove(&program.id).unwrap_or_default();
         (program.id, ProgramFacts { program, versions })
     };
     Ok(programs.into_iter().map(facts).collect())
+}
+
+/// What a receipt is made of.
+#[derive(Debug)]
+pub struct ReceiptFacts {
+    pub order: Order,
+    pub program: Program,
+    /// The terms that the sale was decided by.
+    pub version: Version,
+    pub entries: Vec<Entry>,
+}
+
+/// None if there is no such order, or its sale is still awaited.
+pub async fn receipt(tx: &mut Tx, cache: &TermsCache, id: ConversionId) -> Result<Option<ReceiptFacts>, StoreError> {
+    let Some(order) = order::by_id(tx, id).await? else { return Ok(None) };
+    let Some(number) = order.context.as_ref().map(|context| context.terms_version) else { return Ok(None) };
+    let corrupt = |column| StoreError::corrupt("orders", column, id);
+    let mut programs = load_programs(tx, cache, &[order.key.program]).await?;
+    let ProgramFacts { program, versions } = programs.remove(&order.key.program).ok_or_else(|| corrupt("program"))?;
+    let version = versions.into_iter().find(|version| version.number == number).ok_or_else(|| corrupt("terms_version"))?;
+    let entries = entry::of_subject(tx, id).await?.into_iter().map(|stored| stored.entry).collect();
+    Ok(Some(ReceiptFacts { order, program, version, entries }))
 }
 
 /// Orders whose sale waits for a rate, oldest first.

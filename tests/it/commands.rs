@@ -4,7 +4,10 @@ use crate::support::{
     server::{Server, client, ristourne, ristourne_ok, text},
 };
 use serde_json::Value;
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    sync::Mutex,
+};
 
 #[test]
 fn exit_codes() {
@@ -82,19 +85,32 @@ async fn another_master_key_does_not_start() {
     .await;
 }
 
-/// Two demos of the same day are the same to the cent and the entry, and their books balance.
-#[test]
-fn the_demo_is_the_same_each_time() {
-    let dir = TempDir::new("demo");
-    let database = format!("sqlite://{}/demo.db", dir.path().display());
-    let play = || {
-        let said = ristourne_ok(&database, &["demo", "--only-make", "--day", "2025-03-20"]);
-        assert!(ristourne_ok(&database, &["verify"]).contains("everything holds"));
-        (said, ristourne_ok(&database, &["export", "ledger"]))
+/// Demos of the same day are the same to the cent and the entry, on either database, and their books balance.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_is_the_same_each_time() {
+    let spool = TempDir::new("demo-spool");
+    let play = |database: &str| {
+        let command = ["demo", "--only-make", "--day", "2025-03-20", "--spool-dir"];
+        let spool = spool.path().join(if database.starts_with("sqlite") { "sqlite" } else { "postgres" });
+        let said = ristourne_ok(database, &[&command[..], &[&spool.display().to_string()]].concat());
+        assert!(said.contains("3 shops"), "{said}");
+        assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
+        ristourne_ok(database, &["export", "ledger"])
     };
-    let (said, ledger) = play();
-    assert!(said.contains("3 shops") && ledger.contains("share_expired") && ledger.contains("refunded"), "{said}");
-    assert_eq!(play(), (said, ledger), "another run, another ledger");
+    let ledgers = Mutex::new(Vec::new());
+    for_each_empty_database(async |database| {
+        ledgers.lock().expect("no panic").push(play(database));
+        if database.starts_with("sqlite") {
+            ledgers.lock().expect("no panic").push(play(database));
+        } else {
+            let again = ristourne(database, &["demo", "--only-make"]);
+            assert_eq!(again.status.code(), Some(1), "nothing is removed from a PostgreSQL");
+        }
+    })
+    .await;
+    let ledgers = ledgers.into_inner().expect("no panic");
+    assert!(ledgers[0].contains("share_expired") && ledgers[0].contains("refunded"));
+    assert!(ledgers.iter().all(|ledger| *ledger == ledgers[0]), "another run, another ledger");
 }
 
 /// A demo throws away its own database only.

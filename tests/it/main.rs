@@ -22,6 +22,7 @@ mod engine_clicks;
 mod engine_node;
 mod faults;
 mod hostile;
+mod jobs;
 mod naughty;
 mod quiet;
 mod races;

@@ -104,8 +104,8 @@ async fn sales_in_the_ecb_s_currencies_pay_what_its_rates_say() {
         }
         // The rate that comes at last records the sale that waited for it, and no other.
         assert_eq!(store(&operator, last).await, 201);
-        let list = operator.get(&format!("/conversions?program={program}")).await;
-        let orders: Vec<&str> = list["data"].as_array().expect("a list").iter().filter_map(|row| row["order_id"].as_str()).collect();
+        let recorded = operator.get(&format!("/conversions?program={program}")).await;
+        let orders: Vec<&str> = recorded["data"].as_array().expect("a list").iter().filter_map(|row| row["order_id"].as_str()).collect();
         assert!(orders.contains(&"late") && !orders.contains(&"ruble"), "{orders:?}");
         server.stop();
         ristourne_ok(database, &["verify"]);

@@ -16,9 +16,12 @@ use crate::{
         telemetry,
     },
     domain::key::Role,
-    engine::{clock::Clock, engine::Engine},
+    engine::{
+        clock::Clock,
+        engine::{Engine, Options},
+    },
     jobs,
-    kernel::time::{Day, Time, Zone},
+    kernel::time::{DAY, Day, Time, Zone},
 };
 use cast::Cast;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -67,11 +70,15 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let metrics = telemetry::start_metrics()?;
     let mut signals = Signals::listen()?;
     let options = args.engine.options(&database, Clock::System).map_err(Failure::Usage)?;
-    stage::clear(&database, &options.spool_dir).await?;
     tracing::info!(database = %database.database, "playing the demo's traffic");
-    let clock = Clock::manual(end.plus(-plot::DAYS * crate::kernel::time::DAY));
+    let clock = Clock::manual(end.plus(-plot::DAYS * DAY));
+    let past = args.engine.options(&database, clock).map_err(Failure::Usage)?;
+    let made = async {
+        stage::clear(&database, &options.spool_dir).await?;
+        play(past, metrics.clone(), end).await
+    };
     let (cast, tally) = tokio::select! {
-        played = play(args.engine.options(&database, clock).map_err(Failure::Usage)?, metrics.clone(), end) => played?,
+        made = made => made?,
         () = signals.wait() => return Ok(()),
     };
     say(&format!("{tally}, in {}\n", database.database))?;
@@ -88,7 +95,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Plays the whole plot on an engine of its own.
-async fn play(options: crate::engine::engine::Options, metrics: PrometheusHandle, end: Time) -> Result<(Cast, Tally), Failure> {
+async fn play(options: Options, metrics: PrometheusHandle, end: Time) -> Result<(Cast, Tally), Failure> {
     let (engine, stop) = Engine::start(options).await?;
     let wire = Wire::connect(&engine, metrics).await?;
     let played = perform(&wire, end).await;

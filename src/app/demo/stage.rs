@@ -3,7 +3,7 @@
 use crate::{
     app::{config::DatabaseArgs, demo::cast::Cast, failure::Failure},
     engine::spool::SpoolDir,
-    store::{self, Db},
+    store::{self, Db, StoreError},
 };
 use std::{
     fs, io,
@@ -28,17 +28,24 @@ pub async fn clear(database: &DatabaseArgs, spool: &Path) -> Result<(), Failure>
         remove(&file, spool)?;
     }
     let db = database.open().await?;
-    let mut tx = db.begin().await?;
-    let used = !store::merchant::list(&mut tx, None, 1).await?.is_empty() || store::setting::get(&mut tx, MARK).await?.is_some();
-    if !used {
-        store::setting::put(&mut tx, MARK, "1").await?;
-        tx.commit().await?;
-    }
+    let marked = mark(&db).await;
     db.close().await;
-    if used {
-        return Err(Failure::Refused(format!("{} is not empty, and stays as it is: name another with --database", database.database)));
+    if marked? {
+        Ok(())
+    } else {
+        Err(Failure::Refused(format!("{} is not empty, and stays as it is: name another with --database", database.database)))
     }
-    Ok(())
+}
+
+/// Marks an empty database; false, and nothing changes, if somebody uses it.
+async fn mark(db: &Db) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    if !store::merchant::list(&mut tx, None, 1).await?.is_empty() || store::setting::get(&mut tx, MARK).await?.is_some() {
+        return Ok(false);
+    }
+    store::setting::put(&mut tx, MARK, "1").await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Whether the mark is there. A database that is not ours at all has no such table, which says the same.

@@ -109,19 +109,14 @@ async fn settle(api: &Api, id: ConversionId, about: About, input: &Input, act: A
 /// The explanation of every amount.
 async fn explain(State(api): State<Api>, Ids(id): Ids<ConversionId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let order = store::order::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
-    let program = store::program::by_id(&mut tx, order.key.program).await?.ok_or_else(Problem::not_found)?;
-    let versions = store::terms::versions(&mut tx, &api.engine.terms, std::slice::from_ref(&program)).await?;
-    let entries: Vec<_> = store::entry::of_subject(&mut tx, id).await?.into_iter().map(|stored| stored.entry).collect();
+    let facts = store::facts::receipt(&mut tx, &api.engine.terms, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
-    let number = order.context.as_ref().map(|context| context.terms_version);
-    let version = versions.get(&program.id).and_then(|versions| versions.iter().find(|version| Some(version.number) == number));
-    let version = version.ok_or_else(Problem::not_found)?;
-    let due = due::due(&order, &version.terms).map_err(|error| {
+    let due = due::due(&facts.order, &facts.version.terms).map_err(|error| {
         tracing::error!(%error, conversion = %id, "a stored decision cannot be made again");
         Problem::internal()
     })?;
     let due = due.ok_or_else(Problem::not_found)?;
-    let receipt = receipt::receipt(&order, &due, &program, version, &entries).ok_or_else(Problem::not_found)?;
+    let receipt = receipt::receipt(&facts.order, &due, &facts.program, &facts.version, &facts.entries);
+    let receipt = receipt.ok_or_else(Problem::not_found)?;
     Ok(ok(&receipt))
 }
