@@ -188,7 +188,14 @@ pub async fn for_browsers(request: Request, next: Next) -> Response {
     let reader = wants_page(request.headers()).then(|| language(request.headers()));
     let mut answer = next.run(request).await;
     match (reader, answer.extensions_mut().remove::<Problem>()) {
-        (Some(language), Some(problem)) => problem.page(language),
+        (Some(language), Some(problem)) => {
+            let mut page = problem.page(language);
+            // The router's own 405 names the methods there are.
+            if let Some(allow) = answer.headers_mut().remove(header::ALLOW) {
+                page.headers_mut().insert(header::ALLOW, allow);
+            }
+            page
+        }
         _ => answer,
     }
 }
