@@ -37,3 +37,4 @@ mod store_world;
 mod story_worked_example;
 mod support;
 mod tidy;
+mod urls;
