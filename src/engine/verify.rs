@@ -135,6 +135,14 @@ impl About<'_> {
         match (&self.stored, &decided) {
             (Some(stored), Some(decided)) => {
                 breaches.extend(audit::conversion(stored, decided));
+                let day = zone.day(decided.occurred_at);
+                if self.row.day != Some(day.number()) {
+                    breaches.push(Breach::new(
+                        "report_day_differs",
+                        id,
+                        format!("reports count it on day {:?}, it occurred on {day}", self.row.day),
+                    ));
+                }
                 breaches.extend(audit::outlived(decided, now, LATE_MAX));
             }
             (None, Some(_)) => breaches.push(Breach::new("conversion_missing", id, "its facts are recorded, but no conversion is stored")),

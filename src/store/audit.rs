@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 statements! {
     BALANCES = "SELECT account, currency, owner_kind, owner, amount FROM balance ORDER BY account, currency";
     FIRST_USE = "SELECT p.account AS account, p.currency AS currency, MIN(e.at) AS at FROM posting p JOIN journal_entry e ON e.id = p.entry GROUP BY p.account, p.currency ORDER BY p.account";
-    ORDERS = "SELECT id, program, goal, order_id, state FROM orders WHERE id > $1 ORDER BY id LIMIT $2";
+    ORDERS = "SELECT o.id, o.program, o.goal, o.order_id, o.state, c.day FROM orders o LEFT JOIN conversion c ON c.id = o.id
+            WHERE o.id > $1 ORDER BY o.id LIMIT $2";
     TOUCHES = "SELECT conversion, click FROM touch WHERE conversion IN (SELECT value FROM json_each($1)) ORDER BY conversion, click",
         postgres "SELECT conversion, click FROM touch WHERE conversion = ANY($1) ORDER BY conversion, click";
     CLICKS = "SELECT id, link, quality FROM click WHERE id > $1 ORDER BY id LIMIT $2";
@@ -90,6 +91,8 @@ pub struct StoredOrder {
     pub goal: String,
     pub order_id: String,
     pub state: String,
+    /// The day that reports count its conversion on, since 1970-01-01; none if there is no conversion.
+    pub day: Option<i64>,
 }
 
 pub async fn orders(tx: &mut Tx, after: ConversionId, limit: i64) -> Result<Vec<StoredOrder>, StoreError> {

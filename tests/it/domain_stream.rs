@@ -65,7 +65,7 @@ fn of_story(world: &mut World, story: &Story, dice: &mut Dice<'_>, key: &OrderKe
 
 #[test]
 fn a_stream_is_decided_alike_however_it_is_cut() {
-    property(1_500, 5, (vec(any::<u16>(), 260), vec(any::<u16>(), 400)), |(story, choices)| {
+    property(10_000, 5, (vec(any::<u16>(), 260), vec(any::<u16>(), 400)), |(story, choices)| {
         let story = Story::roll(&mut Dice::new(&story));
         let (mut world, mut dice) = (story.world.clone(), Dice::new(&choices));
         for _ in 0..35 {

@@ -105,6 +105,7 @@ fn alterations() -> Vec<(String, &'static str)> {
         conversion("reason = 'no_click'"),
         conversion("net = net - 1"),
         (format!("UPDATE conversion SET publisher = publisher + 1 WHERE id = {pending}"), "conversion_copies_differ"),
+        (format!("UPDATE conversion SET day = day + 1 WHERE id = {pending}"), "report_day_differs"),
         conversion("terms_version = 2"),
         conversion("approved_at = recorded_at"),
         conversion("payable_at = payable_at - 1"),
