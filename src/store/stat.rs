@@ -51,6 +51,18 @@ pub enum Part {
     Program(ProgramId),
 }
 
+impl Part {
+    /// The day's or the id's number: rows ascend by it.
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Day(day) => day.number(),
+            Self::Link(id) => id.raw(),
+            Self::Publisher(id) => id.raw(),
+            Self::Program(id) => id.raw(),
+        }
+    }
+}
+
 /// Which clicks and conversions count.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {

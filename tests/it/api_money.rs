@@ -73,7 +73,7 @@ async fn a_sale_is_approved_adjusted_explained_and_rejected() {
         assert_eq!((&adjusted["amount"]["amount"], &adjusted["commission"]["amount"]), (&json!("100.00"), &json!("5.00")));
         for (body, code) in [
             (json!({"amount": "10.001", "reason": "x"}), "too_many_decimals"),
-            (json!({"amount": "-1", "reason": "x"}), "amount_not_positive"),
+            (json!({"amount": "-1", "reason": "x"}), "negative_amount"),
             (json!({"amount": "10"}), "missing_field"),
         ] {
             assert_eq!(operator.call(Method::POST, &adjust, Some(&body)).await.expect(422)["code"], code);
@@ -290,6 +290,13 @@ async fn the_click_report_counts_clicks_and_commission() {
             assert_eq!((&report["data"][0][key], &report["data"][0]["counted"]), (&json!(value), &json!(1)), "{query}");
         }
         assert_eq!(stage.operator.get("/reports/clicks?by=day&until=2026-01-01").await["data"], json!([]));
+        let other = stage.operator.link(&stage.program, &stage.publisher).await;
+        click(&stage.operator.http, &server.url(""), &other).await;
+        let first = stage.operator.get("/reports/clicks?by=link&limit=1").await;
+        let next = text(&first["next"]);
+        let second = stage.operator.get(&format!("/reports/clicks?by=link&limit=1&after={next}")).await;
+        assert_eq!((&first["data"][0]["link"], &second["next"]), (&json!(link), &Value::Null), "a page each");
+        assert_ne!(second["data"][0]["link"], json!(link));
         server.stop();
     })
     .await;

@@ -8,7 +8,7 @@ use crate::{
         due, receipt,
         sale::OrderKey,
     },
-    kernel::{fields::FieldErrors, id::ConversionId, object::Object, time::Zone},
+    kernel::{fields::FieldErrors, id::ConversionId, money::Money, object::Object, time::Zone},
     store::{self, conversion::Wanted},
     web::problem::Problem,
 };
@@ -89,10 +89,11 @@ async fn reject(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input
 async fn adjust(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
     let Loaded { conversion, key, about } = load(&api, id).await?;
     let (amount, reason) = input.read(&["amount", "reason"], |object, errors| {
-        let amount = object.required("amount", errors).amount(conversion.amount.currency, errors);
+        let amount = object.required("amount", errors).minor_from_zero(conversion.amount.currency, errors);
         let reason = object.required("reason", errors).full_text(REASON_CHARS_MAX, errors);
         Some((amount?, reason?))
     })?;
+    let amount = Money::new(amount, conversion.amount.currency);
     settle(&api, id, about, &input, Act::Adjust { key, amount, reason: Some(reason) }).await
 }
 

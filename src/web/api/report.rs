@@ -1,6 +1,6 @@
 //! The click report: clicks, conversions and commission by day, link, publisher or program.
 
-use super::{Api, Query, span, whole};
+use super::{Api, Page, Query, span, whole};
 use crate::{
     kernel::{fields::FieldErrors, money::Money, object::Object, time::Zone},
     store::{
@@ -43,17 +43,27 @@ impl Serialize for View {
     }
 }
 
-/// The whole report. Days are the installation's; a `since` or `until` within a day takes in the day.
+/// The whole report, or pages of it where a `limit` is given: sums are read at a glance, and a page would cut them without a word.
+/// Days are the installation's; a `since` or `until` within a day takes in the day.
 async fn clicks(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let known = ["by", "program", "link", "publisher", "since", "until"];
-    let (by, wanted) = query.read(&known, |query, errors| read(query, api.zone(), errors))?;
+    let known = ["by", "program", "link", "publisher", "since", "until", "limit", "after"];
+    let ((by, wanted), limit, after) = query.read(&known, |query, errors| {
+        let limit = query.optional("limit").integer(1..=500, errors);
+        let after: Option<i64> = query.optional("after").parsed("invalid_cursor", errors);
+        Some((read(query, api.zone(), errors)?, limit, after))
+    })?;
     let mut tx = api.db().read().await?;
     let rows = store::stat::clicks(&mut tx, by, &wanted).await?;
     tx.commit().await?;
-    let views = rows.into_iter().map(|row| row.epc().map(|epc| View { row, epc })).collect::<Result<Vec<_>, _>>();
-    views.map(whole).map_err(|error| {
+    let rows = rows.into_iter().filter(|row| after.is_none_or(|after| row.part.number() > after));
+    let views = rows.map(|row| row.epc().map(|epc| View { row, epc })).collect::<Result<Vec<_>, _>>();
+    let views = views.map_err(|error| {
         tracing::error!(%error, "earnings per click are out of range");
         Problem::internal()
+    })?;
+    Ok(match limit {
+        Some(limit) => Page { limit, after }.answer(views, |view| view.row.part.number().to_string(), |view| view),
+        None => whole(views),
     })
 }
 
