@@ -201,7 +201,7 @@ impl Drop for Flight {
 impl Shared {
     async fn load(&self, asked: &Asked) -> Result<(), StoreError> {
         let _permit = self.reads.acquire().await.expect("the semaphore is never closed");
-        metrics::counter!("catalogue_lookups_total").increment(1);
+        metrics::counter!("ristourne_catalogue_lookups_total").increment(1);
         let read_from = self.snapshot.writes();
         let mut tx = self.db.read().await?;
         let mut rows = Rows::default();

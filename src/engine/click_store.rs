@@ -75,7 +75,7 @@ impl ClickStore {
         for click in clicks {
             if let Some(error) = self.attempt(&[click], Ids::MayBeStored).await? {
                 tracing::error!(id = %click.id, %error, "click refused by the database");
-                metrics::counter!("clicks_refused_total").increment(1);
+                metrics::counter!("ristourne_clicks_refused_total").increment(1);
                 refused.push(click.id);
             }
         }
@@ -90,8 +90,8 @@ impl ClickStore {
             let started = Instant::now();
             match timeout(COMMIT_MAX, self.transaction(clicks, ids)).await {
                 Ok(Ok((phrases, new))) => {
-                    metrics::counter!("clicks_recorded_total").increment(new as u64);
-                    metrics::histogram!("click_commit_seconds").record(started.elapsed());
+                    metrics::counter!("ristourne_clicks_recorded_total").increment(new as u64);
+                    metrics::histogram!("ristourne_click_commit_duration_seconds").record(started.elapsed());
                     if self.phrases.len() + phrases.len() > PHRASES_MAX {
                         self.phrases.clear();
                     }
@@ -99,7 +99,7 @@ impl ClickStore {
                     return Ok(None);
                 }
                 Ok(Err(error)) if error.is_retryable() => {
-                    metrics::counter!("click_batches_again_total").increment(1);
+                    metrics::counter!("ristourne_click_batches_retried_total").increment(1);
                     if tries == TRIES_MAX {
                         return Err(error.into());
                     }
@@ -152,7 +152,7 @@ impl ClickStore {
         let chunk: Vec<&Click> = segment.clicks[segment.done..end].iter().collect();
         let stored = if chunk.is_empty() { Ok(Vec::new()) } else { self.insert(&chunk, Ids::MayBeStored).await };
         if let Ok(refused) = &stored {
-            metrics::counter!("spool_clicks_read_back_total").increment(chunk.len() as u64);
+            metrics::counter!("ristourne_spool_clicks_read_back_total").increment(chunk.len() as u64);
             segment.done = end;
             segment.set_aside |= !refused.is_empty();
         }
@@ -175,7 +175,7 @@ async fn open(path: PathBuf) -> Option<OpenSegment> {
         Ok(scan) => {
             if scan.torn_bytes > 0 || scan.damaged_bytes > 0 {
                 tracing::warn!(path = %path.display(), scan.torn_bytes, scan.damaged_bytes, "spool segment not wholly readable");
-                metrics::counter!("spool_damaged_bytes_total").increment((scan.torn_bytes + scan.damaged_bytes) as u64);
+                metrics::counter!("ristourne_spool_damaged_bytes_total").increment((scan.torn_bytes + scan.damaged_bytes) as u64);
             }
             Some(OpenSegment { path, clicks: scan.clicks, done: 0, set_aside: scan.damaged_bytes > 0 })
         }

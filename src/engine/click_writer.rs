@@ -120,6 +120,16 @@ impl ClickWriter {
         }
     }
 
+    /// Clicks that wait for the database.
+    pub fn queue_length(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// What this node's spool holds, in bytes.
+    pub fn spool_bytes(&self) -> io::Result<u64> {
+        self.spooler.bytes()
+    }
+
     async fn spool(&self, job: Arc<Job>, queued: bool) -> Result<Kept, NotKept> {
         let (answer, answered) = oneshot::channel();
         let kept = match self.spooler.order(Order::Append { job, queued, answer }) {
@@ -130,7 +140,7 @@ impl ClickWriter {
             return Ok(kept);
         }
         // Queued, it may still be stored.
-        metrics::counter!("clicks_unkept_total", "queued" => if queued { "true" } else { "false" }).increment(1);
+        metrics::counter!("ristourne_clicks_unkept_total", "queued" => if queued { "true" } else { "false" }).increment(1);
         Err(NotKept)
     }
 }
@@ -172,7 +182,6 @@ impl Writer {
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while self.next(&mut batch).await {
-            metrics::gauge!("click_queue_length").set(u32::try_from(self.queue.len()).unwrap_or(u32::MAX));
             let caught_up = batch.len() < BATCH_MAX;
             let mut result = self.write(&mut batch).await;
             if result.is_ok() && caught_up {
@@ -220,7 +229,7 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        metrics::histogram!("click_batch_rows").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+        metrics::histogram!("ristourne_click_batch_rows").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
         let clicks: Vec<&Click> = batch.iter().map(|queued| &queued.job.click).collect();
         // Only this task reads the spool back: a click that is not in it now cannot be stored before it is inserted here.
         let ids = if batch.iter().any(|queued| queued.job.is_spooled()) { Ids::MayBeStored } else { Ids::New };
@@ -255,7 +264,7 @@ impl Writer {
     fn give_up(&self, batch: impl IntoIterator<Item = Queued>) {
         for Queued { job, answer } in batch {
             if let Err(Order::Append { answer, .. }) = self.spooler.order(Order::Append { job, queued: false, answer }) {
-                metrics::counter!("clicks_unkept_total", "queued" => "false").increment(1);
+                metrics::counter!("ristourne_clicks_unkept_total", "queued" => "false").increment(1);
                 spooler::answer(answer, Err(NotKept));
             }
         }
@@ -273,7 +282,7 @@ impl Writer {
     /// Until the database answers, or the process ends: what is queued goes to the spool.
     async fn wait_for_database(&mut self, trouble: Trouble) {
         tracing::error!(%trouble, "the database takes no clicks; they go to the spool");
-        metrics::counter!("click_outages_total").increment(1);
+        metrics::counter!("ristourne_click_outages_total").increment(1);
         self.away.store(true, Ordering::Relaxed);
         loop {
             while let Ok(queued) = self.queue.try_recv() {

@@ -57,7 +57,7 @@ async fn run(db: Db, clock: Clock, catalogue: Arc<Catalogue>) {
             }
             continue;
         };
-        metrics::counter!("feed_errors_total").increment(1);
+        metrics::counter!("ristourne_feed_errors_total").increment(1);
         // One line an outage, not one a second.
         if !std::mem::replace(&mut away, true) {
             tracing::warn!(%error, "the feed cannot read; serving what is known");

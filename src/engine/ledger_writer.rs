@@ -50,11 +50,19 @@ impl LedgerWriter {
         (Self { queue }, tokio::spawn(write(setting, jobs)))
     }
 
+    /// Commands that wait.
+    pub fn queue_length(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// What the command came to, after the commit.
     pub async fn submit(&self, command: Command) -> Answer {
         let (answer, answered) = oneshot::channel();
         // A full queue is refused at once: the sender's own retry is the better queue.
-        self.queue.try_send(Job { command, answer }).map_err(|_| Unavailable)?;
+        if self.queue.try_send(Job { command, answer }).is_err() {
+            metrics::counter!("ristourne_ledger_unavailable_total", "cause" => "queue_full").increment(1);
+            return Err(Unavailable);
+        }
         answered.await.unwrap_or(Err(Unavailable))
     }
 
@@ -82,7 +90,6 @@ async fn write(setting: Setting, mut jobs: mpsc::Receiver<Job>) {
     let mut head = None;
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        metrics::gauge!("ledger_queue_length").set(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
         let (commands, answers): (Vec<Command>, Vec<_>) = batch.drain(..).map(|job: Job| (job.command, job.answer)).unzip();
         for (outcome, answer) in settle(&setting, &mut head, &commands).await.into_iter().zip(answers) {
             if answer.send(outcome).is_err() {
@@ -98,6 +105,7 @@ async fn settle(setting: &Setting, head: &mut Option<Link>, commands: &[Command]
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(error) if error.is_connection() || commands.len() == 1 => {
             tracing::error!(%error, commands = commands.len(), "a batch was not stored");
+            not_stored(commands.len());
             vec![Err(Unavailable); commands.len()]
         }
         // Something in it cannot be stored: run again, once, one at a time, so that it fails alone.
@@ -109,6 +117,7 @@ async fn settle(setting: &Setting, head: &mut Option<Link>, commands: &[Command]
                     Ok(mut outcomes) => outcomes.pop().ok_or(Unavailable),
                     Err(error) => {
                         tracing::error!(%error, inbox = %command.message.id, "a command was not stored");
+                        not_stored(1);
                         Err(Unavailable)
                     }
                 });
@@ -118,6 +127,10 @@ async fn settle(setting: &Setting, head: &mut Option<Link>, commands: &[Command]
     }
 }
 
+fn not_stored(commands: usize) {
+    metrics::counter!("ristourne_ledger_unavailable_total", "cause" => "not_stored").increment(commands as u64);
+}
+
 async fn attempt(setting: &Setting, head: &mut Option<Link>, commands: &[Command]) -> Result<Vec<Outcome>, StoreError> {
     let mut tries = 0;
     loop {
@@ -125,8 +138,8 @@ async fn attempt(setting: &Setting, head: &mut Option<Link>, commands: &[Command
         let started = Instant::now();
         match ledger_batch::run(setting, head, commands).await {
             Ok(outcomes) => {
-                metrics::histogram!("ledger_batch_commands").record(u32::try_from(commands.len()).unwrap_or(u32::MAX));
-                metrics::histogram!("ledger_commit_seconds").record(started.elapsed());
+                metrics::histogram!("ristourne_ledger_batch_commands").record(u32::try_from(commands.len()).unwrap_or(u32::MAX));
+                metrics::histogram!("ristourne_ledger_commit_duration_seconds").record(started.elapsed());
                 return Ok(outcomes);
             }
             Err(error) => {
@@ -134,7 +147,7 @@ async fn attempt(setting: &Setting, head: &mut Option<Link>, commands: &[Command
                 if !error.is_retryable() || tries == TRIES_MAX {
                     return Err(error);
                 }
-                metrics::counter!("ledger_batches_again_total").increment(1);
+                metrics::counter!("ristourne_ledger_batches_retried_total").increment(1);
             }
         }
     }

@@ -155,6 +155,11 @@ impl Snapshot {
         self.links.len()
     }
 
+    /// How many programs are known, ended ones too.
+    pub fn programs_len(&self) -> usize {
+        self.programs.len()
+    }
+
     /// To be asked before a snapshot begins whose rows are then taken in.
     pub fn writes(&self) -> u64 {
         self.writes.load(Ordering::Acquire)
@@ -174,7 +179,6 @@ impl Snapshot {
         for link in &rows.links {
             self.take_link(link, read_from);
         }
-        metrics::gauge!("catalogue_links").set(u32::try_from(self.links.len()).unwrap_or(u32::MAX));
     }
 
     /// A publisher that this node has just written.

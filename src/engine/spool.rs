@@ -208,6 +208,15 @@ impl SpoolDir {
         Ok(paths)
     }
 
+    /// What the segments hold, in bytes. One that is removed meanwhile holds nothing.
+    pub fn bytes(&self) -> io::Result<u64> {
+        let mut sum = 0;
+        for path in self.segments()? {
+            sum += fs::metadata(path).map_or(0, |segment| segment.len());
+        }
+        Ok(sum)
+    }
+
     /// The highest id among the spooled clicks.
     pub fn highest_id(&self) -> io::Result<Option<i64>> {
         let mut highest = None;

@@ -93,6 +93,7 @@ pub enum Order {
 pub struct Spooler {
     orders: mpsc::Sender<Order>,
     owed: Arc<Owed>,
+    dir: Arc<SpoolDir>,
 }
 
 /// Whether the spool holds clicks that are in no queue: somebody has to read them back.
@@ -125,13 +126,18 @@ impl Spooler {
     pub fn start(dir: Arc<SpoolDir>) -> io::Result<(Self, JoinHandle<()>)> {
         let (orders, receiver) = mpsc::channel(ORDERS_MAX);
         let owed = Arc::new(Owed::default());
-        let thread = Thread { dir, active: None, owed: Arc::clone(&owed) };
+        let thread = Thread { dir: Arc::clone(&dir), active: None, owed: Arc::clone(&owed) };
         let handle = std::thread::Builder::new().name("click-spool".to_owned()).spawn(move || thread.run(receiver))?;
-        Ok((Self { orders, owed }, handle))
+        Ok((Self { orders, owed, dir }, handle))
     }
 
     pub fn owed(&self) -> &Owed {
         &self.owed
+    }
+
+    /// Bytes of the segments on the disk.
+    pub fn bytes(&self) -> io::Result<u64> {
+        self.dir.bytes()
     }
 
     /// Gives an order without waiting; back when too many wait, or the thread has ended.
@@ -255,7 +261,7 @@ impl Thread {
             return refuse(orders, &error);
         }
         let written = orders.iter().filter(|order| order.new).count() as u64;
-        metrics::counter!("clicks_unsynced_total").increment(written);
+        metrics::counter!("ristourne_clicks_unsynced_total").increment(written);
         active.written += written;
         let full = active.segment.bytes() > SEGMENT_BYTES_MAX;
         if full {
@@ -305,7 +311,7 @@ pub fn answer(to: Answer, what: Result<Kept, NotKept>) {
 
 fn refuse(orders: Vec<Pending>, error: &io::Error) {
     tracing::error!(%error, clicks = orders.len(), "spool not written");
-    metrics::counter!("spool_errors_total").increment(1);
+    metrics::counter!("ristourne_spool_errors_total").increment(1);
     for order in orders {
         answer(order.answer, Err(NotKept));
     }

@@ -64,12 +64,19 @@ pub fn start(engine: &Arc<Engine>) -> Jobs {
 
 /// Does all that is due at `now`. Gives how many orders it changed.
 pub async fn run(engine: &Engine, now: Time) -> Result<usize, StoreError> {
-    let approved = approve_due::run(engine, now).await?;
-    let expired = expire_unclaimed::run(engine, now).await?;
+    let approved = done("approve_due", now, approve_due::run(engine, now).await?);
+    let expired = done("expire_unclaimed", now, expire_unclaimed::run(engine, now).await?);
     if approved + expired > 0 {
         tracing::info!(approved, expired, "due orders");
     }
     Ok(approved + expired)
+}
+
+/// Notes that a job came to its end, having changed so many orders.
+fn done(job: &'static str, now: Time, orders: usize) -> usize {
+    metrics::gauge!("ristourne_job_last_success_timestamp_seconds", "job" => job).set(u32::try_from(now.seconds()).unwrap_or(u32::MAX));
+    metrics::counter!("ristourne_job_orders_total", "job" => job).increment(orders as u64);
+    orders
 }
 
 /// Submits one batch of a job. Gives how many of its commands took effect; none says that asking again now is of no use.

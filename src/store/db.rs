@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Executor as _, FromRow, PgConnection, Postgres, SqlSafeStr as _, Sqlite, SqliteConnection, Transaction};
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A row struct that both drivers can fill; `#[derive(sqlx::FromRow)]` gives it.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -116,18 +116,24 @@ impl Db {
     /// A write transaction, rolled back if it is dropped. On SQLite it has the write turn, taken in order of arrival; on PostgreSQL it
     /// is READ COMMITTED.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(Tx::new(match &self.0 {
+        let asked = Instant::now();
+        let open = match &self.0 {
             Pools::Sqlite { writer, .. } => Open::Turn(writer.begin().await?),
             Pools::Postgres { .. } => Open::Postgres(self.begin_postgres("BEGIN ISOLATION LEVEL READ COMMITTED").await?),
-        }))
+        };
+        metrics::histogram!("ristourne_database_wait_seconds", "to" => "write").record(asked.elapsed());
+        Ok(Tx::new(open))
     }
 
     /// A read transaction: one snapshot, which never waits for the writer. Keep it short: a long reader pins SQLite's WAL.
     pub async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(Tx::new(match &self.0 {
+        let asked = Instant::now();
+        let open = match &self.0 {
             Pools::Sqlite { read, .. } => Open::Sqlite(read.begin().await?),
             Pools::Postgres { .. } => Open::Postgres(self.begin_postgres("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
-        }))
+        };
+        metrics::histogram!("ristourne_database_wait_seconds", "to" => "read").record(asked.elapsed());
+        Ok(Tx::new(open))
     }
 
     /// After a restart of PostgreSQL every idle connection of the pool is dead, and says so at BEGIN, before anything is done: then the
@@ -164,6 +170,15 @@ impl Db {
             Pools::Postgres { pool, .. } => drop(pool.acquire().await?.prepare(sql.postgres.into_sql_str()).await?),
         }
         Ok(())
+    }
+
+    /// Connections that are open, and those of them that are idle. SQLite's one writer is not counted.
+    pub fn connections(&self) -> (usize, usize) {
+        let (open, idle) = match &self.0 {
+            Pools::Sqlite { read, .. } => (read.size(), read.num_idle()),
+            Pools::Postgres { pool, .. } => (pool.size(), pool.num_idle()),
+        };
+        (open as usize, idle)
     }
 
     /// Closes the pools; waits for transactions that are open.
@@ -266,7 +281,7 @@ impl Tx {
             return Err(StoreError::Aborted);
         }
         let statement = statement.strip_prefix("ristourne::store::").unwrap_or(statement);
-        metrics::counter!("store_statements_total", "statement" => statement).increment(1);
+        metrics::counter!("ristourne_database_statements_total", "statement" => statement).increment(1);
         Ok(())
     }
 

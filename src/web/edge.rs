@@ -181,6 +181,7 @@ async fn accept<F: Fast>(
     http.timer(TokioTimer::new()).header_read_timeout(shared.settings.head_timeout);
     http.max_buf_size(BUFFER_BYTES_MAX).max_header_size(HEAD_BYTES_MAX);
     let (graceful, room) = (GracefulShutdown::new(), Arc::new(Semaphore::new(connections_max)));
+    metrics::gauge!("ristourne_connections_max").set(u32::try_from(connections_max).unwrap_or(u32::MAX));
     let mut stop = pin!(stop);
     loop {
         let next = async {
@@ -200,6 +201,7 @@ async fn accept<F: Fast>(
                 continue;
             }
         };
+        metrics::gauge!("ristourne_connections").increment(1);
         let connection = serve(&http, stream, peer, Arc::clone(&shared));
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
@@ -207,6 +209,7 @@ async fn accept<F: Fast>(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection broke");
             }
+            metrics::gauge!("ristourne_connections").decrement(1);
             drop(permit);
         });
     }

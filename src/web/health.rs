@@ -1,6 +1,7 @@
 //! What watches the server: whether it serves, whether it is ready, its counters; and what it tells robots and passers-by.
 
 use crate::{
+    engine::{engine::Engine, gauges, process},
     store::{self, Db, StoreError},
     web::{headers, problem::Problem},
 };
@@ -12,7 +13,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// A database that takes longer for one small read is not ready. Below the usual 3 s of a load balancer's check.
@@ -27,22 +28,29 @@ const ROOT: &str = "Ristourne: a self-hosted affiliate and cashback tracking pla
 
 #[derive(Clone)]
 struct Health {
-    db: Db,
+    engine: Arc<Engine>,
     metrics: PrometheusHandle,
 }
 
-pub fn routes(db: Db, metrics: PrometheusHandle) -> Router {
+pub fn routes(engine: Arc<Engine>, metrics: PrometheusHandle) -> Router {
     Router::new()
         .route("/", get(async || text(headers::TEXT, ROOT.to_owned())))
         .route("/robots.txt", get(async || text(headers::TEXT, ROBOTS.to_owned())))
         .route("/healthz", get(async || text(headers::TEXT, "ok\n".to_owned())))
         .route("/readyz", get(ready))
-        .route("/metrics", get(async |State(health): State<Health>| text(METRICS_TYPE, health.metrics.render())))
-        .with_state(Health { db, metrics })
+        .route("/metrics", get(counters))
+        .with_state(Health { engine, metrics })
+}
+
+async fn counters(State(health): State<Health>) -> Response {
+    gauges::observe(&health.engine);
+    let mut rendered = health.metrics.render();
+    process::render(&mut rendered);
+    text(METRICS_TYPE, rendered)
 }
 
 async fn ready(State(health): State<Health>) -> Result<Response, Problem> {
-    match timeout(ANSWER_TIME_MAX, read(&health.db)).await {
+    match timeout(ANSWER_TIME_MAX, read(&health.engine.db)).await {
         Ok(Ok(())) => Ok(text(headers::TEXT, "ready\n".to_owned())),
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready: the database does not answer");

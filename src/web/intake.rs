@@ -115,7 +115,7 @@ async fn settle(engine: &Engine, arrival: &Arrival<'_>) -> Result<(Outcome, Opti
     let judged = arrival.judge(read, program, signature, &engine.ring);
     let (command, refused) = arrival.command(judged, program, &engine.ids);
     let outcome = engine.ledger.submit(command).await.map_err(|_| Problem::unavailable())?;
-    metrics::counter!("postbacks_total", "channel" => arrival.channel.word(), "verdict" => outcome.verdict()).increment(1);
+    metrics::counter!("ristourne_postbacks_total", "channel" => arrival.channel.word(), "verdict" => outcome.verdict()).increment(1);
     Ok((outcome, refused))
 }
 

@@ -158,16 +158,16 @@ pub async fn answer(engine: &Engine, request: &Parts, client: Address, now: Time
     let head = match request.method {
         Method::GET => false,
         Method::HEAD => true,
-        _ => return refuse(Problem::method("GET, HEAD"), request),
+        _ => return refuse(Problem::method("GET, HEAD"), request, "method_not_allowed"),
     };
     let slug = request.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let found = match engine.catalogue.find(slug).await {
-        Ok(Some(found)) if found.is_ended() => return refuse(ended(), request),
+        Ok(Some(found)) if found.is_ended() => return refuse(ended(), request, "ended"),
         Ok(Some(found)) => found,
-        Ok(None) => return refuse(unknown(), request),
+        Ok(None) => return refuse(unknown(), request, "unknown"),
         Err(error) => {
             tracing::warn!(%error, "link not found in time");
-            return refuse(Problem::unavailable(), request);
+            return refuse(Problem::unavailable(), request, "unavailable");
         }
     };
     let query = request.uri.query().unwrap_or_default();
@@ -175,7 +175,7 @@ pub async fn answer(engine: &Engine, request: &Parts, client: Address, now: Time
     let tools = Tools { ids: &engine.ids, ring: &engine.ring, recent: &engine.recent };
     let Departure { click, location, cookie } = depart(&found.program.route, &found.link.route, &arrival, &tools);
     if !head {
-        metrics::counter!("clicks_total", "quality" => click.quality.code()).increment(1);
+        count("redirected", click.quality.code());
         // The writer has counted it and told the log why. The sealed click id carries the sale without the row.
         if let Err(error) = engine.clicks.record(click).await {
             tracing::debug!(%error, "click not kept");
@@ -201,7 +201,15 @@ fn go(location: String, cookie: Option<HeaderValue>) -> Response {
     answer
 }
 
-fn refuse(problem: Problem, request: &Parts) -> Response {
+/// A request that was answered; HEAD leaves no trace here either.
+fn count(outcome: &'static str, quality: &'static str) {
+    metrics::counter!("ristourne_redirects_total", "outcome" => outcome, "quality" => quality).increment(1);
+}
+
+fn refuse(problem: Problem, request: &Parts, outcome: &'static str) -> Response {
+    if request.method != Method::HEAD {
+        count(outcome, "none");
+    }
     let mut answer = problem.answer(&request.headers);
     seal(answer.headers_mut());
     answer

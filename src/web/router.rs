@@ -60,7 +60,7 @@ impl Fast for Front {
 fn router(engine: Arc<Engine>, metrics: PrometheusHandle) -> Router {
     let keys = Arc::new(Keys::new(engine.db.clone(), engine.clock.clone()));
     Router::new()
-        .merge(health::routes(engine.db.clone(), metrics))
+        .merge(health::routes(Arc::clone(&engine), metrics))
         .nest("/api/v1", api::routes(Arc::clone(&engine), keys))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {
@@ -92,6 +92,6 @@ async fn note(State(engine): State<Arc<Engine>>, request: Request, next: Next) -
 
 fn count(route: impl Into<metrics::SharedString>, status: StatusCode, started: Instant) {
     let route = route.into();
-    metrics::counter!("http_requests_total", "route" => route.clone(), "status" => status.as_str().to_owned()).increment(1);
-    metrics::histogram!("http_request_seconds", "route" => route).record(started.elapsed());
+    metrics::counter!("ristourne_http_requests_total", "route" => route.clone(), "status" => status.as_str().to_owned()).increment(1);
+    metrics::histogram!("ristourne_http_request_duration_seconds", "route" => route).record(started.elapsed());
 }

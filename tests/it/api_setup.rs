@@ -128,7 +128,7 @@ async fn requests_that_fit_nothing_get_problems() {
             ("/readyz", "ready"),
             ("/robots.txt", "Disallow: /c/"),
             ("/", "Ristourne"),
-            ("/metrics", "http_requests_total"),
+            ("/metrics", "ristourne_http_requests_total"),
         ] {
             let answer = operator.http.get(server.url(path)).send().await.expect("an answer");
             assert_eq!(answer.status(), 200, "{path}");

@@ -13,7 +13,8 @@ use std::time::Instant;
 async fn statements(operator: &Operator) -> BTreeMap<String, u64> {
     let metrics = operator.http.get(format!("{}/metrics", operator.base)).bearer_auth(&operator.key).send().await.expect("metrics");
     let metrics = metrics.text().await.expect("text");
-    let lines = metrics.lines().filter_map(|line| line.strip_prefix("store_statements_total{statement=\"")?.split_once("\"} "));
+    let lines =
+        metrics.lines().filter_map(|line| line.strip_prefix("ristourne_database_statements_total{statement=\"")?.split_once("\"} "));
     lines.map(|(statement, count)| (statement.to_owned(), count.parse().expect("a count"))).collect()
 }
 
