@@ -87,7 +87,7 @@ fn write(out: &mut String, receipt: &Receipt) -> fmt::Result {
     }
     writeln!(out, "\nWhat happened")?;
     for step in &receipt.steps {
-        write!(out, "  {}  {}", step.at, step.event)?;
+        write!(out, "  {}  {}", step.at, step.event.word())?;
         write!(out, "{}", step.by.map(|by| format!(" by {by}")).unwrap_or_default())?;
         writeln!(out, "{}", step.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default())?;
     }

@@ -2,12 +2,17 @@
 
 use crate::kernel::id::BuyerId;
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// Somebody whose purchases earn cashback.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Buyer {
     pub id: BuyerId,
+    #[schema(required)]
     pub email: Option<String>,
     /// The operator's own number for this person.
+    #[schema(required)]
     pub external_id: Option<String>,
+    /// The buyer who brought this one.
+    #[schema(required)]
     pub referred_by: Option<BuyerId>,
 }
 

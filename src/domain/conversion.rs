@@ -5,11 +5,15 @@ use crate::kernel::{
     code::Language,
     id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, PublisherId},
     money::Money,
+    schema,
     time::Time,
 };
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 words! {
+    /// Where a conversion stands. `unattributed` earns nothing, `pending` waits for approval, `approved` for the merchant's payment,
+    /// `payable` for a payout.
     pub enum Status {
         Unattributed = "unattributed",
         Pending = "pending",
@@ -38,15 +42,12 @@ pub struct Flags {
 impl Flags {
     /// The words of the flags that are set.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
-        let all = [
-            (self.unsigned, "unsigned"),
-            (self.held, "held"),
-            (self.unclaimed, "unclaimed"),
-            (self.refunded, "refunded"),
-            (self.over_refunded, "over_refunded"),
-        ];
-        all.into_iter().filter_map(|(set, word)| set.then_some(word))
+        let set = [self.unsigned, self.held, self.unclaimed, self.refunded, self.over_refunded];
+        Self::WORDS.into_iter().zip(set).filter_map(|(word, set)| set.then_some(word))
     }
+
+    /// Every word there is.
+    const WORDS: [&str; 5] = ["unsigned", "held", "unclaimed", "refunded", "over_refunded"];
 
     /// As stored: the words with commas between.
     pub fn text(self) -> String {
@@ -64,6 +65,15 @@ impl Flags {
         }
     }
 }
+
+crate::schema!(
+    Flags,
+    "ConversionFlag",
+    schema::words(
+        "A word beside the status. `held`: only the operator approves it; `unclaimed`: the buyer's share waits for its buyer; `unsigned`: it came from a pixel.",
+        &Self::WORDS
+    )
+);
 
 /// How a commission is shared, minor units of the program's currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -169,38 +179,81 @@ impl Serialize for Conversion {
     }
 }
 
-#[derive(Serialize)]
+/// Our record of one order and goal: what was sold, what is due on it now, and to whom.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Conversion)]
 struct Wire<'a> {
     id: ConversionId,
     program: ProgramId,
+    /// The merchant's own number, 1 to 128 characters, verbatim.
     order_id: &'a str,
+    /// The goal: `sale`, `lead`, `signup`, …
     #[serde(rename = "type")]
     goal: &'a str,
     status: Status,
+    #[schema(value_type = Vec<Flags>)]
     flags: Vec<&'static str>,
+    /// Why it earns nothing, less or not yet: a code of the list `Reason`, or the words of who refused the sale.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<&'a str>,
     /// Of a reason of the coded list; any other is already the words of who refused the sale.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason_text: Option<ReasonWire>,
+    /// What was sold, net of tax and shipping, in the sale's currency.
     amount: Money,
+    /// What was given back, in the sale's currency; at most the amount.
     refunded: Money,
+    /// What is due now, in the program's currency. The shares add up to it.
     commission: Money,
     shares: SharesWire,
-    /// None yet: bonuses come with the boosts.
+    /// Always empty so far: bonuses come with the boosts.
+    #[schema(value_type = Vec<serde_json::Value>, max_items = 0)]
     bonuses: [(); 0],
+    /// Who is credited, oldest touch first. A publisher's key sees its own only.
     credits: Vec<CreditWire>,
+    /// Of the newest credit; null where nobody is credited, or a coupon decided.
+    #[schema(required)]
     click: Option<ClickId>,
+    /// Of the newest credit.
+    #[schema(required)]
     link: Option<LinkId>,
+    /// Of the newest credit.
+    #[schema(required)]
     publisher: Option<PublisherId>,
+    /// Shown to the operator and the buyer only; null for everybody else.
+    #[schema(required)]
     buyer: Option<BuyerId>,
+    /// The version of the program's terms that decides, from 1.
     terms_version: u32,
+    /// When the order was placed, as the merchant says.
     occurred_at: Time,
+    /// When it was recorded here.
     recorded_at: Time,
+    /// When it became payable; while pending, when silence approves it.
+    #[schema(required)]
     payable_at: Option<Time>,
 }
 
-#[derive(Serialize)]
+// The document shows what the wire shows.
+impl utoipa::PartialSchema for Conversion {
+    fn schema() -> schema::Shape {
+        Wire::schema()
+    }
+}
+impl ToSchema for Conversion {
+    fn name() -> std::borrow::Cow<'static, str> {
+        Wire::name()
+    }
+    fn schemas(schemas: &mut Vec<(String, schema::Shape)>) {
+        Wire::schemas(schemas);
+    }
+}
+
+/// A code's text, as people read it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReasonTexts)]
 struct ReasonWire {
     en: &'static str,
     fr: &'static str,
@@ -212,17 +265,28 @@ impl ReasonWire {
     }
 }
 
-#[derive(Serialize)]
+/// How a commission is shared, in the program's currency.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Shares)]
 struct SharesWire {
+    /// Of all credited publishers together, after their gifts.
     publisher: Money,
+    /// Holds the unclaimed share and the publishers' gifts.
     buyer: Money,
     platform: Money,
 }
 
-#[derive(Serialize)]
+/// A publisher's part of a conversion.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Credit)]
 struct CreditWire {
     publisher: PublisherId,
+    /// Null where a coupon decided.
+    #[schema(required)]
     link: Option<LinkId>,
+    /// Null where a coupon decided.
+    #[schema(required)]
     click: Option<ClickId>,
+    /// What is due now, after gifts, in the program's currency.
     amount: Money,
 }

@@ -49,14 +49,18 @@ pub struct LinkFacts {
 }
 
 /// A code that is a publisher's own: sales that use it are credited to them.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Coupon {
     pub id: CouponId,
     pub program: ProgramId,
     /// As the publisher wrote it.
     pub code: String,
     pub publisher: PublisherId,
+    /// Valid from then on; from ever if null.
+    #[schema(required)]
     pub from: Option<Time>,
+    /// Valid before that moment; for ever if null.
+    #[schema(required)]
     pub until: Option<Time>,
 }
 

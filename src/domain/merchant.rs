@@ -2,9 +2,12 @@
 
 use crate::kernel::id::MerchantId;
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// Somebody who sells, and owes the commission.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Merchant {
     pub id: MerchantId,
+    /// 1 to 256 characters.
     pub name: String,
+    #[schema(required)]
     pub email: Option<String>,
 }

@@ -4,6 +4,7 @@ use crate::domain::{
     rate::Conversion,
     sale::{OrderKey, Refund, Sale},
     touch::Touch,
+    word::words,
 };
 use crate::kernel::{
     id::{BuyerId, ClickId, ConversionId, CouponId, PublisherId},
@@ -59,26 +60,13 @@ pub struct Verdict {
     pub at: Time,
 }
 
-/// Who acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Actor {
-    Merchant,
-    Operator,
-    Buyer,
-    Clock,
-}
-
-impl Actor {
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Merchant => "merchant",
-            Self::Operator => "operator",
-            Self::Buyer => "buyer",
-            Self::Clock => "clock",
-        }
-    }
-    pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Merchant, Self::Operator, Self::Buyer, Self::Clock].into_iter().find(|actor| actor.word() == word)
+words! {
+    /// Who acts.
+    pub enum Actor {
+        Merchant = "merchant",
+        Operator = "operator",
+        Buyer = "buyer",
+        Clock = "clock",
     }
 }
 

@@ -6,13 +6,16 @@ use crate::kernel::{
     time::Time,
 };
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// A merchant's offer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Program {
     pub id: ProgramId,
     pub merchant: MerchantId,
+    /// 1 to 256 characters.
     pub name: String,
     /// Fixed for ever: commissions, shares and balances are in it.
     pub currency: Currency,
+    /// Where links lead, with its macros.
     pub landing_url: String,
     /// Hosts that deep links may lead to, in ASCII form.
     pub domains: Vec<String>,
@@ -23,5 +26,6 @@ pub struct Program {
     /// A network pays us: rules may pay a percentage of what it reports.
     pub upstream: bool,
     /// Links answer 410 from then on; sales of earlier clicks still count.
+    #[schema(required)]
     pub ended_at: Option<Time>,
 }

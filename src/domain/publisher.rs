@@ -13,10 +13,13 @@ words! {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// Somebody who places links.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Publisher {
     pub id: PublisherId,
+    /// 1 to 256 characters.
     pub name: String,
+    #[schema(required)]
     pub email: Option<String>,
     pub kind: Kind,
     /// Sends its own members: `buyer=<ref>` on its links is honoured.

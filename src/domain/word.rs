@@ -2,8 +2,8 @@
 
 /// Declares enums with `word`, `from_word` and `WORDS`.
 macro_rules! words {
-    ($($(#[$doc:meta])* pub enum $name:ident { $($value:ident = $word:literal,)+ })+) => {$(
-        $(#[$doc])*
+    ($($(#[doc = $doc:literal])* pub enum $name:ident { $($value:ident = $word:literal,)+ })+) => {$(
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $($value,)+ }
         impl $name {
@@ -21,6 +21,11 @@ macro_rules! words {
                 serializer.serialize_str(self.word())
             }
         }
+        $crate::schema!(
+            $name,
+            $crate::kernel::schema::name_of(module_path!(), stringify!($name)),
+            $crate::kernel::schema::words(concat!($($doc),*), Self::WORDS)
+        );
     )+};
 }
 pub(crate) use words;

@@ -10,8 +10,8 @@ pub enum Language {
 /// Declares an enum whose values have a stable `snake_case` code and a text in both languages.
 #[macro_export]
 macro_rules! codes {
-    ($(#[$doc:meta])* pub enum $name:ident { $($value:ident = $code:literal, $en:literal, $fr:literal;)+ }) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])* pub enum $name:ident { $($value:ident = $code:literal, $en:literal, $fr:literal;)+ }) => {
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name { $(#[doc = concat!("`", $code, "`")] $value,)+ }
 
@@ -42,5 +42,10 @@ macro_rules! codes {
                 serializer.serialize_str(self.code())
             }
         }
+        $crate::schema!(
+            $name,
+            $crate::kernel::schema::name_of(module_path!(), stringify!($name)),
+            $crate::kernel::schema::codes(concat!($($doc),*), [$(($code, $en, $fr)),+].into_iter())
+        );
     };
 }

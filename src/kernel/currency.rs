@@ -1,5 +1,6 @@
 //! Currencies of ISO 4217 that have minor units.
 
+use crate::{kernel::schema, schema};
 use std::{fmt, str::FromStr};
 
 /// A currency with 0, 2, 3 or 4 decimals. Two bytes of meaning: the code, and how many decimals its minor unit has.
@@ -23,6 +24,14 @@ impl Currency {
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.code).expect("made from three ASCII letters")
     }
+}
+
+/// Every code, in alphabetical order.
+fn codes() -> Vec<String> {
+    let letters = || b'A'..=b'Z';
+    let triples = letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+    let texts = triples.map(|code| code.map(char::from).iter().collect::<String>());
+    texts.filter(|text| text.parse::<Currency>().is_ok()).collect()
 }
 
 /// Codes that `iso_currency` still knows and ISO 4217 has withdrawn: replaced by EUR, SLE and ZWG.
@@ -65,6 +74,11 @@ impl<'de> serde::Deserialize<'de> for Currency {
         std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+schema!(
+    Currency,
+    "Currency",
+    schema::words("ISO 4217, upper case; only currencies that have minor units.", &codes().iter().map(String::as_str).collect::<Vec<_>>())
+);
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// One wrong field of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// Where: `amount`, `items[1].quantity`, `terms.split`.
     pub field: String,

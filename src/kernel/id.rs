@@ -148,6 +148,7 @@ macro_rules! ids {
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
+        crate::schema!($name, stringify!($name), crate::kernel::schema::id($prefix));
     )+};
 }
 

@@ -10,6 +10,7 @@ pub mod money;
 pub mod object;
 pub mod percent;
 pub mod ratio;
+pub mod schema;
 pub mod seal;
 pub mod share;
 pub mod signature;

@@ -1,8 +1,12 @@
 //! Money: an amount in minor units with its currency, read and written as decimal text.
 
-use crate::kernel::{
-    currency::Currency,
-    decimal::{self, Grammar},
+use crate::{
+    kernel::{
+        currency::Currency,
+        decimal::{self, Grammar},
+        schema,
+    },
+    schema,
 };
 use std::fmt;
 
@@ -99,11 +103,45 @@ impl serde::Serialize for Money {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
         let mut money = serializer.serialize_struct("Money", 2)?;
-        money.serialize_field("amount", &format_args!("{}", self.amount()))?;
+        money.serialize_field("amount", &self.amount())?;
         money.serialize_field("currency", &self.currency)?;
         money.end()
     }
 }
+
+impl serde::Serialize for Amount {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// An amount with its currency.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Money)]
+#[expect(dead_code, reason = "only its shape is wanted")]
+struct Wire {
+    amount: Amount,
+    currency: Currency,
+}
+impl utoipa::PartialSchema for Money {
+    fn schema() -> schema::Shape {
+        Wire::schema()
+    }
+}
+impl utoipa::ToSchema for Money {
+    fn schemas(schemas: &mut Vec<(String, schema::Shape)>) {
+        Wire::schemas(schemas);
+    }
+}
+schema!(
+    Amount,
+    "Amount",
+    schema::text(
+        "Decimal text with exactly the currency's decimals, with a minus where it is below zero.",
+        r"^-?(0|[1-9][0-9]*)(\.[0-9]{2,4})?$",
+        "12.34"
+    )
+);
 
 #[cfg(test)]
 mod tests {

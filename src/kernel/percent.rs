@@ -1,6 +1,12 @@
 //! Percentages from 0 to 100 with at most four decimals, exact.
 
-use crate::kernel::decimal::{self, Grammar};
+use crate::{
+    kernel::{
+        decimal::{self, Grammar},
+        schema,
+    },
+    schema,
+};
 use std::{fmt, str::FromStr};
 
 /// A percentage: ten-thousandths of a percent, 0 to 1,000,000. An integer, so no operation on it can round.
@@ -58,6 +64,11 @@ impl serde::Serialize for Percent {
         serializer.collect_str(self)
     }
 }
+schema!(
+    Percent,
+    "Percent",
+    schema::text("0 to 100 with at most four decimals.", r"^(100(\.0{1,4})?|(0|[1-9][0-9]?)(\.[0-9]{1,4})?)$", "12.5")
+);
 
 #[cfg(test)]
 mod tests {

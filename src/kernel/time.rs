@@ -73,6 +73,8 @@ impl serde::Serialize for Time {
     }
 }
 
+crate::schema!(Time, "Time", crate::kernel::schema::time());
+
 /// A calendar day: days since 1970-01-01, as stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i32);
@@ -126,6 +128,8 @@ impl serde::Serialize for Day {
         serializer.collect_str(self)
     }
 }
+
+crate::schema!(Day, "Day", crate::kernel::schema::day());
 
 /// A calendar month, as stored: `year * 12 + month - 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,12 +6,14 @@ use crate::{
         code::Language,
         fields::{FieldError, FieldErrors},
         object::NOT_JSON,
+        schema,
     },
     web::{headers, problem::Problem},
 };
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Whether the request says that its body is JSON, or says nothing: then the body shows.
 pub fn is_json(request: &HeaderMap) -> bool {
@@ -46,23 +48,41 @@ pub fn answer_bytes(status: StatusCode, body: Vec<u8>) -> Response {
 }
 
 /// What a message came to: the body of an answer that is no problem, an item of a batch, or the decision about a test.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Verdict<'a> {
-    /// Where the answer's own status does not say it.
+    /// The status that an answer of its own would have: in the items of a batch, and in the decision about a test.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     http: Option<u16>,
+    #[schema(schema_with = verdicts)]
     status: &'static str,
+    /// Why, where the status alone does not say it: `no_click`, `no_rate`, `order_conflict`, …
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     code: Option<&'a str>,
     /// Of a refusal, for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     detail: Option<&'static str>,
+    /// Of a message that was refused for its fields: every wrong one.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// As it now is. Absent while the order is parked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     conversion: Option<&'a Conversion>,
+    /// Of a test: what it would have come to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, no_recursion)]
     decision: Option<Box<Self>>,
+}
+
+fn verdicts() -> schema::Shape {
+    schema::words(
+        "`recorded`; `duplicate`: known already; `unattributed`: kept, nobody is credited; `parked`: waits for its sale or for a rate; \
+         `test`: see `decision`; `refused`: see `code`.",
+        &["recorded", "duplicate", "unattributed", "parked", "test", "refused"],
+    )
 }
 
 /// The answer's body; `errors` are those of a message that was refused for its fields.

@@ -5,6 +5,7 @@ use crate::{
         code::Language,
         fields::{FieldError, FieldErrors},
         object::NOT_JSON,
+        schema,
         text::Html,
     },
     web::headers,
@@ -18,6 +19,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// A refusal or failure on its way out. Boxed inside, so that results stay small.
 #[derive(Debug, Clone)]
@@ -34,16 +36,36 @@ struct Inner {
     allow: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+/// What went wrong (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
 struct Wire<'a> {
+    /// Always `about:blank`: the code tells what it is.
     #[serde(rename = "type")]
+    #[schema(examples("about:blank"))]
     kind: &'static str,
+    /// The status in words.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// Stable `snake_case`, for programs.
     code: &'static str,
+    /// For people.
     detail: &'a str,
+    /// Every wrong field; `code` is that of the first.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+}
+
+impl utoipa::PartialSchema for Problem {
+    fn schema() -> schema::Shape {
+        Wire::schema()
+    }
+}
+impl ToSchema for Problem {
+    fn schemas(schemas: &mut Vec<(String, schema::Shape)>) {
+        Wire::schemas(schemas);
+    }
 }
 
 impl Problem {

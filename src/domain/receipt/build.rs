@@ -1,8 +1,8 @@
 //! Lays a receipt out, from an order and what is due on it.
 
 use super::{
-    CommissionLines, CreditLine, EntryLines, ExpiredLine, OrderLine, PostingLine, RateLine, ReasonText, Receipt, RefundLine, RuleLine,
-    SaleLines, ShareLine, SplitLines, Step, TermsLine, TouchLine,
+    CommissionLines, CreditLine, EntryLines, Event, ExpiredLine, OrderLine, PostingLine, RateLine, ReasonText, Receipt, RefundLine,
+    RuleLine, SaleLines, ShareLine, SplitLines, Step, TermsLine, TouchLine,
 };
 use crate::domain::{
     account::Account,
@@ -171,28 +171,28 @@ fn steps(order: &Order, due: &Due, terms: &Terms) -> Vec<Step> {
             steps.push(Step { at, event, by, reason: reason.cloned() });
         }
     };
-    add(order.sale.as_ref().map(|s| s.received_at), "sale_received", None, None);
-    add(order.context.as_ref().map(|c| c.recorded_at), "recorded", None, None);
+    add(order.sale.as_ref().map(|s| s.received_at), Event::SaleReceived, None, None);
+    add(order.context.as_ref().map(|c| c.recorded_at), Event::Recorded, None, None);
     for fact in order.refunds.values() {
-        add(Some(fact.at), "refunded", None, None);
+        add(Some(fact.at), Event::Refunded, None, None);
     }
     for (at, by) in [(order.approvals.merchant, "merchant"), (order.approvals.operator, "operator"), (order.approvals.clock, "clock")] {
-        add(at, "approve", Some(by), None);
+        add(at, Event::Approve, Some(by), None);
     }
-    add(due.approved_at, "approved", None, None);
+    add(due.approved_at, Event::Approved, None, None);
     if terms.payable_on == PayableOn::MerchantPayment {
-        add(order.merchant_paid, "merchant_paid", None, None);
+        add(order.merchant_paid, Event::MerchantPaid, None, None);
     }
-    for (verdict, event) in [(&order.cancel, "cancelled"), (&order.reject, "rejected")] {
+    for (verdict, event) in [(&order.cancel, Event::Cancelled), (&order.reject, Event::Rejected)] {
         if let Some(verdict) = verdict {
             add(Some(verdict.at), event, Some(verdict.by.word()), verdict.reason.as_ref());
         }
     }
     if let Some(adjust) = &order.adjust {
-        add(Some(adjust.at), "adjusted", None, adjust.reason.as_ref());
+        add(Some(adjust.at), Event::Adjusted, None, adjust.reason.as_ref());
     }
-    add(order.tie.map(|tie| tie.at), "buyer_tied", Some("buyer"), None);
-    add(order.expired, "share_expired", Some("clock"), None);
+    add(order.tie.map(|tie| tie.at), Event::BuyerTied, Some("buyer"), None);
+    add(order.expired, Event::ShareExpired, Some("clock"), None);
     steps.sort_by_key(|step| step.at); // stable: what happened at once keeps the order above
     steps
 }

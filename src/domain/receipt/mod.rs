@@ -4,103 +4,143 @@ mod build;
 
 pub use build::receipt;
 
-use crate::domain::reason::Reason;
+use crate::domain::{
+    click::Quality,
+    conversion::{Flags, Status},
+    entry,
+    order::Actor,
+    reason::Reason,
+    terms::{Model, PayableOn, UnclaimedTo, pay::Pay},
+    word::words,
+};
 use crate::kernel::{
     code::Language,
     currency::Currency,
     id::{BuyerId, ClickId, ConversionId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
     money::Money,
     percent::Percent,
+    schema,
     time::{Day, Time},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Everything that explains a conversion's amounts. Positions count from 1, as people do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Receipt {
     pub conversion: ConversionId,
     pub program: ProgramId,
     pub merchant: MerchantId,
+    /// The merchant's own number, verbatim.
     pub order_id: String,
+    /// The goal: `sale`, `lead`, `signup`, …
     #[serde(rename = "type")]
     pub goal: String,
+    #[schema(value_type = Status)]
     pub status: &'static str,
+    #[schema(value_type = Vec<Flags>)]
     pub flags: Vec<&'static str>,
+    #[schema(required)]
     pub reason: Option<ReasonText>,
     pub occurred_at: Time,
     pub recorded_at: Time,
     pub terms: TermsLine,
     pub sale: SaleLines,
     /// None where the sale is in the program's currency.
+    #[schema(required)]
     pub rate: Option<RateLine>,
     pub touches: Vec<TouchLine>,
     /// None where nothing is earned: unattributed or refused.
+    #[schema(required)]
     pub commission: Option<CommissionLines>,
+    #[schema(required)]
     pub split: Option<SplitLines>,
+    #[schema(required)]
     pub buyer: Option<BuyerId>,
     /// Until when an unclaimed share may be claimed.
+    #[schema(required)]
     pub claim_until: Option<Time>,
     pub steps: Vec<Step>,
     pub entries: Vec<EntryLines>,
 }
 
 /// A code with its texts; a refuser's own words have no code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ReceiptReason)]
 pub struct ReasonText {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub code: Option<&'static str>,
     pub en: String,
     pub fr: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// The version of the terms that decides.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptTerms)]
 pub struct TermsLine {
     pub version: u32,
     pub effective_at: Time,
     pub rules: u32,
+    #[schema(value_type = Model)]
     pub model: &'static str,
     pub window_days: u32,
     pub hold_days: u32,
+    #[schema(value_type = PayableOn)]
     pub payable_on: &'static str,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// What was sold and given back, in the sale's currency.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptSale)]
 pub struct SaleLines {
     pub amount: Money,
     pub refunded: Money,
     pub left: Money,
     pub signed: bool,
+    #[schema(required)]
     pub coupon: Option<String>,
+    #[schema(required, schema_with = customer)]
     pub customer: Option<&'static str>,
     /// The amount that an adjustment put in the place of the one sent.
+    #[schema(required)]
     pub adjusted_from: Option<Money>,
     pub lines: Vec<OrderLine>,
     pub refunds: Vec<RefundLine>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A line of the order, as sold and as it is now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptLine)]
 pub struct OrderLine {
+    #[schema(required)]
     pub sku: Option<String>,
+    #[schema(required)]
     pub category: Option<String>,
     pub quantity: i64,
     pub amount: Money,
     pub quantity_left: i64,
     pub amount_left: Money,
     /// The rule it took.
+    #[schema(required)]
     pub rule: Option<usize>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// What was given back at one time.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptRefund)]
 pub struct RefundLine {
     pub refund_id: String,
     pub amount: Money,
     pub at: Time,
     /// Why it does not count, if it does not.
+    #[schema(required)]
     pub refused: Option<ReasonText>,
 }
 
 /// amount × `to` ÷ `from`: both are units per euro of the same day.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptRate)]
 pub struct RateLine {
     pub day: Day,
     pub source: &'static str,
@@ -110,20 +150,31 @@ pub struct RateLine {
     pub to: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A click, or a coupon's publisher, that was looked at. All null for a click id that is not one of ours.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptTouch)]
 pub struct TouchLine {
+    #[schema(required)]
     pub click: Option<ClickId>,
+    #[schema(required)]
     pub link: Option<LinkId>,
+    #[schema(required)]
     pub publisher: Option<PublisherId>,
+    #[schema(required)]
     pub at: Option<Time>,
+    #[schema(required, value_type = Option<Quality>)]
     pub quality: Option<&'static str>,
     /// Its weight among the credited; none if it is not credited.
+    #[schema(required)]
     pub weight: Option<i64>,
     /// Why it is not counted.
+    #[schema(required)]
     pub refused: Option<ReasonText>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// What the merchant pays: by rule, then rounded once.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptCommission)]
 pub struct CommissionLines {
     pub rules: Vec<RuleLine>,
     /// The sum before rounding, minor units of the program's currency, as a fraction.
@@ -132,33 +183,44 @@ pub struct CommissionLines {
     pub amount: Money,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// What one rule pays for the lines that took it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptRule)]
 pub struct RuleLine {
     pub rule: usize,
+    #[schema(schema_with = pays)]
     pub pays: &'static str,
+    #[schema(required)]
     pub percent: Option<Percent>,
     /// What its lines hold, in the sale's currency.
     pub amount: Money,
     pub quantity: i64,
     /// For tiers: the publisher's approved net amount of the month.
+    #[schema(required)]
     pub tier_base: Option<Money>,
+    #[schema(required)]
     pub cap_per_order: Option<Money>,
     pub capped: bool,
     /// Minor units of the program's currency, as a fraction, before a cap.
     pub exact: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// How the commission is shared, in the program's currency.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptSplit)]
 pub struct SplitLines {
     pub publisher: ShareLine,
     pub buyer: ShareLine,
     pub platform: ShareLine,
     pub credits: Vec<CreditLine>,
     /// The buyer's share that nobody claimed in time.
+    #[schema(required)]
     pub expired: Option<ExpiredLine>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A party's share.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptShare)]
 pub struct ShareLine {
     pub percent: Percent,
     /// By the terms, largest remainder.
@@ -167,43 +229,82 @@ pub struct ShareLine {
     pub due: Money,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A publisher's part, in the program's currency.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptCredit)]
 pub struct CreditLine {
     pub publisher: PublisherId,
+    #[schema(required)]
     pub link: Option<LinkId>,
+    #[schema(required)]
     pub click: Option<ClickId>,
     pub weight: i64,
     pub gift: Money,
     pub amount: Money,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A share that was not claimed in time, and who got it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptExpired)]
 pub struct ExpiredLine {
     pub amount: Money,
+    #[schema(value_type = UnclaimedTo)]
     pub to: &'static str,
 }
 
+words! {
+    /// What happened to an order.
+    pub enum Event {
+        SaleReceived = "sale_received",
+        Recorded = "recorded",
+        Refunded = "refunded",
+        Approve = "approve",
+        Approved = "approved",
+        MerchantPaid = "merchant_paid",
+        Cancelled = "cancelled",
+        Rejected = "rejected",
+        Adjusted = "adjusted",
+        BuyerTied = "buyer_tied",
+        ShareExpired = "share_expired",
+    }
+}
+
+fn customer() -> schema::Shape {
+    schema::words_or_null("What the merchant says of the customer.", &["new", "returning"])
+}
+
+fn pays() -> schema::Shape {
+    schema::words("How the rule pays.", &Pay::KINDS)
+}
+
 /// A dated event of the order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ReceiptStep)]
 pub struct Step {
     pub at: Time,
-    pub event: &'static str,
+    pub event: Event,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Actor)]
     pub by: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub reason: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// One balanced entry of the journal.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptEntry)]
 pub struct EntryLines {
     pub id: EntryId,
     pub at: Time,
+    #[schema(value_type = entry::Kind)]
     pub kind: &'static str,
     pub postings: Vec<PostingLine>,
 }
 
-/// Positive is the account's usual side.
-#[derive(Debug, Clone, Serialize)]
+/// Positive is the account's usual side, so that a balance that somebody is owed reads as a plus.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptPosting)]
 pub struct PostingLine {
     pub account: String,
     pub amount: Money,

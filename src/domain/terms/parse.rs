@@ -169,11 +169,10 @@ fn read_publishers(ids: &[String], path: &str, errors: &mut FieldErrors) -> Vec<
 }
 
 fn read_pay(pay: &Object<'_>, currency: Currency, upstream: bool, errors: &mut FieldErrors) -> Option<Pay> {
-    const WAYS: [&str; 5] = ["percent", "tiers", "per_item", "flat", "reported"];
-    pay.only(&WAYS, errors);
-    let mut ways = WAYS.into_iter().filter(|way| pay.optional(way).is_present());
+    pay.only(&Pay::KINDS, errors);
+    let mut ways = Pay::KINDS.into_iter().filter(|way| pay.optional(way).is_present());
     let (Some(way), None) = (ways.next(), ways.next()) else {
-        errors.push(pay.path(), "exactly_one_way", format!("exactly one of: {}", WAYS.join(", ")));
+        errors.push(pay.path(), "exactly_one_way", format!("exactly one of: {}", Pay::KINDS.join(", ")));
         return None;
     };
     let field = pay.optional(way);

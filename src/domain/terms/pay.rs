@@ -67,6 +67,9 @@ impl Pay {
         }
     }
 
+    /// The words of [`Self::kind`].
+    pub const KINDS: [&'static str; 5] = ["percent", "tiers", "per_item", "flat", "reported"];
+
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Percent(_) => "percent",

@@ -10,11 +10,13 @@ use crate::domain::reason::Reason;
 use crate::kernel::{
     currency::Currency,
     id::{ProgramId, PublisherId},
-    money::Money,
+    money::{Amount, Money},
     percent::Percent,
+    schema,
     time::Time,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 impl Terms {
     /// What [`super::parse::parse`] reads back as the same terms.
@@ -30,92 +32,139 @@ impl Serialize for Terms {
     }
 }
 
-#[derive(Serialize)]
+impl utoipa::PartialSchema for Terms {
+    fn schema() -> schema::Shape {
+        Wire::schema()
+    }
+}
+impl ToSchema for Terms {
+    fn schemas(schemas: &mut Vec<(String, schema::Shape)>) {
+        Wire::schemas(schemas);
+    }
+}
+
+/// One version of what a program pays, with every default filled in. Amounts are decimal text in the program's currency.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Terms)]
 struct Wire<'a> {
+    /// The version of the arithmetic, stamped by the server.
     rules: u32,
+    /// At least one.
     commission: Vec<RuleWire<'a>>,
     split: SplitWire,
     attribution: AttributionWire,
+    /// Silence means approval so many times 24 hours after the sale. 0 to 365.
     hold_days: u32,
     payable_on: super::PayableOn,
+    /// An unclaimed share waits so many times 24 hours after the sale was recorded. 0 to 365.
     claim_days: u32,
     unclaimed_to: super::UnclaimedTo,
     boosts: Vec<BoostWire<'a>>,
 }
 
-#[derive(Serialize)]
+/// Percent of the commission; they add up to exactly 100.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsSplit)]
 struct SplitWire {
     publisher: Percent,
     buyer: Percent,
     platform: Percent,
 }
 
-#[derive(Serialize)]
+/// Who is credited.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsAttribution)]
 struct AttributionWire {
     model: super::Model,
+    /// How old a click may be, times 24 hours. 1 to 365.
     window_days: u32,
+    /// How long a cashback or coupon publisher's click stands back behind a content publisher's. 0 to 43,200.
     stand_down_minutes: u32,
     self_referral: super::SelfReferral,
 }
 
-#[derive(Serialize)]
+/// Each line of an order takes the first rule whose conditions all hold.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsRule)]
 struct RuleWire<'a> {
     when: WhenWire<'a>,
     pay: PayWire,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     cap: Option<CapWire>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     reason: Option<Reason>,
 }
 
-#[derive(Serialize)]
+/// The most that a rule pays.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsCap)]
 struct CapWire {
-    per_order: String,
+    per_order: Amount,
 }
 
-#[derive(Serialize)]
+/// All conditions that are named must hold.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsWhen)]
 struct WhenWire<'a> {
+    /// Goals.
     #[serde(rename = "type")]
     types: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     category: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, schema_with = customer)]
     customer: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     coupon: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     publisher: Option<&'a [PublisherId]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    min_amount: Option<String>,
+    #[schema(nullable = false)]
+    min_amount: Option<Amount>,
 }
 
-#[derive(Serialize)]
+/// What a rule pays: exactly one of these.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsPay)]
 #[serde(rename_all = "snake_case")]
 enum PayWire {
     Percent(Percent),
     Tiers(Vec<TierWire>),
-    PerItem(String),
-    Flat(String),
+    PerItem(Amount),
+    Flat(Amount),
     Reported(Percent),
 }
 
-#[derive(Serialize)]
+/// Tiers ascend, the first from 0.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsTier)]
 struct TierWire {
-    from: String,
+    from: Amount,
     percent: Percent,
 }
 
-#[derive(Serialize)]
+/// A promised bonus to buyers, kept and shown; a later release pays it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsBoost)]
 struct BoostWire<'a> {
+    #[schema(schema_with = kind)]
     kind: &'static str,
     #[serde(flatten)]
     fields: KindWire<'a>,
     funded_by: boost::Funder,
     #[serde(skip_serializing_if = "Option::is_none")]
-    budget: Option<String>,
+    #[schema(nullable = false)]
+    budget: Option<Amount>,
 }
 
-#[derive(Serialize)]
+/// What the bonus is for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsBoostKind)]
 #[serde(untagged)]
 enum KindWire<'a> {
     Return {
@@ -124,27 +173,33 @@ enum KindWire<'a> {
         fades_to_zero_at_days: u32,
     },
     Welcome {
-        flat: String,
+        flat: Amount,
         #[serde(skip_serializing_if = "Option::is_none")]
-        min_amount: Option<String>,
+        #[schema(nullable = false)]
+        min_amount: Option<Amount>,
     },
     Referral {
-        referrer: String,
-        friend: String,
+        referrer: Amount,
+        friend: Amount,
         #[serde(skip_serializing_if = "Option::is_none")]
-        min_amount: Option<String>,
+        #[schema(nullable = false)]
+        min_amount: Option<Amount>,
     },
     Code {
         code: &'a [String],
         #[serde(flatten)]
         reward: RewardWire,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         quota: Option<i64>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         from: Option<Time>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         until: Option<Time>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         place: Option<&'a str>,
     },
     Tier {
@@ -153,22 +208,34 @@ enum KindWire<'a> {
     },
 }
 
-#[derive(Serialize)]
+/// What a code is worth.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsBoostReward)]
 #[serde(rename_all = "snake_case")]
 enum RewardWire {
-    Flat(String),
+    Flat(Amount),
     PercentOfBuyerShare(Percent),
 }
 
-#[derive(Serialize)]
+/// Tiers ascend, the first from 0.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsBoostTier)]
 struct BoostTierWire {
-    from: String,
+    from: Amount,
     percent_of_buyer_share: Percent,
 }
 
+fn customer() -> schema::Shape {
+    schema::words("What the merchant says of the customer.", &["new", "returning"])
+}
+
+fn kind() -> schema::Shape {
+    schema::words("", boost::Kind::WORDS)
+}
+
 /// Minor units as the decimal text of the program's currency.
-fn amount(minor: i64, currency: Currency) -> String {
-    Money::new(minor, currency).amount().to_string()
+fn amount(minor: i64, currency: Currency) -> Amount {
+    Money::new(minor, currency).amount()
 }
 
 impl<'a> Wire<'a> {
