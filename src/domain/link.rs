@@ -12,7 +12,7 @@ use url::{Host, Url};
 pub const URL_CHARS_MAX: usize = 2048;
 /// A landing URL names at most so many macros, which bounds the length of a `Location`.
 const MACROS_MAX: usize = 16;
-const SLUG_CHARS_MAX: usize = 64;
+pub const SLUG_CHARS_MAX: usize = 64;
 const PARAM_CHARS_MAX: usize = 64;
 const DOMAIN_CHARS_MAX: usize = 253;
 /// All but RFC 3986's unreserved characters are percent-encoded.

@@ -1,5 +1,6 @@
 //! Floor 1: decisions. Pure and synchronous: no clock, no randomness, no IO, no logging.
 
+pub mod access;
 pub mod account;
 pub mod attribution;
 pub mod audit;

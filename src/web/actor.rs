@@ -1,16 +1,11 @@
-//! Who asks: API keys, found by their SHA-256, and what their role may do.
+//! Who asks: API keys, found by their SHA-256.
 
 use crate::{
-    domain::key::{Key, Role},
+    domain::key::Key,
     engine::clock::Clock,
     kernel::time::{SECOND, Time},
     store::{self, Db, StoreError},
     web::problem::Problem,
-};
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
 };
 use http::{HeaderMap, StatusCode, header};
 use papaya::HashMap;
@@ -54,28 +49,19 @@ impl Keys {
         }
         Ok(found)
     }
-}
 
-/// Lets operators through, with their key among the request's extensions. Every route of the API stands behind it.
-pub async fn operators_only(State(keys): State<Arc<Keys>>, mut request: Request, next: Next) -> Result<Response, Problem> {
-    let key = authenticate(&keys, request.headers()).await?;
-    if key.role != Role::Operator {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "This is the operator's."));
+    /// The key that a request carries.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Key>, Problem> {
+        let unauthorized = |code, detail| Problem::new(StatusCode::UNAUTHORIZED, code, detail);
+        let missing = || unauthorized("key_missing", "Send the key as `Authorization: Bearer <key>`.");
+        let header = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
+        let invalid = || unauthorized("key_invalid", "There is no such key, or it is revoked.");
+        let text = bearer(header.to_str().map_err(|_| invalid())?).ok_or_else(missing)?;
+        if text.len() > KEY_BYTES_MAX {
+            return Err(invalid());
+        }
+        self.find(text).await?.ok_or_else(invalid)
     }
-    request.extensions_mut().insert(key);
-    Ok(next.run(request).await)
-}
-
-async fn authenticate(keys: &Keys, headers: &HeaderMap) -> Result<Arc<Key>, Problem> {
-    let unauthorized = |code, detail| Problem::new(StatusCode::UNAUTHORIZED, code, detail);
-    let missing = || unauthorized("key_missing", "Send the key as `Authorization: Bearer <key>`.");
-    let header = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
-    let invalid = || unauthorized("key_invalid", "There is no such key, or it is revoked.");
-    let text = bearer(header.to_str().map_err(|_| invalid())?).ok_or_else(missing)?;
-    if text.len() > KEY_BYTES_MAX {
-        return Err(invalid());
-    }
-    keys.find(text).await?.ok_or_else(invalid)
 }
 
 /// The key in `Bearer <key>`; the scheme's name is compared without case (RFC 9110).

@@ -61,7 +61,7 @@ fn router(engine: Arc<Engine>, metrics: PrometheusHandle) -> Router {
     let keys = Arc::new(Keys::new(engine.db.clone(), engine.clock.clone()));
     Router::new()
         .merge(health::routes(Arc::clone(&engine), metrics))
-        .nest("/api/v1", api::routes(Arc::clone(&engine), keys))
+        .nest(api::PREFIX, api::router(Arc::clone(&engine), keys))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {
             // The header `Allow` is axum's to add: it knows the path's methods.

@@ -1,17 +1,18 @@
 //! Balances of an owner's accounts.
 
-use super::{Api, Query, check_owner, owner, whole};
+use super::{Api, Content, OWNER, Query, Routes, check_owner, op, owner_of, whole};
 use crate::{
     domain::account::Account,
     kernel::{money::Money, time::Time},
     store,
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use serde::{Serialize, Serializer};
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/balances", get(list))
+pub fn routes() -> Routes {
+    let list_them = op("list_balances", "An owner's balances: one row per account and currency").query(&[OWNER]);
+    Routes::new("balances").get("/balances", list, list_them.answer(200, Content::Undescribed))
 }
 
 #[derive(Serialize)]
@@ -29,7 +30,7 @@ fn name<S: Serializer>(account: &Account, serializer: S) -> Result<S::Ok, S::Err
 
 /// One row per account and currency.
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let owner = query.read(&["owner"], owner)?;
+    let owner = query.read(owner_of)?;
     let mut tx = api.db().read().await?;
     check_owner(&mut tx, owner).await?;
     let balances = store::balance::of_owner(&mut tx, owner).await?;

@@ -1,6 +1,6 @@
 //! `POST /conversions`: postbacks in batches, sent with an operator's key in the place of signatures.
 
-use super::{About, Api, Input, ok};
+use super::{About, Api, Body, Content, Input, Routes, ok, op};
 use crate::{
     domain::{
         command::{Act, Command, Outcome},
@@ -14,12 +14,7 @@ use crate::{
         problem::Problem,
     },
 };
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, State},
-    response::Response,
-    routing::post,
-};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -31,8 +26,10 @@ const KEPT_BYTES: usize = 4096;
 /// 1,000 messages of 16 KiB, which is some 100 lines each.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/conversions", post(create).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
+pub fn routes() -> Routes {
+    let create_all = op("create_conversions", "Postbacks in a batch, each judged by itself").body(Body::list("Postbacks", ITEMS_MAX, &[]));
+    let create_all = create_all.body_bytes_max(BODY_BYTES_MAX).answer(200, Content::Undescribed);
+    Routes::new("conversions").post("/conversions", create, create_all)
 }
 
 #[derive(Serialize)]
@@ -42,7 +39,7 @@ struct Results<'a> {
 
 /// Judges every item by itself, in order; each gets what it would get at `/postback`.
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
-    let items = input.items(ITEMS_MAX)?;
+    let items = input.items()?;
     let postbacks: Vec<(&str, Result<Postback<'_>, FieldErrors>)> =
         items.into_iter().map(|item| (item, Postback::parse_body(item.as_bytes()))).collect();
     let mut named: Vec<ProgramId> = postbacks.iter().filter_map(|(_, postback)| postback.as_ref().ok()?.program()).collect();

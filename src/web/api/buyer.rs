@@ -1,6 +1,6 @@
 //! Buyers, and the clicks that their sign-in ties to them.
 
-use super::{About, Api, Ids, Input, Query, created, email, ok, refusal, wrong_field};
+use super::{About, Api, Body, Content, Field, Ids, Input, Kind, Query, Routes, created, email, ok, op, refusal, wrong_field};
 use crate::{
     domain::{
         buyer::Buyer,
@@ -12,12 +12,7 @@ use crate::{
     store,
     web::problem::Problem,
 };
-use axum::{
-    Router,
-    extract::State,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -29,8 +24,34 @@ const CLICK_IDS_MAX: usize = 500;
 /// A click id has 56 characters; of longer text so much is shown again.
 const CLICK_ID_CHARS_MAX: usize = 128;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/buyers", get(list).post(create)).route("/buyers/{id}", get(one)).route("/buyers/{id}/clicks", post(tie))
+const ID: &[Field] = &[Field::required("id", Kind::Id(BuyerId::PREFIX), "The buyer.")];
+
+const NEW: Body = Body::new(
+    "NewBuyer",
+    &[
+        Field::optional("email", Kind::Email, "Where the buyer is written to; no other buyer has it."),
+        Field::optional("external_id", Kind::Text { chars_max: EXTERNAL_ID_CHARS_MAX }, "Your own number for them; no other buyer has it."),
+        Field::optional("referred_by", Kind::Id(BuyerId::PREFIX), "The buyer who brought them."),
+    ],
+);
+
+const CLICKS: Body = Body::new(
+    "ClicksToTie",
+    &[Field::required(
+        "click_ids",
+        Kind::List { of: &Kind::Text { chars_max: CLICK_ID_CHARS_MAX }, max: CLICK_IDS_MAX },
+        "Sealed click ids, as the shop receives them.",
+    )],
+);
+
+pub fn routes() -> Routes {
+    let create_it = op("create_buyer", "A new buyer").body(NEW).answer(201, Content::Undescribed).codes(&[(409, "buyer_exists")]);
+    let tie_them = op("tie_clicks", "What signing in does: these clicks are the buyer's").ids(ID).body(CLICKS);
+    Routes::new("buyers")
+        .get("/buyers", list, op("list_buyers", "Buyers, newest first").paged())
+        .post("/buyers", create, create_it)
+        .get("/buyers/{id}", one, op("get_buyer", "One buyer").ids(ID).answer(200, Content::Undescribed))
+        .post("/buyers/{id}/clicks", tie, tie_them.answer(200, Content::Undescribed))
 }
 
 #[derive(Serialize)]
@@ -50,7 +71,7 @@ impl View {
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
     let now = api.now();
-    let buyer = input.read(&["email", "external_id", "referred_by"], |object, errors| {
+    let buyer = input.read(|object, errors| {
         let email = email(object, errors);
         let external_id = object.optional("external_id").full_text(EXTERNAL_ID_CHARS_MAX, errors);
         let referred_by = object.optional("referred_by").id(errors);
@@ -70,7 +91,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let ((), page) = query.read_page(&[], |_, _| Some(()))?;
+    let ((), page) = query.read_page(|_, _| Some(()))?;
     let mut tx = api.db().read().await?;
     let buyers = store::buyer::list(&mut tx, page.after, page.rows()).await?;
     tx.commit().await?;
@@ -98,7 +119,7 @@ struct Refused {
 
 /// What signing in does: clicks become the buyer's, and with them the unclaimed shares of their sales.
 async fn tie(State(api): State<Api>, Ids(buyer): Ids<BuyerId>, input: Input) -> Result<Response, Problem> {
-    let sent = input.read(&["click_ids"], |object, errors| {
+    let sent = input.read(|object, errors| {
         let list = object.required("click_ids", errors).list(CLICK_IDS_MAX, errors)?;
         Some(list.iter().filter_map(|id| id.full_text(CLICK_ID_CHARS_MAX, errors)).collect::<Vec<_>>())
     })?;
@@ -107,7 +128,7 @@ async fn tie(State(api): State<Api>, Ids(buyer): Ids<BuyerId>, input: Input) -> 
     tx.commit().await?;
     let opened: Vec<(String, Option<OpenedClick>)> = sent.into_iter().map(|id| (id.clone(), api.open_click(&id))).collect();
     let clicks: Vec<OpenedClick> = opened.iter().filter_map(|(_, click)| *click).collect();
-    let verdicts = match api.submit(About::default(), &input.0, Act::Tie { buyer, clicks }).await? {
+    let verdicts = match api.submit(About::default(), &input.body, Act::Tie { buyer, clicks }).await? {
         Outcome::Tied(verdicts) => verdicts,
         outcome => return Err(refusal(&outcome)),
     };

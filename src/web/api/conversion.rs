@@ -1,6 +1,6 @@
 //! Conversions: lists, verdicts, adjustments, receipts, and postbacks sent in batches.
 
-use super::{About, Api, Ids, Input, Query, REASON_CHARS_MAX, ok, refusal, span};
+use super::{About, Api, Body, Content, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, ok, op, refusal, span};
 use crate::{
     domain::{
         command::Act,
@@ -8,31 +8,49 @@ use crate::{
         due, receipt,
         sale::OrderKey,
     },
-    kernel::{fields::FieldErrors, id::ConversionId, money::Money, object::Object, time::Zone},
+    kernel::{
+        fields::FieldErrors,
+        id::{BuyerId, ConversionId, MerchantId, ProgramId, PublisherId},
+        money::Money,
+        object::Object,
+        time::Zone,
+    },
     store::{self, conversion::Wanted},
     web::problem::Problem,
 };
-use axum::{
-    Router,
-    extract::State,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{extract::State, response::Response};
 
-pub fn routes() -> Router<Api> {
-    Router::new()
-        .route("/conversions", get(list))
-        .route("/conversions/{id}", get(one))
-        .route("/conversions/{id}/approve", post(approve))
-        .route("/conversions/{id}/reject", post(reject))
-        .route("/conversions/{id}/adjust", post(adjust))
-        .route("/conversions/{id}/receipt", get(explain))
+const ID: &[Field] = &[Field::required("id", Kind::Id(ConversionId::PREFIX), "The conversion.")];
+const REASON: Field = Field::required("reason", Kind::Text { chars_max: REASON_CHARS_MAX }, "Why; the publisher and the buyer read it.");
+
+const WANTED: &[Field] = &[
+    Field::optional("merchant", Kind::Id(MerchantId::PREFIX), "Only those of this merchant."),
+    Field::optional("program", Kind::Id(ProgramId::PREFIX), "Only those of this program."),
+    Field::optional("publisher", Kind::Id(PublisherId::PREFIX), "Only those in which this publisher has a credit."),
+    Field::optional("buyer", Kind::Id(BuyerId::PREFIX), "Only those of this buyer."),
+    Field::optional("status", Kind::Word(Status::WORDS), "Only those with this status."),
+    Field::optional("since", Kind::Moment, "Only sales that occurred then or later."),
+    Field::optional("until", Kind::Moment, "Only sales that occurred before; a date counts whole."),
+];
+
+const REJECTION: Body = Body::new("Rejection", &[REASON]);
+const ADJUSTMENT: Body =
+    Body::new("Adjustment", &[Field::required("amount", Kind::Amount, "What was sold, in the sale's currency."), REASON]);
+
+pub fn routes() -> Routes {
+    let verdict = |id, summary| op(id, summary).ids(ID).answer(200, Content::Undescribed);
+    Routes::new("conversions")
+        .get("/conversions", list, op("list_conversions", "Conversions, newest first").query(WANTED).paged())
+        .get("/conversions/{id}", one, verdict("get_conversion", "One conversion"))
+        .post("/conversions/{id}/approve", approve, verdict("approve_conversion", "Approves a conversion"))
+        .post("/conversions/{id}/reject", reject, verdict("reject_conversion", "Rejects a conversion").body(REJECTION))
+        .post("/conversions/{id}/adjust", adjust, verdict("adjust_conversion", "Sets what was sold").body(ADJUSTMENT))
+        .get("/conversions/{id}/receipt", explain, verdict("get_receipt", "The explanation of every amount"))
 }
 
 /// `since` and `until` are about when the sales occurred.
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let known = ["merchant", "program", "publisher", "buyer", "status", "since", "until"];
-    let (wanted, page) = query.read_page(&known, |query, errors| Some(read(query, api.zone(), errors)))?;
+    let (wanted, page) = query.read_page(|query, errors| Some(read(query, api.zone(), errors)))?;
     let mut tx = api.db().read().await?;
     let conversions = store::conversion::list(&mut tx, &wanted, page.after, page.rows()).await?;
     tx.commit().await?;
@@ -74,13 +92,13 @@ async fn load(api: &Api, id: ConversionId) -> Result<Loaded, Problem> {
 }
 
 async fn approve(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
-    input.read(&[], |_, _| Some(()))?;
+    input.nothing()?;
     let Loaded { key, about, .. } = load(&api, id).await?;
     settle(&api, id, about, &input, Act::Approve { key }).await
 }
 
 async fn reject(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
-    let reason = input.read(&["reason"], |object, errors| object.required("reason", errors).full_text(REASON_CHARS_MAX, errors))?;
+    let reason = input.read(|object, errors| object.required("reason", errors).full_text(REASON_CHARS_MAX, errors))?;
     let Loaded { key, about, .. } = load(&api, id).await?;
     settle(&api, id, about, &input, Act::Reject { key, reason: Some(reason) }).await
 }
@@ -88,7 +106,7 @@ async fn reject(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input
 /// Sets what was sold, in the sale's currency; the lines scale in proportion, refunds stay.
 async fn adjust(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
     let Loaded { conversion, key, about } = load(&api, id).await?;
-    let (amount, reason) = input.read(&["amount", "reason"], |object, errors| {
+    let (amount, reason) = input.read(|object, errors| {
         let amount = object.required("amount", errors).minor_from_zero(conversion.amount.currency, errors);
         let reason = object.required("reason", errors).full_text(REASON_CHARS_MAX, errors);
         Some((amount?, reason?))
@@ -99,7 +117,7 @@ async fn adjust(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input
 
 /// Submits, and answers the conversion as it then is, also where nothing changed.
 async fn settle(api: &Api, id: ConversionId, about: About, input: &Input, act: Act) -> Result<Response, Problem> {
-    let outcome = api.submit(about, &input.0, act).await?;
+    let outcome = api.submit(about, &input.body, act).await?;
     match outcome.conversion() {
         Some(conversion) => Ok(ok(conversion)),
         None if outcome.http() < 300 => Ok(ok(&load(api, id).await?.conversion)),

@@ -1,25 +1,44 @@
 //! Publishers' own coupon codes: sales that use one are credited to its publisher.
 
-use super::{Api, Input, Query, created};
+use super::{Api, Body, Content, Field, Input, Kind, Query, Routes, created, op};
 use crate::{
     domain::facts::Coupon,
-    kernel::{fields::FieldErrors, id::CouponId},
+    kernel::{
+        fields::FieldErrors,
+        id::{CouponId, ProgramId, PublisherId},
+    },
     store,
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 
 /// As many characters as a sale's `coupon` may have.
 const CODE_CHARS_MAX: usize = 64;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/coupons", get(list).post(create))
+const PROGRAM: Field = Field::optional("program", Kind::Id(ProgramId::PREFIX), "Only coupons of this program.");
+
+const NEW: Body = Body::new(
+    "NewCoupon",
+    &[
+        Field::required("program", Kind::Id(ProgramId::PREFIX), "Where it counts."),
+        Field::required("code", Kind::Text { chars_max: CODE_CHARS_MAX }, "What buyers type; compared without case."),
+        Field::required("publisher", Kind::Id(PublisherId::PREFIX), "Who is credited."),
+        Field::optional("from", Kind::Time, "Since when it counts; always if left out."),
+        Field::optional("until", Kind::Time, "Until when, this moment not included; for ever if left out."),
+    ],
+);
+
+pub fn routes() -> Routes {
+    let create_it = op("create_coupon", "A new coupon").body(NEW).answer(201, Content::Undescribed).codes(&[(409, "code_taken")]);
+    Routes::new("coupons")
+        .get("/coupons", list, op("list_coupons", "Coupons, newest first").query(&[PROGRAM]).paged())
+        .post("/coupons", create, create_it)
 }
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
     let now = api.now();
-    let coupon = input.read(&["program", "code", "publisher", "from", "until"], |object, errors| {
+    let coupon = input.read(|object, errors| {
         let program = object.required("program", errors).id(errors);
         let code = object.required("code", errors).full_text(CODE_CHARS_MAX, errors);
         let publisher = object.required("publisher", errors).id(errors);
@@ -51,7 +70,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let (program, page) = query.read_page(&["program"], |query, errors| Some(query.optional("program").id(errors)))?;
+    let (program, page) = query.read_page(|query, errors| Some(query.optional("program").id(errors)))?;
     let mut tx = api.db().read().await?;
     let coupons = store::coupon::list(&mut tx, program, page.after, page.rows()).await?;
     tx.commit().await?;

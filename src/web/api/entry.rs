@@ -1,6 +1,6 @@
 //! The journal's lines behind an owner's balances.
 
-use super::{Api, Query, check_owner, owner};
+use super::{Api, OWNER, Query, Routes, check_owner, op, owner_of};
 use crate::{
     domain::{account::Account, entry::Kind},
     kernel::{
@@ -14,12 +14,13 @@ use crate::{
     },
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use serde::{Serialize, Serializer};
 use std::str::FromStr;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/entries", get(list))
+pub fn routes() -> Routes {
+    let list_them = op("list_entries", "The journal's lines behind an owner's balances, newest first").query(&[OWNER]);
+    Routes::new("entries").get("/entries", list, list_them.paged())
 }
 
 #[derive(Serialize)]
@@ -68,7 +69,7 @@ impl FromStr for Cursor {
 
 /// Newest first.
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let (owner, page) = query.read_page::<Cursor, _>(&["owner"], owner)?;
+    let (owner, page) = query.read_page::<Cursor, _>(owner_of)?;
     let mut tx = api.db().read().await?;
     check_owner(&mut tx, owner).await?;
     let lines = store::entry::of_owner(&mut tx, owner, page.after.map(|cursor| cursor.0), page.rows()).await?;

@@ -1,6 +1,6 @@
 //! The inbox: what came in, with its verdict. Here refused postbacks are found again.
 
-use super::{Api, Ids, Query, ok};
+use super::{Api, Content, Field, Ids, Kind, Query, Routes, ok, op};
 use crate::{
     domain::command::{Channel, Message},
     kernel::{
@@ -13,7 +13,7 @@ use crate::{
     },
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
@@ -21,8 +21,20 @@ use std::fmt::Write as _;
 /// Characters of a verdict's code.
 const VERDICT_CHARS_MAX: usize = 64;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/inbox", get(list)).route("/inbox/{id}", get(one))
+const ID: &[Field] = &[Field::required("id", Kind::Id(InboxId::PREFIX), "The message.")];
+
+const WANTED: &[Field] = &[
+    Field::optional("program", Kind::Id(ProgramId::PREFIX), "Only messages about this program."),
+    Field::optional("conversion", Kind::Id(ConversionId::PREFIX), "Only messages about this conversion."),
+    Field::optional("verdict", Kind::Text { chars_max: VERDICT_CHARS_MAX }, "Only those with this verdict."),
+];
+
+pub fn routes() -> Routes {
+    Routes::new("inbox").get("/inbox", list, op("list_inbox", "What came in, with its verdict, newest first").query(WANTED).paged()).get(
+        "/inbox/{id}",
+        one,
+        op("get_inbox", "One message, with its raw body").ids(ID).answer(200, Content::Undescribed),
+    )
 }
 
 #[derive(Serialize)]
@@ -83,7 +95,7 @@ impl View {
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let ((program, conversion, verdict), page) = query.read_page(&["program", "conversion", "verdict"], |query, errors| {
+    let ((program, conversion, verdict), page) = query.read_page(|query, errors| {
         let program = query.optional("program").id(errors);
         let conversion = query.optional("conversion").id(errors);
         Some((program, conversion, query.optional("verdict").text(VERDICT_CHARS_MAX, errors)))

@@ -1,8 +1,8 @@
 //! Links: what publishers place.
 
-use super::{Api, Ids, Input, Query, created, ok};
+use super::{Api, Body, Field, Ids, Input, Kind, Query, Routes, created, ok, op};
 use crate::{
-    domain::link::{ProgramRoute, URL_CHARS_MAX, parse_slug},
+    domain::link::{ProgramRoute, SLUG_CHARS_MAX, URL_CHARS_MAX, parse_slug},
     engine::{keys, snapshot::Rows},
     kernel::{
         fields::FieldErrors,
@@ -15,9 +15,10 @@ use crate::{
     },
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Characters that nobody mistakes for one another, and that spell no word.
 const SLUG_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -25,11 +26,29 @@ const SLUG_ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SLUG_CHARS: usize = 8;
 const TRIES_MAX: usize = 5;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/links", get(list).post(create)).route("/links/{id}", get(one))
+const ID: &[Field] = &[Field::required("id", Kind::Id(LinkId::PREFIX), "The link.")];
+const PROGRAM: Field = Field::optional("program", Kind::Id(ProgramId::PREFIX), "Only links of this program.");
+const PUBLISHER: Field = Field::optional("publisher", Kind::Id(PublisherId::PREFIX), "Only links of this publisher.");
+
+const NEW: Body = Body::new(
+    "NewLink",
+    &[
+        Field::required("program", Kind::Id(ProgramId::PREFIX), "The program that it leads to."),
+        Field::required("publisher", Kind::Id(PublisherId::PREFIX), "Who places it."),
+        Field::optional("slug", Kind::Text { chars_max: SLUG_CHARS_MAX }, "What stands behind `/c/`; chosen by the server if left out."),
+        Field::optional("url", Kind::Url, "A page of the shop, in place of the program's landing page."),
+    ],
+);
+
+pub fn routes() -> Routes {
+    Routes::new("links")
+        .get("/links", list, op("list_links", "Links, newest first").query(&[PROGRAM, PUBLISHER]).page::<View>())
+        .post("/links", create, op("create_link", "A new link").body(NEW).created::<View>().codes(&[(409, "slug_taken")]))
+        .get("/links/{id}", one, op("get_link", "One link").ids(ID).ok::<View>())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Link)]
 struct View {
     id: LinkId,
     slug: String,
@@ -57,7 +76,7 @@ struct Asked {
 }
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
-    let asked = input.read(&["program", "publisher", "slug", "url"], read)?;
+    let asked = input.read(read)?;
     let now = api.now();
     let read_from = api.engine.catalogue.writes();
     let mut tx = api.db().begin().await?;
@@ -130,7 +149,7 @@ fn random_slug() -> Result<String, Problem> {
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let (wanted, page) = query.read_page(&["program", "publisher"], |query, errors| {
+    let (wanted, page) = query.read_page(|query, errors| {
         Some(Wanted { program: query.optional("program").id(errors), publisher: query.optional("publisher").id(errors) })
     })?;
     let mut tx = api.db().read().await?;

@@ -1,16 +1,30 @@
 //! Merchants.
 
-use super::{Api, Ids, Input, NAME_CHARS_MAX, Query, created, email, ok};
+use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, created, email, ok, op};
 use crate::{domain::merchant::Merchant, kernel::id::MerchantId, store, web::problem::Problem};
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/merchants", get(list).post(create)).route("/merchants/{id}", get(one))
+/// The one of the path.
+const ID: &[Field] = &[Field::required("id", Kind::Id(MerchantId::PREFIX), "The merchant.")];
+
+const NEW: Body = Body::new(
+    "NewMerchant",
+    &[
+        Field::required("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "The shop's name."),
+        Field::optional("email", Kind::Email, "Where the shop's people are written to."),
+    ],
+);
+
+pub fn routes() -> Routes {
+    Routes::new("merchants")
+        .get("/merchants", list, op("list_merchants", "Merchants, newest first").page::<Merchant>())
+        .post("/merchants", create, op("create_merchant", "A new merchant").body(NEW).created::<Merchant>())
+        .get("/merchants/{id}", one, op("get_merchant", "One merchant").ids(ID).ok::<Merchant>())
 }
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
     let now = api.now();
-    let merchant = input.read(&["name", "email"], |object, errors| {
+    let merchant = input.read(|object, errors| {
         let name = object.required("name", errors).full_text(NAME_CHARS_MAX, errors);
         let email = email(object, errors);
         Some(Merchant { id: MerchantId::from_raw(api.mint(now)), name: name?, email })
@@ -22,7 +36,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let ((), page) = query.read_page(&[], |_, _| Some(()))?;
+    let ((), page) = query.read_page(|_, _| Some(()))?;
     let mut tx = api.db().read().await?;
     let merchants = store::merchant::list(&mut tx, page.after, page.rows()).await?;
     tx.commit().await?;

@@ -1,6 +1,6 @@
 //! Programs: a merchant's offers. Their terms' versions are in `terms`.
 
-use super::{Api, Ids, Input, NAME_CHARS_MAX, Query, created, ok, wrong_field};
+use super::{Api, Body, Content, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, created, ok, op, wrong_field};
 use crate::{
     domain::{
         link,
@@ -11,21 +11,51 @@ use crate::{
         currency::Currency,
         fields::FieldErrors,
         id::{MerchantId, ProgramId},
-        object::{Field, Object},
+        object::{self, Object},
         time::Time,
     },
     store::{self, StoreError, Tx},
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 use std::collections::HashMap;
 
 /// Hosts of one program's deep links.
 const DOMAINS_MAX: usize = 100;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/programs", get(list).post(create)).route("/programs/{id}", get(one).delete(end))
+const ID: &[Field] = &[Field::required("id", Kind::Id(ProgramId::PREFIX), "The program.")];
+const MERCHANT: Field = Field::optional("merchant", Kind::Id(MerchantId::PREFIX), "Only programs of this merchant.");
+
+const NEW: Body = Body::new(
+    "NewProgram",
+    &[
+        Field::required("merchant", Kind::Id(MerchantId::PREFIX), "Whose offer it is."),
+        Field::required("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "What publishers and buyers read."),
+        Field::required("currency", Kind::Currency, "Of its commissions."),
+        Field::required("landing_url", Kind::Url, "Where links lead; `{click_id}` and the other macros are filled in."),
+        Field::required(
+            "domains",
+            Kind::List { of: &Kind::Text { chars_max: link::URL_CHARS_MAX }, max: DOMAINS_MAX },
+            "Hosts that deep links may lead to, each with its subdomains.",
+        ),
+        Field::optional(
+            "click_param",
+            Kind::Text { chars_max: link::URL_CHARS_MAX },
+            "The parameter that carries the click id; `rclid` if left out.",
+        ),
+        Field::optional("pixel", Kind::Boolean, "Whether unsigned sales are taken at `/pixel.gif`; false if left out."),
+        Field::optional("upstream", Kind::Boolean, "Whether a network pays us for it; false if left out."),
+        Field::required("terms", Kind::AnyObject, "What it pays; version 1 of its terms."),
+    ],
+);
+
+pub fn routes() -> Routes {
+    Routes::new("programs")
+        .get("/programs", list, op("list_programs", "Programs, newest first").query(&[MERCHANT]).paged())
+        .post("/programs", create, op("create_program", "A new program").body(NEW).answer(201, Content::Undescribed))
+        .get("/programs/{id}", one, op("get_program", "One program").ids(ID).answer(200, Content::Undescribed))
+        .delete("/programs/{id}", end, op("end_program", "Ends a program: its links answer 410").ids(ID).answer(200, Content::Undescribed))
 }
 
 /// A program with the version of its terms that is in effect.
@@ -45,9 +75,8 @@ impl View {
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
     let now = api.now();
-    let known = ["merchant", "name", "currency", "landing_url", "domains", "click_param", "pixel", "upstream", "terms"];
     let id = ProgramId::from_raw(api.mint(now));
-    let (program, terms) = input.read(&known, |object, errors| read(id, object, errors))?;
+    let (program, terms) = input.read(|object, errors| read(id, object, errors))?;
     let mut tx = api.db().begin().await?;
     if store::merchant::by_id(&mut tx, program.merchant).await?.is_none() {
         return Err(wrong_field("merchant", "unknown_merchant", "there is no such merchant"));
@@ -89,13 +118,17 @@ fn read(id: ProgramId, object: &Object<'_>, errors: &mut FieldErrors) -> Option<
 }
 
 /// A part of the program's routes.
-fn part(field: &Field<'_, '_>, errors: &mut FieldErrors, parse: impl FnOnce(&str) -> Result<String, link::RouteError>) -> Option<String> {
+fn part(
+    field: &object::Field<'_, '_>,
+    errors: &mut FieldErrors,
+    parse: impl FnOnce(&str) -> Result<String, link::RouteError>,
+) -> Option<String> {
     let text = field.full_text(link::URL_CHARS_MAX, errors)?;
     parse(&text).map_err(|error| errors.push(field.path(), error.code(), error.to_string())).ok()
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let (merchant, page) = query.read_page(&["merchant"], |query, errors| Some(query.optional("merchant").id(errors)))?;
+    let (merchant, page) = query.read_page(|query, errors| Some(query.optional("merchant").id(errors)))?;
     let mut tx = api.db().read().await?;
     let programs = store::program::list(&mut tx, merchant, page.after, page.rows()).await?;
     let versions = store::terms::versions(&mut tx, &api.engine.terms, &programs).await?;

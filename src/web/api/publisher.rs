@@ -1,24 +1,41 @@
 //! Publishers.
 
-use super::{Api, Ids, Input, NAME_CHARS_MAX, Query, created, email, ok};
+use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, created, email, ok, op};
 use crate::{
-    domain::publisher::{Kind, Publisher},
+    domain::publisher::{self, Publisher},
     kernel::id::PublisherId,
     store,
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/publishers", get(list).post(create)).route("/publishers/{id}", get(one))
+const ID: &[Field] = &[Field::required("id", Kind::Id(PublisherId::PREFIX), "The publisher.")];
+
+const NEW: Body = Body::new(
+    "NewPublisher",
+    &[
+        Field::required("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "The name of the site or its owner."),
+        Field::optional("email", Kind::Email, "Where the publisher is written to."),
+        Field::optional("kind", Kind::Word(publisher::Kind::WORDS), "What the site does; `content` if left out."),
+        Field::optional("portal", Kind::Boolean, "Whether it is a cashback site that names its members in `buyer=`; false if left out."),
+        Field::optional("generosity", Kind::Percent, "Percent of its own share that it gives to the buyer; 0 if left out."),
+    ],
+);
+
+pub fn routes() -> Routes {
+    Routes::new("publishers")
+        .get("/publishers", list, op("list_publishers", "Publishers, newest first").page::<Publisher>())
+        .post("/publishers", create, op("create_publisher", "A new publisher").body(NEW).created::<Publisher>())
+        .get("/publishers/{id}", one, op("get_publisher", "One publisher").ids(ID).ok::<Publisher>())
 }
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
     let now = api.now();
-    let publisher = input.read(&["name", "email", "kind", "portal", "generosity"], |object, errors| {
+    let publisher = input.read(|object, errors| {
         let name = object.required("name", errors).full_text(NAME_CHARS_MAX, errors);
         let email = email(object, errors);
-        let kind = object.optional("kind").word(Kind::WORDS, Kind::from_word, errors).unwrap_or(Kind::Content);
+        let kind =
+            object.optional("kind").word(publisher::Kind::WORDS, publisher::Kind::from_word, errors).unwrap_or(publisher::Kind::Content);
         let portal = object.optional("portal").boolean(errors).unwrap_or(false);
         let generosity = object.optional("generosity").percent(errors).unwrap_or_default();
         Some(Publisher { id: PublisherId::from_raw(api.mint(now)), name: name?, email, kind, portal, generosity })
@@ -31,7 +48,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let ((), page) = query.read_page(&[], |_, _| Some(()))?;
+    let ((), page) = query.read_page(|_, _| Some(()))?;
     let mut tx = api.db().read().await?;
     let publishers = store::publisher::list(&mut tx, page.after, page.rows()).await?;
     tx.commit().await?;

@@ -1,6 +1,6 @@
 //! Exchange rates: units per euro, as the ECB publishes them, by day.
 
-use super::{About, Api, Input, Query, created, ok, refusal, whole};
+use super::{About, Api, Body, Content, Field, Input, Kind, Query, Routes, created, ok, op, refusal, whole};
 use crate::{
     domain::{
         command::{Act, Outcome},
@@ -9,18 +9,34 @@ use crate::{
     kernel::{
         currency::Currency,
         fields::FieldErrors,
-        object::{Field, Object},
+        object::{self, Object},
         time::{DAY, Day, Time},
     },
     store,
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/rates", get(list).post(create))
+const DATE: Field = Field::optional("date", Kind::Date, "The day; today if left out.");
+
+const NEW: Body = Body::new(
+    "NewRates",
+    &[
+        Field::required("date", Kind::Date, "The day that they are of."),
+        Field::required("rates", Kind::ByCurrency(&Kind::Rate), "Units per euro."),
+    ],
+);
+
+pub fn routes() -> Routes {
+    let create_them = op("create_rates", "Stores the rates of a day that are not known yet").body(NEW);
+    let create_them = create_them.answer(201, Content::Undescribed).answer(200, Content::Undescribed);
+    Routes::new("rates").get("/rates", list, op("list_rates", "The rates of a day").query(&[DATE]).answer(200, Content::Undescribed)).post(
+        "/rates",
+        create,
+        create_them.codes(&[(409, "rate_conflict")]),
+    )
 }
 
 #[derive(Serialize)]
@@ -34,13 +50,13 @@ struct Stored {
 /// Stores what is not known yet, and records the sales that waited for it. The first rate of a day stays; another is a conflict.
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
     let now = api.now();
-    let (day, rates) = input.read(&["date", "rates"], |object, errors| {
+    let (day, rates) = input.read(|object, errors| {
         let day = date(&object.required("date", errors), now, errors);
         let rates = object.required("rates", errors).object(errors).map(|rates| read(&rates, errors));
         Some((day?, rates?))
     })?;
     let answer = rates.iter().map(|(currency, rate)| (*currency, rate.text())).collect();
-    match api.submit(About::default(), &input.0, Act::Rates { day, rates }).await? {
+    match api.submit(About::default(), &input.body, Act::Rates { day, rates }).await? {
         Outcome::RatesStored { new: 0 } => Ok(ok(&Stored { date: day, rates: answer, new: 0 })),
         Outcome::RatesStored { new } => Ok(created(&Stored { date: day, rates: answer, new })),
         outcome => Err(refusal(&outcome)),
@@ -48,7 +64,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
 }
 
 /// A day that has come, somewhere on earth. What is stored stays, so a slip into the future would stand in the way of the real rate.
-fn date(field: &Field<'_, '_>, now: Time, errors: &mut FieldErrors) -> Option<Day> {
+fn date(field: &object::Field<'_, '_>, now: Time, errors: &mut FieldErrors) -> Option<Day> {
     let text = field.text(10, errors)?;
     let Some(day) = Day::parse(&text) else {
         errors.push(field.path(), "invalid_date", "a date such as 2026-11-22 is wanted");
@@ -104,7 +120,7 @@ struct View {
 /// The rates of a day; of today if none is named.
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
     let today = api.engine.zone.day(api.now());
-    let day = query.read(&["date"], |query, errors| {
+    let day = query.read(|query, errors| {
         let field = query.optional("date");
         if field.is_present() { date(&field, api.now(), errors) } else { Some(today) }
     })?;

@@ -1,19 +1,37 @@
 //! The click report: clicks, conversions and commission by day, link, publisher or program.
 
-use super::{Api, Page, Query, span, whole};
+use super::{AFTER, Api, Content, Field, Kind, LIMIT, Page, Query, Routes, op, span, whole};
 use crate::{
-    kernel::{fields::FieldErrors, money::Money, object::Object, time::Zone},
+    kernel::{
+        fields::FieldErrors,
+        id::{LinkId, ProgramId, PublisherId},
+        money::Money,
+        object::Object,
+        time::Zone,
+    },
     store::{
         self,
         stat::{By, Part, Row, Wanted},
     },
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/reports/clicks", get(clicks))
+const WANTED: &[Field] = &[
+    Field::required("by", Kind::Word(&["day", "link", "publisher", "program"]), "What a row stands for; its first key has this name."),
+    Field::optional("program", Kind::Id(ProgramId::PREFIX), "Only clicks of this program."),
+    Field::optional("link", Kind::Id(LinkId::PREFIX), "Only clicks of this link."),
+    Field::optional("publisher", Kind::Id(PublisherId::PREFIX), "Only clicks of this publisher."),
+    Field::optional("since", Kind::Moment, "Only days from this one on."),
+    Field::optional("until", Kind::Moment, "Only days up to this one."),
+    LIMIT,
+    AFTER,
+];
+
+pub fn routes() -> Routes {
+    let clicks_by = op("report_clicks", "Clicks, conversions and commission by day, link, publisher or program").query(WANTED);
+    Routes::new("reports").get("/reports/clicks", clicks, clicks_by.answer(200, Content::Undescribed))
 }
 
 const BY: [(&str, By); 4] = [("day", By::Day), ("link", By::Link), ("publisher", By::Publisher), ("program", By::Program)];
@@ -46,8 +64,7 @@ impl Serialize for View {
 /// The whole report, or pages of it where a `limit` is given: sums are read at a glance, and a page would cut them without a word.
 /// Days are the installation's; a `since` or `until` within a day takes in the day.
 async fn clicks(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let known = ["by", "program", "link", "publisher", "since", "until", "limit", "after"];
-    let ((by, wanted), limit, after) = query.read(&known, |query, errors| {
+    let ((by, wanted), limit, after) = query.read(|query, errors| {
         let limit = query.optional("limit").integer(1..=500, errors);
         let after: Option<i64> = query.optional("after").parsed("invalid_cursor", errors);
         Some((read(query, api.zone(), errors)?, limit, after))

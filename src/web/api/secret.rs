@@ -1,6 +1,6 @@
 //! The secrets with which merchants sign their postbacks. Several may be live; each is shown once.
 
-use super::{Api, Ids, Input, created, ok, whole};
+use super::{Api, Content, Field, Ids, Input, Kind, Routes, created, ok, op, whole};
 use crate::{
     engine::keys,
     kernel::{
@@ -10,16 +10,20 @@ use crate::{
     store::{self, secret::Secret},
     web::problem::Problem,
 };
-use axum::{
-    Router,
-    extract::State,
-    response::Response,
-    routing::{delete, get},
-};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/merchants/{id}/secrets", get(list).post(create)).route("/merchants/{id}/secrets/{secret}", delete(revoke))
+const MERCHANT: Field = Field::required("id", Kind::Id(MerchantId::PREFIX), "The merchant.");
+const SECRET: Field = Field::required("secret", Kind::Id(SecretId::PREFIX), "The secret.");
+
+pub fn routes() -> Routes {
+    let list_it = op("list_secrets", "The merchant's live secrets, without what is secret").ids(&[MERCHANT]);
+    let create_it = op("create_secret", "A new secret, shown once").ids(&[MERCHANT]);
+    let revoke_it = op("revoke_secret", "Revokes a secret").ids(&[MERCHANT, SECRET]);
+    Routes::new("secrets")
+        .get("/merchants/{id}/secrets", list, list_it.answer(200, Content::Undescribed))
+        .post("/merchants/{id}/secrets", create, create_it.answer(201, Content::Undescribed))
+        .delete("/merchants/{id}/secrets/{secret}", revoke, revoke_it.answer(200, Content::Undescribed))
 }
 
 #[derive(Serialize)]
@@ -35,7 +39,7 @@ struct View {
 }
 
 async fn create(State(api): State<Api>, Ids(merchant): Ids<MerchantId>, input: Input) -> Result<Response, Problem> {
-    input.read(&[], |_, _| Some(()))?;
+    input.nothing()?;
     let now = api.now();
     let (secret, sealed) = keys::new_secret(&api.engine.vault).map_err(|error| {
         tracing::error!(%error, "no secret can be made");

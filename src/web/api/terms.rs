@@ -1,18 +1,30 @@
 //! The numbered versions of a program's terms. A version never changes.
 
-use super::{Api, Ids, Input, created, whole};
+use super::{Api, Body, Content, Field, Ids, Input, Kind, Routes, created, op, whole};
 use crate::{
     domain::terms,
     kernel::{id::ProgramId, time::Time},
     store::{self, terms::Stored},
     web::problem::Problem,
 };
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{extract::State, response::Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub fn routes() -> Router<Api> {
-    Router::new().route("/programs/{id}/terms", get(list).post(create))
+const PROGRAM: &[Field] = &[Field::required("id", Kind::Id(ProgramId::PREFIX), "The program.")];
+
+const NEW: Body = Body::new(
+    "NewTerms",
+    &[
+        Field::required("terms", Kind::AnyObject, "What the program pays from then on."),
+        Field::optional("effective_at", Kind::Time, "From when; now if left out, and never in the past."),
+    ],
+);
+
+pub fn routes() -> Routes {
+    let list_it = op("list_terms", "All versions of a program's terms").ids(PROGRAM).answer(200, Content::Undescribed);
+    let create_it = op("create_terms", "A new version of a program's terms").ids(PROGRAM).body(NEW).answer(201, Content::Undescribed);
+    Routes::new("terms").get("/programs/{id}/terms", list, list_it).post("/programs/{id}/terms", create, create_it)
 }
 
 #[derive(Serialize)]
@@ -42,7 +54,7 @@ async fn create(State(api): State<Api>, Ids(id): Ids<ProgramId>, input: Input) -
     store::program::lock(&mut tx, &[id]).await?;
     let program = store::program::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let now = api.now();
-    let (terms, effective_at) = input.read(&["terms", "effective_at"], |object, errors| {
+    let (terms, effective_at) = input.read(|object, errors| {
         let terms = object.required("terms", errors).object(errors);
         let terms = terms.and_then(|terms| terms::parse::read(&terms, program.currency, program.upstream, errors));
         let effective_at = object.optional("effective_at").time(errors);

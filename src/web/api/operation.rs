@@ -1,0 +1,269 @@
+//! What an operation of the API is. Declared once, beside its handler; served, guarded and documented from that declaration.
+
+use crate::domain::access::{OPERATOR, Roles};
+use http::Method;
+use std::borrow::Cow;
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
+
+/// A body of one thing: the largest terms have 200 rules.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Rows of one page, if nothing is said …
+pub const PAGE_ROWS: i64 = 50;
+/// … and at most.
+pub const PAGE_ROWS_MAX: i64 = 500;
+
+/// The parameters of every list that comes in pages.
+pub const LIMIT: Field =
+    Field::optional("limit", Kind::Integer { min: 1, max: PAGE_ROWS_MAX }, "How many rows a page has; 50 if left out.");
+pub const AFTER: Field = Field::optional("after", Kind::Cursor, "The `next` of the page before.");
+
+/// One method of one path.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub method: Method,
+    /// Below `/api/v1`, with the names of ids in braces.
+    pub path: &'static str,
+    /// The noun.
+    pub tag: &'static str,
+    /// Unique: what generated clients call it.
+    pub id: &'static str,
+    pub summary: &'static str,
+    /// What the summary leaves out.
+    pub description: &'static str,
+    /// Who may call it; every other key is answered 403.
+    pub roles: Roles,
+    /// The ids of the path, in its order.
+    pub ids: &'static [Field],
+    query: &'static [Field],
+    paged: bool,
+    pub body: Option<Body>,
+    pub body_bytes_max: usize,
+    /// What it answers where all goes well.
+    pub answers: Vec<Answer>,
+    /// What it refuses by itself, beside what follows from its roles, ids, parameters and body: status and code.
+    pub codes: &'static [(u16, &'static str)],
+}
+
+/// A named part of a query, a path or a body.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    pub name: &'static str,
+    pub required: bool,
+    pub kind: Kind,
+    pub about: &'static str,
+}
+
+/// What may stand in a field.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// An id with this prefix.
+    Id(&'static str),
+    /// An id of a merchant, publisher or buyer, or `platform`.
+    Owner,
+    Text {
+        chars_max: usize,
+    },
+    Email,
+    /// An absolute URL.
+    Url,
+    /// One of a few words.
+    Word(&'static [&'static str]),
+    Boolean,
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    /// A decimal, as text or as a number.
+    Amount,
+    /// 0 to 100 with at most 4 decimals, as text or as a number.
+    Percent,
+    /// ISO 4217, upper case.
+    Currency,
+    /// Units of a currency per euro, as text or as a number.
+    Rate,
+    Date,
+    /// RFC 3339.
+    Time,
+    /// A date, which counts whole, or a time.
+    Moment,
+    /// The `next` of a page.
+    Cursor,
+    List {
+        of: &'static Kind,
+        max: usize,
+    },
+    Object(&'static [Field]),
+    /// An object with a currency as each name.
+    ByCurrency(&'static Kind),
+    /// What a type of ours says.
+    Of(Shape),
+    /// Any JSON object; only until it is described.
+    AnyObject,
+}
+
+/// A JSON body: an object with these fields, or a list of such objects.
+#[derive(Debug, Clone, Copy)]
+pub struct Body {
+    /// What generated clients call its type.
+    pub name: &'static str,
+    pub fields: &'static [Field],
+    /// Of a list: how many objects it holds at most.
+    pub items_max: Option<usize>,
+}
+
+/// One kind of answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    pub status: u16,
+    pub content: Content,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Content {
+    One(Shape),
+    /// `{"data": […], "next": …}`, a part of a list.
+    Page(Shape),
+    /// The same of a list that is whole: `next` is null.
+    Whole(Shape),
+    /// Something else than JSON: its media type.
+    Raw(&'static str),
+    /// JSON of which nobody has said yet what it holds.
+    Undescribed,
+}
+
+/// A type whose JSON is described, to be asked when the document is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    pub name: fn() -> Cow<'static, str>,
+    pub schema: fn() -> RefOr<Schema>,
+    /// Adds the types that it refers to, by name.
+    pub parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+impl Shape {
+    pub const fn of<T: ToSchema>() -> Self {
+        Self { name: T::name, schema: T::schema, parts: T::schemas }
+    }
+}
+
+impl Field {
+    pub const fn required(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, required: true, kind, about }
+    }
+    pub const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, required: false, kind, about }
+    }
+}
+
+impl Body {
+    pub const fn new(name: &'static str, fields: &'static [Field]) -> Self {
+        Self { name, fields, items_max: None }
+    }
+    /// A list of such objects, at most so many.
+    pub const fn list(name: &'static str, items_max: usize, fields: &'static [Field]) -> Self {
+        Self { name, fields, items_max: Some(items_max) }
+    }
+}
+
+/// Begins a declaration. Until it says otherwise, an operation is the operator's alone and takes nothing.
+pub fn op(id: &'static str, summary: &'static str) -> Operation {
+    Operation {
+        method: Method::GET,
+        path: "",
+        tag: "",
+        id,
+        summary,
+        description: "",
+        roles: OPERATOR,
+        ids: &[],
+        query: &[],
+        paged: false,
+        body: None,
+        body_bytes_max: BODY_BYTES_MAX,
+        answers: Vec::new(),
+        codes: &[],
+    }
+}
+
+impl Operation {
+    #[must_use]
+    pub fn about(mut self, description: &'static str) -> Self {
+        self.description = description;
+        self
+    }
+    #[must_use]
+    pub fn roles(mut self, roles: Roles) -> Self {
+        self.roles = roles;
+        self
+    }
+    #[must_use]
+    pub fn ids(mut self, ids: &'static [Field]) -> Self {
+        self.ids = ids;
+        self
+    }
+    #[must_use]
+    pub fn query(mut self, query: &'static [Field]) -> Self {
+        self.query = query;
+        self
+    }
+    #[must_use]
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = Some(body);
+        self
+    }
+    #[must_use]
+    pub fn body_bytes_max(mut self, bytes: usize) -> Self {
+        self.body_bytes_max = bytes;
+        self
+    }
+    /// 200 with one thing.
+    #[must_use]
+    pub fn ok<T: ToSchema>(self) -> Self {
+        self.answer(200, Content::One(Shape::of::<T>()))
+    }
+    /// 201 with what was made.
+    #[must_use]
+    pub fn created<T: ToSchema>(self) -> Self {
+        self.answer(201, Content::One(Shape::of::<T>()))
+    }
+    /// 200 with a page of a list; `limit` and `after` are taken.
+    #[must_use]
+    pub fn page<T: ToSchema>(mut self) -> Self {
+        self.paged = true;
+        self.answer(200, Content::Page(Shape::of::<T>()))
+    }
+    /// 200 with a list that is never cut.
+    #[must_use]
+    pub fn whole<T: ToSchema>(self) -> Self {
+        self.answer(200, Content::Whole(Shape::of::<T>()))
+    }
+    /// A list in pages whose rows are not described yet.
+    #[must_use]
+    pub fn paged(mut self) -> Self {
+        self.paged = true;
+        self.answer(200, Content::Undescribed)
+    }
+    #[must_use]
+    pub fn answer(mut self, status: u16, content: Content) -> Self {
+        self.answers.push(Answer { status, content });
+        self
+    }
+    #[must_use]
+    pub fn codes(mut self, codes: &'static [(u16, &'static str)]) -> Self {
+        self.codes = codes;
+        self
+    }
+
+    /// The parameters that it knows.
+    pub fn parameters(&self) -> impl Iterator<Item = &Field> {
+        self.query.iter().chain(self.paged.then_some([&LIMIT, &AFTER]).into_iter().flatten())
+    }
+
+    /// The fields that its body may have.
+    pub fn fields(&self) -> &'static [Field] {
+        self.body.map_or(&[], |body| body.fields)
+    }
+}
