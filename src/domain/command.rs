@@ -2,6 +2,7 @@
 
 use crate::domain::{
     conversion::Conversion,
+    idempotency::{Kept, Slot, is_kept},
     order::Actor,
     rate::Rate,
     reason::{Reason, Refusal},
@@ -15,6 +16,7 @@ use crate::kernel::{
     money::Money,
     time::{Day, Time},
 };
+use std::{fmt, sync::Arc};
 
 words! {
     /// How a message came in.
@@ -52,7 +54,49 @@ pub struct Command {
     /// Judge it, and touch nothing but the inbox.
     pub test: bool,
     pub act: Act,
+    /// Its sender's `Idempotency-Key`: if there is an answer under it, that is the answer again, and nothing else happens.
+    pub once: Option<Box<Once>>,
 }
+
+impl Command {
+    /// A command that counts each time.
+    pub fn new(message: Message, act: Act) -> Self {
+        Self { message, test: false, act, once: None }
+    }
+}
+
+/// Writes an outcome as the answer that its sender gets: HTTP status and bytes. The same outcome always gives the same.
+pub type Render = dyn Fn(&Outcome) -> (u16, Vec<u8>) + Send + Sync;
+
+/// What makes a command one that takes effect once.
+#[derive(Clone)]
+pub struct Once {
+    pub slot: Slot,
+    pub body_hash: [u8; 32],
+    pub render: Arc<Render>,
+}
+
+impl Once {
+    /// What is kept of the answer to this outcome, if anything.
+    pub fn keep(&self, outcome: &Outcome) -> Option<(Slot, Kept)> {
+        let (status, answer) = (self.render)(outcome);
+        is_kept(status).then(|| (self.slot.clone(), Kept { body_hash: self.body_hash, status, answer, sealed: false }))
+    }
+}
+
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once").field("slot", &self.slot).finish_non_exhaustive()
+    }
+}
+
+/// Two that are kept in the same place for the same body are the same request.
+impl PartialEq for Once {
+    fn eq(&self, other: &Self) -> bool {
+        self.slot == other.slot && self.body_hash == other.body_hash
+    }
+}
+impl Eq for Once {}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
@@ -148,6 +192,8 @@ pub enum Outcome {
         new: usize,
     },
     Refused(Refusal),
+    /// The first answer to this `Idempotency-Key`, again.
+    Replayed(Kept),
     /// Refused before it was a command, with the HTTP status and code that its sender got.
     Noted {
         http: u16,
@@ -172,6 +218,7 @@ impl Outcome {
             Self::Refused(refusal) if refusal.is_conflict() => 409,
             Self::Refused(Refusal::NotFound) => 404,
             Self::Refused(_) => 422,
+            Self::Replayed(kept) => kept.status,
             Self::Noted { http, .. } => *http,
         }
     }
@@ -187,6 +234,7 @@ impl Outcome {
             Self::Tied(_) => "tied",
             Self::RatesStored { .. } => "rates_stored",
             Self::Refused(refusal) => refusal.code(),
+            Self::Replayed(_) => "replayed",
             Self::Noted { code, .. } => code,
         }
     }

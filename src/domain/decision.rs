@@ -1,6 +1,14 @@
 //! A decision: everything that one command changes, as a value. `fold` and `apply` carry it out.
 
-use crate::domain::{command::Outcome, conversion::Conversion, entry::Entry, order::Order, rate::Rate, touch::ClickTie};
+use crate::domain::{
+    command::Outcome,
+    conversion::Conversion,
+    entry::Entry,
+    idempotency::{Kept, Slot},
+    order::Order,
+    rate::Rate,
+    touch::ClickTie,
+};
 use crate::kernel::{
     currency::Currency,
     id::{ClickId, ConversionId, MerchantId, PublisherId},
@@ -14,6 +22,8 @@ pub struct Decision {
     pub about: Option<ConversionId>,
     /// The `webhook-id` that this uses up, and the SHA-256 of its body.
     pub webhook: Option<(MerchantId, String, [u8; 32])>,
+    /// The answer to keep under the sender's `Idempotency-Key`.
+    pub kept: Option<(Slot, Kept)>,
     pub changes: Vec<Change>,
     pub ties: Vec<(ClickId, ClickTie)>,
     pub rates: Vec<(Day, Currency, Rate)>,

@@ -2,7 +2,15 @@
 
 pub use crate::domain::touch::ClickTie;
 use crate::domain::{
-    buyer::Buyer, decision::Decision, order::Order, program::Program, publisher::Publisher, rate::RateTable, sale::OrderKey, terms::Version,
+    buyer::Buyer,
+    decision::Decision,
+    idempotency::{Kept, Slot},
+    order::Order,
+    program::Program,
+    publisher::Publisher,
+    rate::RateTable,
+    sale::OrderKey,
+    terms::Version,
 };
 use crate::kernel::{
     id::{BuyerId, ClickId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
@@ -19,6 +27,8 @@ pub struct Facts {
     pub orders: HashMap<OrderKey, Order>,
     /// SHA-256 of the body that used up a `webhook-id`.
     pub webhooks: HashMap<(MerchantId, String), [u8; 32]>,
+    /// First answers to `Idempotency-Key`s.
+    pub kept: HashMap<Slot, Kept>,
     /// The order with which a merchant's own customer reference was first seen in a program.
     pub customers: HashMap<(ProgramId, String), ConversionId>,
     pub links: HashMap<LinkId, LinkFacts>,
@@ -78,6 +88,7 @@ impl Facts {
             programs: HashMap::new(),
             orders: HashMap::new(),
             webhooks: HashMap::new(),
+            kept: HashMap::new(),
             customers: HashMap::new(),
             links: HashMap::new(),
             publishers: HashMap::new(),
@@ -101,6 +112,9 @@ impl Facts {
     pub fn fold(&mut self, decision: &Decision) {
         if let Some((merchant, id, hash)) = &decision.webhook {
             self.webhooks.insert((*merchant, id.clone()), *hash);
+        }
+        if let Some((slot, kept)) = &decision.kept {
+            self.kept.insert(slot.clone(), kept.clone());
         }
         for (click, tie) in &decision.ties {
             self.ties.entry(*click).or_insert(*tie);

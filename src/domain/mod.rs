@@ -14,6 +14,7 @@ pub mod decision;
 pub mod due;
 pub mod entry;
 pub mod facts;
+pub mod idempotency;
 pub mod key;
 pub mod left;
 pub mod link;

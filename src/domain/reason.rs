@@ -37,6 +37,7 @@ codes! {
 codes! {
     /// Why a command is refused, in order of precedence. Nothing changes but the inbox row that says so.
     pub enum Refusal {
+        IdempotencyConflict = "idempotency_conflict", "This Idempotency-Key was used with another body.", "Cette Idempotency-Key a déjà servi avec un autre contenu.";
         WebhookIdConflict = "webhook_id_conflict", "This webhook-id was used with another body.", "Ce webhook-id a déjà servi avec un autre contenu.";
         UnknownType = "unknown_type", "No rule of the program’s terms names this type.", "Aucune règle des conditions du programme ne nomme ce type.";
         AmountNotPositive = "amount_not_positive", "The amount must be above zero.", "Le montant doit être supérieur à zéro.";
@@ -57,6 +58,9 @@ codes! {
 impl Refusal {
     /// Whether it contradicts something stored (HTTP 409) rather than being wrong in itself (422).
     pub const fn is_conflict(self) -> bool {
-        matches!(self, Self::WebhookIdConflict | Self::OrderConflict | Self::RefundConflict | Self::RateConflict)
+        matches!(
+            self,
+            Self::IdempotencyConflict | Self::WebhookIdConflict | Self::OrderConflict | Self::RefundConflict | Self::RateConflict
+        )
     }
 }

@@ -57,10 +57,11 @@ pub async fn run(setting: &Setting, head: &mut Option<Link>, commands: &[Command
     Ok(outcomes)
 }
 
-/// Takes the programs' locks, and says what to load. Where rates come, every sale that waits for one is locked and loaded too:
+/// Takes the locks of `Idempotency-Key`s and programs, and says what to load. Where rates come, every sale that waits for one is locked and loaded too:
 /// none can be parked meanwhile, since the lock on rates is then exclusive and recording takes it shared.
 async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wanted, StoreError> {
     let wanted = Wanted::of(commands, &setting.zone);
+    facts::lock_slots(tx, &wanted).await?;
     let mut programs = facts::programs(tx, &wanted).await?;
     if !wanted.stores_rates() {
         facts::lock(tx, &programs, false).await?;
@@ -109,5 +110,5 @@ pub fn clock_command(id: i64, at: Time, act: Act) -> Command {
         body: Vec::new(),
         body_hash: Sha256::digest(b"").into(),
     };
-    Command { message, test: false, act }
+    Command::new(message, act)
 }

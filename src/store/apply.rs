@@ -1,7 +1,7 @@
 //! Carries out the decisions of a batch: every row that they change, in bulk, each table once.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{balance, conversion, customer, entry, inbox, order, rate, tie, tier, webhook};
+use super::{balance, conversion, customer, entry, idempotency, inbox, order, rate, tie, tier, webhook};
 use crate::domain::{
     command::{Act, Command},
     conversion::Conversion,
@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, HashSet};
 pub async fn apply(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Decision)], head: Link) -> Result<Link, StoreError> {
     inbox::insert(tx, &messages(decided)?).await?;
     webhook::insert(tx, used_webhooks(decided)).await?;
+    idempotency::insert(tx, &kept_answers(decided)).await?;
     order::save(tx, &changes(decided)).await?;
     save_conversions(tx, facts, decided).await?;
     save_looked_up(tx, decided).await?;
@@ -56,6 +57,14 @@ fn used_webhooks<'a>(decided: &[(&'a Command, &'a Decision)]) -> Vec<webhook::Us
         }
     }
     used
+}
+
+fn kept_answers<'a>(decided: &[(&'a Command, &'a Decision)]) -> Vec<idempotency::Saved<'a>> {
+    let of = |(command, decision): &(&'a Command, &'a Decision)| {
+        let (slot, kept) = decision.kept.as_ref()?;
+        Some(idempotency::Saved { slot, kept, at: command.message.received_at })
+    };
+    decided.iter().filter_map(of).collect()
 }
 
 fn changes<'a>(decided: &[(&'a Command, &'a Decision)]) -> Vec<order::Changed<'a>> {

@@ -4,11 +4,12 @@
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{buyer, coupon, customer, entry, link, order, program, publisher, rate, terms, tie, tier, webhook};
+use super::{buyer, coupon, customer, entry, idempotency, link, order, program, publisher, rate, terms, tie, tier, webhook};
 use crate::domain::{
     command::{Act, Command},
     entry::Entry,
     facts::{Facts, LinkFacts, ProgramFacts},
+    idempotency::Slot,
     order::Order,
     program::Program,
     rate::AGE_DAYS_MAX,
@@ -30,6 +31,8 @@ pub use super::terms::TermsCache;
 pub struct Wanted {
     keys: BTreeSet<OrderKey>,
     webhooks: BTreeSet<(MerchantId, String)>,
+    /// Where first answers are kept.
+    slots: BTreeSet<Slot>,
     references: BTreeSet<String>,
     /// Folded coupon codes.
     codes: BTreeSet<String>,
@@ -65,6 +68,7 @@ impl Wanted {
         let message = &command.message;
         self.months.insert(zone.month(message.received_at));
         self.webhooks.extend(message.merchant.zip(message.webhook_id.clone()));
+        self.slots.extend(command.once.as_ref().map(|once| once.slot.clone()));
         self.keys.extend(command.act.key().cloned());
         match &command.act {
             Act::Sale { key, sale } => self.add_sale(key, sale, zone),
@@ -120,6 +124,12 @@ pub async fn programs(tx: &mut Tx, wanted: &Wanted) -> Result<Vec<ProgramId>, St
     Ok(programs.into_iter().collect())
 }
 
+/// Waits until no other transaction holds one of the batch's `Idempotency-Key`s. Whatever else a transaction locks, it locks afterwards.
+pub async fn lock_slots(tx: &mut Tx, wanted: &Wanted) -> Result<(), StoreError> {
+    let scopes: BTreeSet<_> = wanted.slots.iter().map(|slot| &*slot.scope).collect();
+    idempotency::lock(tx, scopes).await
+}
+
 /// Waits for the rates' lock, then for each program's, ascending. Whoever needs both kinds takes them in this order.
 pub async fn lock(tx: &mut Tx, programs: &[ProgramId], rates_exclusive: bool) -> Result<(), StoreError> {
     rate::lock(tx, rates_exclusive).await?;
@@ -130,6 +140,7 @@ pub async fn lock(tx: &mut Tx, programs: &[ProgramId], rates_exclusive: bool) ->
 pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted) -> Result<Facts, StoreError> {
     let mut wanted = wanted.clone();
     let mut facts = Facts::empty(zone.clone());
+    facts.kept = idempotency::by_slots(tx, &wanted.slots).await?.into_iter().collect();
     load_links(tx, &wanted, &mut facts).await?;
     let tied = wanted.tied_links.iter().filter_map(|link| facts.links.get(link)).map(|link| link.program);
     let programs: BTreeSet<ProgramId> = wanted.keys.iter().map(|key| key.program).chain(tied).collect();

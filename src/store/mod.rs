@@ -20,6 +20,7 @@ pub mod entry;
 pub mod error;
 pub mod facts;
 pub mod filter;
+pub mod idempotency;
 pub mod inbox;
 pub mod key;
 pub mod link;
@@ -56,6 +57,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         coupon::ALL,
         customer::ALL,
         entry::ALL,
+        idempotency::ALL,
         inbox::ALL,
         key::ALL,
         link::ALL,

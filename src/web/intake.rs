@@ -206,8 +206,8 @@ impl<'a> Arrival<'a> {
             body_hash: Sha256::digest(self.raw).into(),
         };
         match act {
-            Ok(act) => (Command { message, test, act }, None),
-            Err(refused) => (Command { message, test, act: refused.act() }, Some(refused)),
+            Ok(act) => (Command { test, ..Command::new(message, act) }, None),
+            Err(refused) => (Command { test, ..Command::new(message, refused.act()) }, Some(refused)),
         }
     }
 }

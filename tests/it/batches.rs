@@ -8,8 +8,9 @@ use proptest::{
 use ristourne::domain::{
     buyer::Buyer,
     click::Quality,
-    command::{Act, Channel, Command, Message, Outcome},
+    command::{Act, Channel, Command, Message, Once, Outcome},
     facts::Coupon,
+    idempotency::{Scope, Slot},
     merchant::Merchant,
     order::Actor,
     program::Program,
@@ -24,7 +25,7 @@ use ristourne::engine::{
 };
 use ristourne::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, CouponId, Generator, InboxId, LinkId, MerchantId, ProgramId, PublisherId, lowest_at},
+    id::{BuyerId, ClickId, CouponId, Generator, InboxId, KeyId, LinkId, MerchantId, ProgramId, PublisherId, lowest_at},
     money::Money,
     percent::Percent,
     time::{DAY, Day, SECOND, Time, Zone},
@@ -255,7 +256,16 @@ fn command(n: usize, op: &Op) -> Command {
         body: format!("{op:?}").into_bytes(),
         body_hash: [u8::try_from(n % 5).expect("small"); 32],
     };
-    Command { message, test: n % 17 == 5 && n < 60, act }
+    let once = (n % 4 == 1 && n < 60).then(|| once(n));
+    Command { test: n % 17 == 5 && n < 60, once, ..Command::new(message, act) }
+}
+
+/// Every fourth command has an `Idempotency-Key`, one of five: some come again with the same body, some with another.
+fn once(n: usize) -> Box<Once> {
+    let scope = Scope { api_key: KeyId::from_raw(1), path: "/conversions".to_owned(), token: format!("t{}", n % 5) };
+    let render = Arc::new(|outcome: &Outcome| (outcome.http(), format!("{:?}", outcome.verdict()).into_bytes()));
+    let item = u32::from(n % 8 == 1);
+    Box::new(Once { slot: Slot { scope: Arc::new(scope), item }, body_hash: [u8::try_from(n / 20 % 2).expect("small"); 32], render })
 }
 
 async fn run(db: &Db, commands: &[Command], cuts: &[usize]) -> Vec<Outcome> {

@@ -3,7 +3,8 @@
 use crate::support::domain::{Said, World, back, back_lines, in_category, noon, pays_flat, pays_percent, sale, terms, when};
 use ristourne::domain::{
     click::Quality,
-    command::{Act, Outcome},
+    command::{Act, Command, Once, Outcome},
+    idempotency::{Scope, Slot},
     order::Actor,
     publisher::Kind,
     reason::{Reason, Refusal},
@@ -12,8 +13,10 @@ use ristourne::domain::{
 };
 use ristourne::kernel::{
     code::Language,
+    id::KeyId,
     time::{DAY, SECOND},
 };
+use std::sync::Arc;
 
 /// A row: makes a world and says where in it the value shows.
 type Row<T> = (T, fn() -> Vec<T>);
@@ -142,6 +145,13 @@ const REASONS: &[Row<Reason>] = &[
     }),
 ];
 
+/// Under this `Idempotency-Key`, with a body of this hash.
+fn once(token: &str, body: u8) -> Box<Once> {
+    let scope = Scope { api_key: KeyId::from_raw(1), path: "/conversions/cnv_1/approve".to_owned(), token: token.to_owned() };
+    let render = Arc::new(|outcome: &Outcome| (outcome.http(), outcome.verdict().as_bytes().to_vec()));
+    Box::new(Once { slot: Slot { scope: Arc::new(scope), item: 0 }, body_hash: [body; 32], render })
+}
+
 /// What the last of some acts is refused with, after a sale of 9.00 EUR.
 fn refused(act: impl FnOnce(&mut World) -> Outcome) -> Vec<Refusal> {
     let mut world = World::new();
@@ -162,6 +172,23 @@ fn refused(act: impl FnOnce(&mut World) -> Outcome) -> Vec<Refusal> {
 }
 
 const REFUSALS: &[Row<Refusal>] = &[
+    (Refusal::IdempotencyConflict, || {
+        refused(|world| {
+            let send = |world: &mut World, body: u8| {
+                let command = world.command(Actor::Operator, Act::Approve { key: world.key("A-1") });
+                world.send(&Command { once: Some(once("again", body)), ..command })
+            };
+            assert!(matches!(send(world, 1), Outcome::Recorded(_)));
+            assert_eq!(
+                send(world, 1),
+                Outcome::Replayed(world.facts.kept.values().next().expect("kept").clone()),
+                "the same is answered again"
+            );
+            // What the first has brought is no trace of a refusal.
+            world.entries.pop();
+            send(world, 2)
+        })
+    }),
     (Refusal::WebhookIdConflict, || {
         refused(|world| {
             let send = |world: &mut World, body: u8| {

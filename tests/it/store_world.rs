@@ -92,7 +92,7 @@ impl World {
             body: b"{}".to_vec(),
             body_hash: [7; 32],
         };
-        Command { message, test: false, act }
+        Command::new(message, act)
     }
 
     pub async fn run(&mut self, commands: &[Command]) -> Vec<Outcome> {

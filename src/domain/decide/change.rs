@@ -24,7 +24,15 @@ pub type Mint<'a> = &'a mut dyn FnMut() -> i64;
 pub(super) type Step = Result<(Outcome, Vec<Change>), Refusal>;
 
 pub(super) fn empty() -> Decision {
-    Decision { outcome: Outcome::Duplicate(None), about: None, webhook: None, changes: Vec::new(), ties: Vec::new(), rates: Vec::new() }
+    Decision {
+        outcome: Outcome::Duplicate(None),
+        about: None,
+        webhook: None,
+        kept: None,
+        changes: Vec::new(),
+        ties: Vec::new(),
+        rates: Vec::new(),
+    }
 }
 
 pub(super) fn refused(refusal: Refusal) -> Decision {

@@ -14,16 +14,39 @@ use crate::domain::{
     rate::Rate,
     reason::Refusal,
 };
-use crate::kernel::{currency::Currency, time::Day};
+use crate::kernel::{currency::Currency, id::ConversionId, time::Day};
 use change::{empty, refused};
 
 pub fn decide(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
+    let Some(once) = &command.once else { return judge(facts, command, mint) };
+    match facts.kept.get(&once.slot) {
+        Some(kept) => {
+            let outcome = if kept.body_hash == once.body_hash {
+                Outcome::Replayed(kept.clone())
+            } else {
+                Outcome::Refused(Refusal::IdempotencyConflict)
+            };
+            Decision { outcome, about: known(facts, command), ..empty() }
+        }
+        None => {
+            let decision = judge(facts, command, mint);
+            Decision { kept: once.keep(&decision.outcome), ..decision }
+        }
+    }
+}
+
+/// The order that it is about, if it is one that was known before.
+fn known(facts: &Facts, command: &Command) -> Option<ConversionId> {
+    command.act.key().and_then(|key| facts.orders.get(key)).map(|order| order.id)
+}
+
+fn judge(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
     let message = &command.message;
     let used = message.webhook_id.as_ref().zip(message.merchant).map(|(id, merchant)| (merchant, id.clone(), message.body_hash));
     let conflict =
         used.as_ref().is_some_and(|(merchant, id, hash)| facts.webhooks.get(&(*merchant, id.clone())).is_some_and(|seen| seen != hash));
     let mut decision = if conflict { refused(Refusal::WebhookIdConflict) } else { act(facts, command, mint) };
-    decision.about = decision.about.or_else(|| command.act.key().and_then(|key| facts.orders.get(key)).map(|order| order.id));
+    decision.about = decision.about.or_else(|| known(facts, command));
     if command.test {
         return Decision { outcome: Outcome::Test(Box::new(decision.outcome)), ..empty() };
     }

@@ -66,7 +66,7 @@ fn command(api: &Api, programs: &HashMap<ProgramId, Program>, item: &str, postba
     if item.len() > ITEM_BYTES_MAX {
         let mut message = api.message(about, item.as_bytes());
         message.body.truncate(KEPT_BYTES);
-        return Command { message, test: false, act: Act::Refused { http: 413, code: "too_large", errors: FieldErrors::default() } };
+        return Command::new(message, Act::Refused { http: 413, code: "too_large", errors: FieldErrors::default() });
     }
     let message = api.message(about, item.as_bytes());
     let test = postback.as_ref().is_ok_and(Postback::is_test);
@@ -76,8 +76,8 @@ fn command(api: &Api, programs: &HashMap<ProgramId, Program>, item: &str, postba
         None => Err(unknown_program()),
     });
     match act {
-        Ok(act) => Command { message, test, act },
-        Err(errors) => Command { message, test: false, act: Act::Refused { http: 422, code: errors.code(), errors } },
+        Ok(act) => Command { test, ..Command::new(message, act) },
+        Err(errors) => Command::new(message, Act::Refused { http: 422, code: errors.code(), errors }),
     }
 }
 

@@ -142,7 +142,7 @@ impl Api {
     /// Sends an operator's act through the ledger writer; answered after its commit.
     async fn submit(&self, about: About, body: &Bytes, act: Act) -> Result<Outcome, Problem> {
         let message = self.message(about, body);
-        self.engine.ledger.submit(Command { message, test: false, act }).await.map_err(|_| Problem::unavailable())
+        self.engine.ledger.submit(Command::new(message, act)).await.map_err(|_| Problem::unavailable())
     }
 }
 

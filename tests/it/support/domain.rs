@@ -181,7 +181,7 @@ impl World {
             body: Vec::new(),
             body_hash: [0; 32],
         };
-        Command { message, test: false, act }
+        Command::new(message, act)
     }
 
     pub fn tell(&mut self, by: Actor, act: Act) -> Outcome {

@@ -5,6 +5,7 @@ use ristourne::domain::{
     command::{Act, Command},
     decision::Decision,
     facts::{ClickTie, Facts},
+    idempotency::{Kept, Slot},
     order::Order,
     rate::{AGE_DAYS_MAX, Rate},
     sale::{OrderKey, Sale, SentClick},
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Tables {
     orders: BTreeMap<OrderKey, Order>,
     webhooks: BTreeMap<(MerchantId, String), [u8; 32]>,
+    kept: BTreeMap<Slot, Kept>,
     customers: BTreeMap<(ProgramId, String), ConversionId>,
     touches: BTreeSet<(ClickId, OrderKey)>,
     ties: BTreeMap<ClickId, ClickTie>,
@@ -34,6 +36,10 @@ impl Tables {
     pub fn apply(&mut self, decision: &Decision) {
         if let Some((merchant, id, hash)) = &decision.webhook {
             self.webhooks.entry((*merchant, id.clone())).or_insert(*hash);
+        }
+        if let Some((slot, kept)) = &decision.kept {
+            let before = self.kept.insert(slot.clone(), kept.clone());
+            assert_eq!(before, None, "an answer is kept once");
         }
         for (click, tie) in &decision.ties {
             self.ties.entry(*click).or_insert(*tie);
@@ -63,6 +69,8 @@ impl Tables {
         {
             facts.webhooks.insert(key, *hash);
         }
+        let slot = command.once.as_ref().map(|once| &once.slot);
+        facts.kept.extend(slot.and_then(|slot| self.kept.get(slot).map(|kept| (slot.clone(), kept.clone()))));
         let mut wanted = Wanted::default();
         match &command.act {
             Act::Tie { buyer, clicks } => {
