@@ -4,6 +4,7 @@ use crate::kernel::id::BuyerId;
 
 /// Somebody whose purchases earn cashback.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = BuyerCore)]
 pub struct Buyer {
     pub id: BuyerId,
     #[schema(required)]

@@ -8,6 +8,7 @@ use crate::kernel::{
 
 /// A merchant's offer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = ProgramCore)]
 pub struct Program {
     pub id: ProgramId,
     pub merchant: MerchantId,

@@ -1,6 +1,6 @@
 //! Balances of an owner's accounts.
 
-use super::{Api, Content, OWNER, Query, Routes, check_owner, op, owner_of, whole};
+use super::{Api, OWNER, Query, Routes, check_owner, op, owner_of, whole};
 use crate::{
     domain::account::Account,
     kernel::{money::Money, time::Time},
@@ -9,18 +9,24 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 pub fn routes() -> Routes {
     let list_them = op("list_balances", "An owner's balances: one row per account and currency").query(&[OWNER]);
-    Routes::new("balances").get("/balances", list, list_them.answer(200, Content::Undescribed))
+    Routes::new("balances").get("/balances", list, list_them.whole::<View>())
 }
 
-#[derive(Serialize)]
+/// What an account holds in one currency.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Balance)]
 struct View {
+    /// `publisher:pub_…:pending` and the like.
     #[serde(serialize_with = "name")]
+    #[schema(value_type = String, examples("publisher:pub_09dkq3fzg0g00:pending"))]
     account: Account,
     /// Positive is the account's usual side.
     amount: Money,
+    /// When it last changed.
     as_of: Time,
 }
 

@@ -1,6 +1,6 @@
 //! `POST /conversions`: postbacks in batches, sent with an operator's key in the place of signatures.
 
-use super::{About, Api, Body, Content, Input, Routes, ok, op};
+use super::{About, Api, Body, Input, Routes, ok, op};
 use crate::{
     domain::{
         command::{Act, Command, Outcome},
@@ -17,6 +17,7 @@ use crate::{
 use axum::{extract::State, response::Response};
 use serde::Serialize;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
 const ITEMS_MAX: usize = 1000;
 /// One message, as at `/postback`.
@@ -28,11 +29,12 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 pub fn routes() -> Routes {
     let create_all = op("create_conversions", "Postbacks in a batch, each judged by itself").body(Body::list("Postbacks", ITEMS_MAX, &[]));
-    let create_all = create_all.body_bytes_max(BODY_BYTES_MAX).answer(200, Content::Undescribed);
+    let create_all = create_all.body_bytes_max(BODY_BYTES_MAX).ok::<Results<'static>>();
     Routes::new("conversions").post("/conversions", create, create_all)
 }
 
-#[derive(Serialize)]
+/// What each message came to, in their order.
+#[derive(Serialize, ToSchema)]
 struct Results<'a> {
     results: Vec<Verdict<'a>>,
 }

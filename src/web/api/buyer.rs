@@ -1,6 +1,6 @@
 //! Buyers, and the clicks that their sign-in ties to them.
 
-use super::{About, Api, Body, Content, Field, Ids, Input, Kind, Query, Routes, created, email, ok, op, refusal, wrong_field};
+use super::{About, Api, Body, Field, Ids, Input, Kind, Query, Routes, created, email, ok, op, refusal, wrong_field};
 use crate::{
     domain::{
         buyer::Buyer,
@@ -16,6 +16,7 @@ use axum::{extract::State, response::Response};
 use http::StatusCode;
 use serde::Serialize;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
 /// Characters of the operator's own number for a person.
 const EXTERNAL_ID_CHARS_MAX: usize = 128;
@@ -45,16 +46,18 @@ const CLICKS: Body = Body::new(
 );
 
 pub fn routes() -> Routes {
-    let create_it = op("create_buyer", "A new buyer").body(NEW).answer(201, Content::Undescribed).codes(&[(409, "buyer_exists")]);
+    let create_it = op("create_buyer", "A new buyer").body(NEW).created::<View>().codes(&[(409, "buyer_exists")]);
     let tie_them = op("tie_clicks", "What signing in does: these clicks are the buyer's").ids(ID).body(CLICKS);
     Routes::new("buyers")
-        .get("/buyers", list, op("list_buyers", "Buyers, newest first").paged())
+        .get("/buyers", list, op("list_buyers", "Buyers, newest first").page::<View>())
         .post("/buyers", create, create_it)
-        .get("/buyers/{id}", one, op("get_buyer", "One buyer").ids(ID).answer(200, Content::Undescribed))
-        .post("/buyers/{id}/clicks", tie, tie_them.answer(200, Content::Undescribed))
+        .get("/buyers/{id}", one, op("get_buyer", "One buyer").ids(ID).ok::<View>())
+        .post("/buyers/{id}/clicks", tie, tie_them.ok::<Ties>())
 }
 
-#[derive(Serialize)]
+/// Somebody whose purchases earn cashback.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Buyer)]
 struct View {
     #[serde(flatten)]
     buyer: Buyer,
@@ -105,14 +108,19 @@ async fn one(State(api): State<Api>, Ids(id): Ids<BuyerId>) -> Result<Response, 
     Ok(ok(&View::new(&api, buyer)))
 }
 
-#[derive(Serialize)]
+/// What became of each click.
+#[derive(Serialize, ToSchema)]
 struct Ties {
+    /// The click ids that are the buyer's now, as sent.
     tied: Vec<String>,
     refused: Vec<Refused>,
 }
 
-#[derive(Serialize)]
+/// A click that did not become the buyer's.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefusedClick)]
 struct Refused {
+    /// As sent.
     click_id: String,
     code: Reason,
 }

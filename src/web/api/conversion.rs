@@ -1,11 +1,12 @@
 //! Conversions: lists, verdicts, adjustments, receipts, and postbacks sent in batches.
 
-use super::{About, Api, Body, Content, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, ok, op, refusal, span};
+use super::{About, Api, Body, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, ok, op, refusal, span};
 use crate::{
     domain::{
         command::Act,
         conversion::{Conversion, Status},
-        due, receipt,
+        due,
+        receipt::{self, Receipt},
         sale::OrderKey,
     },
     kernel::{
@@ -38,14 +39,14 @@ const ADJUSTMENT: Body =
     Body::new("Adjustment", &[Field::required("amount", Kind::Amount, "What was sold, in the sale's currency."), REASON]);
 
 pub fn routes() -> Routes {
-    let verdict = |id, summary| op(id, summary).ids(ID).answer(200, Content::Undescribed);
+    let verdict = |id, summary| op(id, summary).ids(ID).ok::<Conversion>();
     Routes::new("conversions")
-        .get("/conversions", list, op("list_conversions", "Conversions, newest first").query(WANTED).paged())
+        .get("/conversions", list, op("list_conversions", "Conversions, newest first").query(WANTED).page::<Conversion>())
         .get("/conversions/{id}", one, verdict("get_conversion", "One conversion"))
         .post("/conversions/{id}/approve", approve, verdict("approve_conversion", "Approves a conversion"))
         .post("/conversions/{id}/reject", reject, verdict("reject_conversion", "Rejects a conversion").body(REJECTION))
         .post("/conversions/{id}/adjust", adjust, verdict("adjust_conversion", "Sets what was sold").body(ADJUSTMENT))
-        .get("/conversions/{id}/receipt", explain, verdict("get_receipt", "The explanation of every amount"))
+        .get("/conversions/{id}/receipt", explain, op("get_receipt", "The explanation of every amount").ids(ID).ok::<Receipt>())
 }
 
 /// `since` and `until` are about when the sales occurred.

@@ -1,6 +1,6 @@
 //! Publishers' own coupon codes: sales that use one are credited to its publisher.
 
-use super::{Api, Body, Content, Field, Input, Kind, Query, Routes, created, op};
+use super::{Api, Body, Field, Input, Kind, Query, Routes, created, op};
 use crate::{
     domain::facts::Coupon,
     kernel::{
@@ -30,9 +30,9 @@ const NEW: Body = Body::new(
 );
 
 pub fn routes() -> Routes {
-    let create_it = op("create_coupon", "A new coupon").body(NEW).answer(201, Content::Undescribed).codes(&[(409, "code_taken")]);
+    let create_it = op("create_coupon", "A new coupon").body(NEW).created::<Coupon>().codes(&[(409, "code_taken")]);
     Routes::new("coupons")
-        .get("/coupons", list, op("list_coupons", "Coupons, newest first").query(&[PROGRAM]).paged())
+        .get("/coupons", list, op("list_coupons", "Coupons, newest first").query(&[PROGRAM]).page::<Coupon>())
         .post("/coupons", create, create_it)
 }
 

@@ -17,22 +17,28 @@ use crate::{
 use axum::{extract::State, response::Response};
 use serde::{Serialize, Serializer};
 use std::str::FromStr;
+use utoipa::ToSchema;
 
 pub fn routes() -> Routes {
     let list_them = op("list_entries", "The journal's lines behind an owner's balances, newest first").query(&[OWNER]);
-    Routes::new("entries").get("/entries", list, list_them.paged())
+    Routes::new("entries").get("/entries", list, list_them.page::<View>())
 }
 
-#[derive(Serialize)]
+/// A line of the journal.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EntryLine)]
 struct View {
     /// The journal entry; lines of one entry share it.
     id: EntryId,
+    /// Its place in the entry, from 0.
     line: i64,
     at: Time,
     kind: Kind,
     conversion: ConversionId,
     program: ProgramId,
+    /// `publisher:pub_…:pending` and the like.
     #[serde(serialize_with = "name")]
+    #[schema(value_type = String)]
     account: Account,
     /// Positive is the account's usual side.
     amount: Money,

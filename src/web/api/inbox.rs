@@ -1,9 +1,13 @@
 //! The inbox: what came in, with its verdict. Here refused postbacks are found again.
 
-use super::{Api, Content, Field, Ids, Kind, Query, Routes, ok, op};
+use super::{Api, Field, Ids, Kind, Query, Routes, ok, op};
 use crate::{
-    domain::command::{Channel, Message},
+    domain::{
+        command::{Channel, Message},
+        order::Actor,
+    },
     kernel::{
+        fields::FieldError,
         id::{ConversionId, InboxId, MerchantId, ProgramId},
         time::Time,
     },
@@ -17,6 +21,7 @@ use axum::{extract::State, response::Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
+use utoipa::ToSchema;
 
 /// Characters of a verdict's code.
 const VERDICT_CHARS_MAX: usize = 64;
@@ -30,34 +35,47 @@ const WANTED: &[Field] = &[
 ];
 
 pub fn routes() -> Routes {
-    Routes::new("inbox").get("/inbox", list, op("list_inbox", "What came in, with its verdict, newest first").query(WANTED).paged()).get(
-        "/inbox/{id}",
-        one,
-        op("get_inbox", "One message, with its raw body").ids(ID).answer(200, Content::Undescribed),
-    )
+    Routes::new("inbox")
+        .get("/inbox", list, op("list_inbox", "What came in, with its verdict, newest first").query(WANTED).page::<View>())
+        .get("/inbox/{id}", one, op("get_inbox", "One message, with its raw body").ids(ID).ok::<View>())
 }
 
-#[derive(Serialize)]
+/// A message that came in, with its verdict.
+#[derive(Serialize, ToSchema)]
+#[schema(as = InboxMessage)]
 struct View {
     id: InboxId,
     received_at: Time,
     channel: Channel,
+    #[schema(value_type = Actor)]
     by: &'static str,
+    /// Whose it is, as far as known.
+    #[schema(required)]
     merchant: Option<MerchantId>,
+    #[schema(required)]
     program: Option<ProgramId>,
+    #[schema(required)]
     webhook_id: Option<String>,
+    #[schema(required)]
     order_id: Option<String>,
+    #[schema(required)]
     conversion: Option<ConversionId>,
+    /// The status that its sender got, or would have got.
     http: u16,
     /// `recorded`, `duplicate`, `parked`, … or the code of a refusal.
     verdict: String,
+    /// Why, where the verdict alone does not say it.
+    #[schema(required)]
     code: Option<String>,
+    /// Every wrong field.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Vec<FieldError>>)]
     errors: Option<Box<RawValue>>,
     /// SHA-256 of the whole body, hexadecimal.
     body_sha256: String,
     /// The raw body or query, as text; of one message only. What is no UTF-8 is shown as U+FFFD.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     body: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! Programs: a merchant's offers. Their terms' versions are in `terms`.
 
-use super::{Api, Body, Content, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, created, ok, op, wrong_field};
+use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, created, ok, op, wrong_field};
 use crate::{
     domain::{
         link,
@@ -20,6 +20,7 @@ use crate::{
 use axum::{extract::State, response::Response};
 use serde::Serialize;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
 /// Hosts of one program's deep links.
 const DOMAINS_MAX: usize = 100;
@@ -52,14 +53,15 @@ const NEW: Body = Body::new(
 
 pub fn routes() -> Routes {
     Routes::new("programs")
-        .get("/programs", list, op("list_programs", "Programs, newest first").query(&[MERCHANT]).paged())
-        .post("/programs", create, op("create_program", "A new program").body(NEW).answer(201, Content::Undescribed))
-        .get("/programs/{id}", one, op("get_program", "One program").ids(ID).answer(200, Content::Undescribed))
-        .delete("/programs/{id}", end, op("end_program", "Ends a program: its links answer 410").ids(ID).answer(200, Content::Undescribed))
+        .get("/programs", list, op("list_programs", "Programs, newest first").query(&[MERCHANT]).page::<View>())
+        .post("/programs", create, op("create_program", "A new program").body(NEW).created::<View>())
+        .get("/programs/{id}", one, op("get_program", "One program").ids(ID).ok::<View>())
+        .delete("/programs/{id}", end, op("end_program", "Ends a program: its links answer 410").ids(ID).ok::<View>())
 }
 
-/// A program with the version of its terms that is in effect.
-#[derive(Serialize)]
+/// A merchant's offer, with the version of its terms that is in effect.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Program)]
 struct View {
     #[serde(flatten)]
     program: Program,

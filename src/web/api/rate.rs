@@ -1,6 +1,6 @@
 //! Exchange rates: units per euro, as the ECB publishes them, by day.
 
-use super::{About, Api, Body, Content, Field, Input, Kind, Query, Routes, created, ok, op, refusal, whole};
+use super::{About, Api, Body, Field, Input, Kind, Query, Routes, created, ok, op, refusal, whole};
 use crate::{
     domain::{
         command::{Act, Outcome},
@@ -18,6 +18,7 @@ use crate::{
 use axum::{extract::State, response::Response};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 const DATE: Field = Field::optional("date", Kind::Date, "The day; today if left out.");
 
@@ -31,17 +32,21 @@ const NEW: Body = Body::new(
 
 pub fn routes() -> Routes {
     let create_them = op("create_rates", "Stores the rates of a day that are not known yet").body(NEW);
-    let create_them = create_them.answer(201, Content::Undescribed).answer(200, Content::Undescribed);
-    Routes::new("rates").get("/rates", list, op("list_rates", "The rates of a day").query(&[DATE]).answer(200, Content::Undescribed)).post(
+    let create_them = create_them.created::<Stored>().ok::<Stored>();
+    Routes::new("rates").get("/rates", list, op("list_rates", "The rates of a day").query(&[DATE]).whole::<View>()).post(
         "/rates",
         create,
         create_them.codes(&[(409, "rate_conflict")]),
     )
 }
 
-#[derive(Serialize)]
+/// The rates of a day as they were sent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StoredRates)]
 struct Stored {
     date: Day,
+    /// Units per euro.
+    #[schema(value_type = BTreeMap<String, String>)]
     rates: BTreeMap<Currency, String>,
     /// How many of them were not known before.
     new: usize,
@@ -110,10 +115,14 @@ fn read(rates: &Object<'_>, errors: &mut FieldErrors) -> Vec<(Currency, Rate)> {
     read
 }
 
-#[derive(Serialize)]
+/// A currency's rate of a day.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Rate)]
 struct View {
     date: Day,
     currency: Currency,
+    /// Units per euro, as decimal text.
+    #[schema(examples("1.0876"))]
     rate: String,
 }
 

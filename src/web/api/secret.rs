@@ -1,6 +1,6 @@
 //! The secrets with which merchants sign their postbacks. Several may be live; each is shown once.
 
-use super::{Api, Content, Field, Ids, Input, Kind, Routes, created, ok, op, whole};
+use super::{Api, Field, Ids, Input, Kind, Routes, created, ok, op, whole};
 use crate::{
     engine::keys,
     kernel::{
@@ -12,6 +12,7 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 const MERCHANT: Field = Field::required("id", Kind::Id(MerchantId::PREFIX), "The merchant.");
 const SECRET: Field = Field::required("secret", Kind::Id(SecretId::PREFIX), "The secret.");
@@ -21,20 +22,25 @@ pub fn routes() -> Routes {
     let create_it = op("create_secret", "A new secret, shown once").ids(&[MERCHANT]);
     let revoke_it = op("revoke_secret", "Revokes a secret").ids(&[MERCHANT, SECRET]);
     Routes::new("secrets")
-        .get("/merchants/{id}/secrets", list, list_it.answer(200, Content::Undescribed))
-        .post("/merchants/{id}/secrets", create, create_it.answer(201, Content::Undescribed))
-        .delete("/merchants/{id}/secrets/{secret}", revoke, revoke_it.answer(200, Content::Undescribed))
+        .get("/merchants/{id}/secrets", list, list_it.whole::<View>())
+        .post("/merchants/{id}/secrets", create, create_it.created::<View>())
+        .delete("/merchants/{id}/secrets/{secret}", revoke, revoke_it.ok::<View>())
 }
 
-#[derive(Serialize)]
+/// A secret with which a merchant signs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Secret)]
 struct View {
     id: SecretId,
     merchant: MerchantId,
     created_at: Time,
     /// In the answer to its creation only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = r"^whsec_[A-Za-z0-9+/]{32,88}={0,2}$")]
     secret: Option<String>,
+    /// In the answer to its revocation only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     revoked_at: Option<Time>,
 }
 

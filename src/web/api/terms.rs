@@ -1,6 +1,6 @@
 //! The numbered versions of a program's terms. A version never changes.
 
-use super::{Api, Body, Content, Field, Ids, Input, Kind, Routes, created, op, whole};
+use super::{Api, Body, Field, Ids, Input, Kind, Routes, created, op, whole};
 use crate::{
     domain::terms,
     kernel::{id::ProgramId, time::Time},
@@ -10,6 +10,7 @@ use crate::{
 use axum::{extract::State, response::Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 const PROGRAM: &[Field] = &[Field::required("id", Kind::Id(ProgramId::PREFIX), "The program.")];
 
@@ -22,18 +23,23 @@ const NEW: Body = Body::new(
 );
 
 pub fn routes() -> Routes {
-    let list_it = op("list_terms", "All versions of a program's terms").ids(PROGRAM).answer(200, Content::Undescribed);
-    let create_it = op("create_terms", "A new version of a program's terms").ids(PROGRAM).body(NEW).answer(201, Content::Undescribed);
+    let list_it = op("list_terms", "All versions of a program's terms").ids(PROGRAM).whole::<View>();
+    let create_it = op("create_terms", "A new version of a program's terms").ids(PROGRAM).body(NEW).created::<View>();
     Routes::new("terms").get("/programs/{id}/terms", list, list_it).post("/programs/{id}/terms", create, create_it)
 }
 
-#[derive(Serialize)]
+/// A numbered version of a program's terms. It never changes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TermsVersion)]
 struct View {
     program: ProgramId,
+    /// 1, 2, 3, …
     version: u32,
+    /// In effect from then on; version 1 also for anything earlier.
     effective_at: Time,
     created_at: Time,
     /// As stored: normalised, defaults and `rules` filled in.
+    #[schema(value_type = terms::Terms)]
     terms: Box<RawValue>,
 }
 
