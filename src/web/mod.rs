@@ -6,6 +6,7 @@ pub mod cookie;
 pub mod edge;
 pub mod headers;
 pub mod health;
+pub mod idempotency;
 pub mod intake;
 pub mod json;
 pub mod problem;

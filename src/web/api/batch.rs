@@ -10,12 +10,15 @@ use crate::{
     kernel::{fields::FieldErrors, id::ProgramId},
     store,
     web::{
+        idempotency::{Reply, mark_replayed},
         json::{self, Verdict},
         problem::Problem,
     },
 };
 use axum::{extract::State, response::Response};
+use http::StatusCode;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 use utoipa::ToSchema;
 
@@ -36,10 +39,31 @@ pub fn routes() -> Routes {
 /// What each message came to, in their order.
 #[derive(Serialize, ToSchema)]
 struct Results<'a> {
-    results: Vec<Verdict<'a>>,
+    #[schema(value_type = Vec<Verdict<'_>>)]
+    results: Vec<Item<'a>>,
 }
 
-/// Judges every item by itself, in order; each gets what it would get at `/postback`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Item<'a> {
+    Judged(Verdict<'a>),
+    /// As it was answered the first time.
+    Again(Box<RawValue>),
+}
+
+impl<'a> Item<'a> {
+    fn new(outcome: &'a Outcome, errors: &'a FieldErrors) -> Result<Self, Problem> {
+        let Outcome::Replayed(kept) = outcome else { return Ok(Self::Judged(json::item(outcome, errors))) };
+        let again = serde_json::from_slice(&kept.answer);
+        again.map(Self::Again).map_err(|error| {
+            tracing::error!(%error, "a kept answer cannot be given again");
+            Problem::internal()
+        })
+    }
+}
+
+/// Judges every item by itself, in order; each gets what it would get at `/postback`. Items may end in several transactions of the ledger,
+/// so each keeps its own answer under the `Idempotency-Key`: a repeat finishes what the first left.
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
     let items = input.items()?;
     let postbacks: Vec<(&str, Result<Postback<'_>, FieldErrors>)> =
@@ -51,15 +75,26 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     let programs = store::program::by_ids(&mut tx, &named).await?;
     tx.commit().await?;
     let programs: HashMap<ProgramId, Program> = programs.into_iter().map(|program| (program.id, program)).collect();
-    let commands: Vec<Command> = postbacks.into_iter().map(|(item, postback)| command(&api, &programs, item, postback)).collect();
+    let mut commands: Vec<Command> = postbacks.into_iter().map(|(item, postback)| command(&api, &programs, item, postback)).collect();
     let errors: Vec<FieldErrors> = commands.iter().map(wrong_fields).collect();
+    input.ticket.begin_batch(api.db(), api.now()).await?;
+    for ((number, command), errors) in (1..).zip(&mut commands).zip(errors.clone()) {
+        command.once = input.ticket.once(number, move |outcome| {
+            let status = StatusCode::from_u16(outcome.http()).map_err(|_| Problem::internal())?;
+            Reply::json(status, &json::item(outcome, &errors))
+        });
+    }
     let answers = api.engine.ledger.submit_all(commands).await;
     if !answers.is_empty() && answers.iter().all(Result::is_err) {
         return Err(Problem::unavailable());
     }
     let unavailable = Outcome::Noted { http: 503, code: "unavailable" };
-    let results = answers.iter().zip(&errors).map(|(answer, errors)| json::item(answer.as_ref().unwrap_or(&unavailable), errors)).collect();
-    Ok(ok(&Results { results }))
+    let results = answers.iter().zip(&errors).map(|(answer, errors)| Item::new(answer.as_ref().unwrap_or(&unavailable), errors));
+    let mut answer = ok(&Results { results: results.collect::<Result<_, _>>()? });
+    if !answers.is_empty() && answers.iter().all(|answer| matches!(answer, Ok(Outcome::Replayed(_)))) {
+        mark_replayed(&mut answer);
+    }
+    Ok(answer)
 }
 
 fn command(api: &Api, programs: &HashMap<ProgramId, Program>, item: &str, postback: Result<Postback<'_>, FieldErrors>) -> Command {

@@ -1,16 +1,16 @@
 //! Buyers, and the clicks that their sign-in ties to them.
 
-use super::{About, Api, Body, Field, Ids, Input, Kind, Query, Routes, created, email, ok, op, refusal, wrong_field};
+use super::{About, Api, Body, Field, Ids, Input, Kind, Query, Routes, email, ok, op, refusal, wrong_field};
 use crate::{
     domain::{
         buyer::Buyer,
-        command::{Act, Outcome},
+        command::{Act, Outcome, TieVerdict},
         reason::Reason,
         sale::OpenedClick,
     },
     kernel::id::BuyerId,
     store,
-    web::problem::Problem,
+    web::{idempotency::Reply, problem::Problem},
 };
 use axum::{extract::State, response::Response};
 use http::StatusCode;
@@ -81,16 +81,20 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         Some(Buyer { id: BuyerId::from_raw(api.mint(now)), email, external_id, referred_by })
     })?;
     let mut tx = api.db().begin().await?;
+    if let Some(answer) = api.first_answer(&input, &mut tx).await? {
+        return Ok(answer);
+    }
     if let Some(friend) = buyer.referred_by
         && store::buyer::by_id(&mut tx, friend).await?.is_none()
     {
-        return Err(wrong_field("referred_by", "unknown_buyer", "there is no such buyer"));
+        let problem = wrong_field("referred_by", "unknown_buyer", "there is no such buyer");
+        return Err(api.refused(&input, tx, problem).await);
     }
     if !store::buyer::insert(&mut tx, &buyer, now).await? {
-        return Err(Problem::new(StatusCode::CONFLICT, "buyer_exists", "Another buyer has this e-mail address or external id."));
+        let problem = Problem::new(StatusCode::CONFLICT, "buyer_exists", "Another buyer has this e-mail address or external id.");
+        return Err(api.refused(&input, tx, problem).await);
     }
-    tx.commit().await?;
-    Ok(created(&View::new(&api, buyer)))
+    api.created(&input, tx, &View::new(&api, buyer)).await
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
@@ -136,18 +140,24 @@ async fn tie(State(api): State<Api>, Ids(buyer): Ids<BuyerId>, input: Input) -> 
     tx.commit().await?;
     let opened: Vec<(String, Option<OpenedClick>)> = sent.into_iter().map(|id| (id.clone(), api.open_click(&id))).collect();
     let clicks: Vec<OpenedClick> = opened.iter().filter_map(|(_, click)| *click).collect();
-    let verdicts = match api.submit(About::default(), &input.body, Act::Tie { buyer, clicks }).await? {
-        Outcome::Tied(verdicts) => verdicts,
-        outcome => return Err(refusal(&outcome)),
+    let render = move |outcome: &Outcome| match outcome {
+        Outcome::Tied(verdicts) => Reply::ok(&ties(&opened, verdicts)),
+        outcome => Err(refusal(outcome)),
     };
+    api.submit(About::default(), &input, Act::Tie { buyer, clicks }, render).await
+}
+
+/// What became of the clicks that were sent, in their order.
+fn ties(sent: &[(String, Option<OpenedClick>)], verdicts: &[TieVerdict]) -> Ties {
     let verdicts: HashMap<_, _> = verdicts.iter().map(|verdict| (verdict.click.click, verdict.refused)).collect();
     let mut ties = Ties { tied: Vec::new(), refused: Vec::new() };
-    for (click_id, click) in opened {
+    for (click_id, click) in sent {
+        let click_id = click_id.clone();
         match click.map(|click| verdicts.get(&click.click)) {
             Some(Some(None)) => ties.tied.push(click_id),
             Some(Some(Some(code))) => ties.refused.push(Refused { click_id, code: *code }),
             Some(None) | None => ties.refused.push(Refused { click_id, code: Reason::UnknownClick }),
         }
     }
-    Ok(ok(&ties))
+    ties
 }

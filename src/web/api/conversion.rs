@@ -3,7 +3,7 @@
 use super::{About, Api, Body, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, ok, op, refusal, span};
 use crate::{
     domain::{
-        command::Act,
+        command::{Act, Outcome},
         conversion::{Conversion, Status},
         due,
         receipt::{self, Receipt},
@@ -17,7 +17,7 @@ use crate::{
         time::Zone,
     },
     store::{self, conversion::Wanted},
-    web::problem::Problem,
+    web::{idempotency::Reply, problem::Problem},
 };
 use axum::{extract::State, response::Response};
 
@@ -94,14 +94,14 @@ async fn load(api: &Api, id: ConversionId) -> Result<Loaded, Problem> {
 
 async fn approve(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
     input.nothing()?;
-    let Loaded { key, about, .. } = load(&api, id).await?;
-    settle(&api, id, about, &input, Act::Approve { key }).await
+    let Loaded { conversion, key, about } = load(&api, id).await?;
+    settle(&api, conversion, about, &input, Act::Approve { key }).await
 }
 
 async fn reject(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
     let reason = input.read(|object, errors| object.required("reason", errors).full_text(REASON_CHARS_MAX, errors))?;
-    let Loaded { key, about, .. } = load(&api, id).await?;
-    settle(&api, id, about, &input, Act::Reject { key, reason: Some(reason) }).await
+    let Loaded { conversion, key, about } = load(&api, id).await?;
+    settle(&api, conversion, about, &input, Act::Reject { key, reason: Some(reason) }).await
 }
 
 /// Sets what was sold, in the sale's currency; the lines scale in proportion, refunds stay.
@@ -113,17 +113,17 @@ async fn adjust(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input
         Some((amount?, reason?))
     })?;
     let amount = Money::new(amount, conversion.amount.currency);
-    settle(&api, id, about, &input, Act::Adjust { key, amount, reason: Some(reason) }).await
+    settle(&api, conversion, about, &input, Act::Adjust { key, amount, reason: Some(reason) }).await
 }
 
-/// Submits, and answers the conversion as it then is, also where nothing changed.
-async fn settle(api: &Api, id: ConversionId, about: About, input: &Input, act: Act) -> Result<Response, Problem> {
-    let outcome = api.submit(about, &input.body, act).await?;
-    match outcome.conversion() {
-        Some(conversion) => Ok(ok(conversion)),
-        None if outcome.http() < 300 => Ok(ok(&load(api, id).await?.conversion)),
-        None => Err(refusal(&outcome)),
-    }
+/// Submits, and answers the conversion as it then is: the one from `before` where nothing changed.
+async fn settle(api: &Api, before: Conversion, about: About, input: &Input, act: Act) -> Result<Response, Problem> {
+    let render = move |outcome: &Outcome| match outcome.conversion() {
+        Some(conversion) => Reply::ok(conversion),
+        None if outcome.http() < 300 => Reply::ok(&before),
+        None => Err(refusal(outcome)),
+    };
+    api.submit(about, input, act, render).await
 }
 
 /// The explanation of every amount.

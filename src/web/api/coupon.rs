@@ -1,6 +1,6 @@
 //! Publishers' own coupon codes: sales that use one are credited to its publisher.
 
-use super::{Api, Body, Field, Input, Kind, Query, Routes, created, op};
+use super::{Api, Body, Field, Input, Kind, Query, Routes, op};
 use crate::{
     domain::facts::Coupon,
     kernel::{
@@ -50,6 +50,9 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         Some(Coupon { id: CouponId::from_raw(api.mint(now)), program: program?, code: code?, publisher: publisher?, from, until })
     })?;
     let mut tx = api.db().begin().await?;
+    if let Some(answer) = api.first_answer(&input, &mut tx).await? {
+        return Ok(answer);
+    }
     let mut errors = FieldErrors::default();
     if store::program::by_id(&mut tx, coupon.program).await?.is_none() {
         errors.push("program", "unknown_program", "there is no such program");
@@ -57,16 +60,14 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     if store::publisher::by_id(&mut tx, coupon.publisher).await?.is_none() {
         errors.push("publisher", "unknown_publisher", "there is no such publisher");
     }
-    errors.finish(Some(())).map_err(|errors| Problem::fields(&errors))?;
-    if !store::coupon::insert(&mut tx, &coupon, now).await? {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            "code_taken",
-            "The program has this code already; codes are compared without case.",
-        ));
+    if let Err(errors) = errors.finish(Some(())) {
+        return Err(api.refused(&input, tx, Problem::fields(&errors)).await);
     }
-    tx.commit().await?;
-    Ok(created(&coupon))
+    if !store::coupon::insert(&mut tx, &coupon, now).await? {
+        let taken = "The program has this code already; codes are compared without case.";
+        return Err(api.refused(&input, tx, Problem::new(StatusCode::CONFLICT, "code_taken", taken)).await);
+    }
+    api.created(&input, tx, &coupon).await
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {

@@ -54,7 +54,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| missing("caller"))
+        caller_of(&parts.extensions).cloned()
     }
 }
 
@@ -79,6 +79,11 @@ pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: 
 fn forbidden(roles: Roles) -> String {
     let roles: Vec<&str> = roles.iter().map(Role::word).collect();
     format!("This takes a key of: {}.", roles.join(", "))
+}
+
+/// Who asks.
+pub fn caller_of(extensions: &Extensions) -> Result<&Caller, Problem> {
+    extensions.get::<Caller>().ok_or_else(|| missing("caller"))
 }
 
 /// The declaration of what is being served.

@@ -1,17 +1,21 @@
 //! What comes in: bodies, ids of paths and queries, read by what the operation declares.
 
-use super::{Operation, PAGE_ROWS, PAGE_ROWS_MAX, Page, operation_of};
+use super::{Operation, PAGE_ROWS, PAGE_ROWS_MAX, Page, caller_of, operation_of};
 use crate::{
     kernel::{
         fields::FieldErrors,
         object::{NOT_JSON, Object},
         time::{Day, Time, Zone},
     },
-    web::{json, problem::Problem},
+    web::{
+        idempotency::{self, Ticket},
+        json,
+        problem::Problem,
+    },
 };
 use axum::extract::{FromRequest, FromRequestParts, Path, RawQuery, Request};
 use bytes::Bytes;
-use http::{StatusCode, request::Parts};
+use http::{Method, StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
 use std::{fmt::Display, str::FromStr, sync::Arc};
 
@@ -23,6 +27,8 @@ const EMAIL_CHARS_MAX: usize = 320;
 pub struct Input {
     pub body: Bytes,
     operation: Arc<Operation>,
+    /// Its `Idempotency-Key`, if it is a POST that has one.
+    pub ticket: Ticket,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Input {
@@ -33,12 +39,17 @@ impl<S: Send + Sync> FromRequest<S> for Input {
         if !json::is_json(request.headers()) {
             return Err(json::not_json());
         }
-        match Bytes::from_request(request, state).await {
-            Ok(body) if body.is_empty() => Ok(Self { body: Bytes::from_static(b"{}"), operation }),
-            Ok(body) => Ok(Self { body, operation }),
-            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::too_large()),
-            Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "body_incomplete", "The body did not come whole.")),
-        }
+        let token = if request.method() == Method::POST { idempotency::token(request.headers())? } else { None };
+        let key = caller_of(request.extensions())?.key.id;
+        let uri = request.uri().clone();
+        let body = match Bytes::from_request(request, state).await {
+            Ok(body) if body.is_empty() => Bytes::from_static(b"{}"),
+            Ok(body) => body,
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return Err(Problem::too_large()),
+            Err(_) => return Err(Problem::new(StatusCode::BAD_REQUEST, "body_incomplete", "The body did not come whole.")),
+        };
+        let ticket = Ticket::new(token, key, uri.path(), uri.query(), &body);
+        Ok(Self { body, operation, ticket })
     }
 }
 

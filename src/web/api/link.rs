@@ -1,6 +1,6 @@
 //! Links: what publishers place.
 
-use super::{Api, Body, Field, Ids, Input, Kind, Query, Routes, created, ok, op};
+use super::{Api, Body, Field, Ids, Input, Kind, Query, Routes, ok, op};
 use crate::{
     domain::link::{ProgramRoute, SLUG_CHARS_MAX, URL_CHARS_MAX, parse_slug},
     engine::{keys, snapshot::Rows},
@@ -80,6 +80,9 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     let now = api.now();
     let read_from = api.engine.catalogue.writes();
     let mut tx = api.db().begin().await?;
+    if let Some(answer) = api.first_answer(&input, &mut tx).await? {
+        return Ok(answer);
+    }
     let program = store::program::by_id(&mut tx, asked.program).await?;
     let publisher = store::publisher::by_id(&mut tx, asked.publisher).await?;
     let mut errors = FieldErrors::default();
@@ -95,7 +98,10 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
             errors.push("url", error.code(), error.to_string());
         }
     }
-    let (program, publisher) = errors.finish(program.zip(publisher)).map_err(|errors| Problem::fields(&errors))?;
+    let (program, publisher) = match errors.finish(program.zip(publisher)) {
+        Ok(found) => found,
+        Err(errors) => return Err(api.refused(&input, tx, Problem::fields(&errors)).await),
+    };
     let mut link = Link {
         id: LinkId::from_raw(api.mint(now)),
         slug: String::new(),
@@ -115,10 +121,11 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
             break;
         }
         if asked.slug.is_some() || tries == TRIES_MAX {
-            return Err(Problem::new(StatusCode::CONFLICT, "slug_taken", "Another link has this slug."));
+            let problem = Problem::new(StatusCode::CONFLICT, "slug_taken", "Another link has this slug.");
+            return Err(api.refused(&input, tx, problem).await);
         }
     }
-    tx.commit().await?;
+    let answer = api.created(&input, tx, &View::new(&api, link.clone())).await?;
     // Another node may just have made its program or publisher: the catalogue takes links of known ones only. A program comes with its
     // merchant's secrets.
     if let Err(error) = api.engine.catalogue.find_program(program.id).await {
@@ -126,7 +133,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     }
     api.engine.catalogue.take_in(&Rows { publishers: vec![publisher], ..Rows::default() }, read_from);
     api.engine.catalogue.put_link(&link);
-    Ok(created(&View::new(&api, link)))
+    Ok(answer)
 }
 
 fn read(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Asked> {

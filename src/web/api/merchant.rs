@@ -1,6 +1,6 @@
 //! Merchants.
 
-use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, created, email, ok, op};
+use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op};
 use crate::{domain::merchant::Merchant, kernel::id::MerchantId, store, web::problem::Problem};
 use axum::{extract::State, response::Response};
 
@@ -30,9 +30,11 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         Some(Merchant { id: MerchantId::from_raw(api.mint(now)), name: name?, email })
     })?;
     let mut tx = api.db().begin().await?;
+    if let Some(answer) = api.first_answer(&input, &mut tx).await? {
+        return Ok(answer);
+    }
     store::merchant::insert(&mut tx, &merchant, now).await?;
-    tx.commit().await?;
-    Ok(created(&merchant))
+    api.created(&input, tx, &merchant).await
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {

@@ -29,11 +29,11 @@ mod terms;
 pub use self::guard::PREFIX;
 pub use self::operation::{Answer, Body, Content, Field, Kind, Operation, Shape};
 use self::{
-    guard::{Guard, operation_of},
+    guard::{Guard, caller_of, operation_of},
     input::{Ids, Input, Query, email, span, wrong_field},
     operation::{AFTER, LIMIT, PAGE_ROWS, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_of},
-    page::{Page, created, ok, whole},
+    page::{Page, ok, whole},
     routes::Routes,
 };
 use crate::{
@@ -49,12 +49,16 @@ use crate::{
         id::{InboxId, MerchantId, ProgramId},
         time::{Time, Zone},
     },
-    store::{Db, StoreError},
-    web::{actor::Keys, problem::Problem},
+    store::{Db, StoreError, Tx},
+    web::{
+        actor::Keys,
+        idempotency::{self, Reply},
+        problem::Problem,
+    },
 };
-use axum::{Router, middleware};
-use bytes::Bytes;
+use axum::{Router, middleware, response::Response};
 use http::StatusCode;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
@@ -139,10 +143,41 @@ impl Api {
         }
     }
 
-    /// Sends an operator's act through the ledger writer; answered after its commit.
-    async fn submit(&self, about: About, body: &Bytes, act: Act) -> Result<Outcome, Problem> {
-        let message = self.message(about, body);
-        self.engine.ledger.submit(Command::new(message, act)).await.map_err(|_| Problem::unavailable())
+    /// Sends an act through the ledger writer; answered after its commit with what `render` makes of its outcome, or with the first
+    /// answer to this `Idempotency-Key`.
+    async fn submit(
+        &self,
+        about: About,
+        input: &Input,
+        act: Act,
+        render: impl Fn(&Outcome) -> Result<Reply, Problem> + Send + Sync + Clone + 'static,
+    ) -> Result<Response, Problem> {
+        let once = input.ticket.once(0, render.clone());
+        let command = Command { once, ..Command::new(self.message(about, &input.body), act) };
+        match self.engine.ledger.submit(command).await.map_err(|_| Problem::unavailable())? {
+            Outcome::Replayed(kept) => idempotency::replayed(kept, &self.engine.vault),
+            outcome => render(&outcome).map(Reply::answer),
+        }
+    }
+
+    /// At the beginning of what a POST writes: the first answer to its `Idempotency-Key`, if there is one.
+    async fn first_answer(&self, input: &Input, tx: &mut Tx) -> Result<Option<Response>, Problem> {
+        input.ticket.replay(tx, &self.engine.vault).await
+    }
+
+    /// 201 with what was made, after the commit.
+    async fn created(&self, input: &Input, tx: Tx, value: &impl Serialize) -> Result<Response, Problem> {
+        input.ticket.commit(tx, self.now(), Reply::created(value)?).await
+    }
+
+    /// The same for what is shown only once.
+    async fn created_secret(&self, input: &Input, tx: Tx, value: &impl Serialize) -> Result<Response, Problem> {
+        input.ticket.commit_secret(tx, self.now(), Reply::created(value)?, &self.engine.vault).await
+    }
+
+    /// A refusal that rests on what is stored, by a transaction that has changed nothing.
+    async fn refused(&self, input: &Input, tx: Tx, problem: Problem) -> Problem {
+        input.ticket.refuse(tx, self.now(), problem).await
     }
 }
 

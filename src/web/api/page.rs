@@ -42,7 +42,3 @@ pub fn whole<T: Serialize>(data: Vec<T>) -> Response {
 pub fn ok(value: &impl Serialize) -> Response {
     json::answer(StatusCode::OK, value)
 }
-
-pub fn created(value: &impl Serialize) -> Response {
-    json::answer(StatusCode::CREATED, value)
-}

@@ -1,6 +1,6 @@
 //! Programs: a merchant's offers. Their terms' versions are in `terms`.
 
-use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, created, ok, op, wrong_field};
+use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, ok, op, wrong_field};
 use crate::{
     domain::{
         link,
@@ -80,14 +80,19 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     let id = ProgramId::from_raw(api.mint(now));
     let (program, terms) = input.read(|object, errors| read(id, object, errors))?;
     let mut tx = api.db().begin().await?;
+    if let Some(answer) = api.first_answer(&input, &mut tx).await? {
+        return Ok(answer);
+    }
     if store::merchant::by_id(&mut tx, program.merchant).await?.is_none() {
-        return Err(wrong_field("merchant", "unknown_merchant", "there is no such merchant"));
+        let problem = wrong_field("merchant", "unknown_merchant", "there is no such merchant");
+        return Err(api.refused(&input, tx, problem).await);
     }
     store::program::insert(&mut tx, &program, now).await?;
     let terms_version = store::terms::insert(&mut tx, id, now, &terms.to_json(), now).await?;
-    tx.commit().await?;
-    api.engine.catalogue.put_program(&program);
-    Ok(created(&View { program, terms_version }))
+    let view = View { program, terms_version };
+    let answer = api.created(&input, tx, &view).await?;
+    api.engine.catalogue.put_program(&view.program);
+    Ok(answer)
 }
 
 fn read(id: ProgramId, object: &Object<'_>, errors: &mut FieldErrors) -> Option<(Program, Terms)> {

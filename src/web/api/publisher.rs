@@ -1,6 +1,6 @@
 //! Publishers.
 
-use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, created, email, ok, op};
+use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op};
 use crate::{
     domain::publisher::{self, Publisher},
     kernel::id::PublisherId,
@@ -41,10 +41,13 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         Some(Publisher { id: PublisherId::from_raw(api.mint(now)), name: name?, email, kind, portal, generosity })
     })?;
     let mut tx = api.db().begin().await?;
+    if let Some(answer) = api.first_answer(&input, &mut tx).await? {
+        return Ok(answer);
+    }
     store::publisher::insert(&mut tx, &publisher, now).await?;
-    tx.commit().await?;
+    let answer = api.created(&input, tx, &publisher).await?;
     api.engine.catalogue.put_publisher(&publisher);
-    Ok(created(&publisher))
+    Ok(answer)
 }
 
 async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {

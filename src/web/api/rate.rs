@@ -1,6 +1,6 @@
 //! Exchange rates: units per euro, as the ECB publishes them, by day.
 
-use super::{About, Api, Body, Field, Input, Kind, Query, Routes, created, ok, op, refusal, whole};
+use super::{About, Api, Body, Field, Input, Kind, Query, Routes, op, refusal, whole};
 use crate::{
     domain::{
         command::{Act, Outcome},
@@ -13,7 +13,7 @@ use crate::{
         time::{DAY, Day, Time},
     },
     store,
-    web::problem::Problem,
+    web::{idempotency::Reply, problem::Problem},
 };
 use axum::{extract::State, response::Response};
 use serde::Serialize;
@@ -60,12 +60,14 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         let rates = object.required("rates", errors).object(errors).map(|rates| read(&rates, errors));
         Some((day?, rates?))
     })?;
-    let answer = rates.iter().map(|(currency, rate)| (*currency, rate.text())).collect();
-    match api.submit(About::default(), &input.body, Act::Rates { day, rates }).await? {
-        Outcome::RatesStored { new: 0 } => Ok(ok(&Stored { date: day, rates: answer, new: 0 })),
-        Outcome::RatesStored { new } => Ok(created(&Stored { date: day, rates: answer, new })),
-        outcome => Err(refusal(&outcome)),
-    }
+    let answer: BTreeMap<Currency, String> = rates.iter().map(|(currency, rate)| (*currency, rate.text())).collect();
+    let stored = move |new| Stored { date: day, rates: answer.clone(), new };
+    let render = move |outcome: &Outcome| match outcome {
+        Outcome::RatesStored { new: 0 } => Reply::ok(&stored(0)),
+        Outcome::RatesStored { new } => Reply::created(&stored(*new)),
+        outcome => Err(refusal(outcome)),
+    };
+    api.submit(About::default(), &input, Act::Rates { day, rates }, render).await
 }
 
 /// A day that has come, somewhere on earth. What is stored stays, so a slip into the future would stand in the way of the real rate.

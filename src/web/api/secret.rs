@@ -1,6 +1,6 @@
 //! The secrets with which merchants sign their postbacks. Several may be live; each is shown once.
 
-use super::{Api, Field, Ids, Input, Kind, Routes, created, ok, op, whole};
+use super::{Api, Field, Ids, Input, Kind, Routes, ok, op, whole};
 use crate::{
     engine::keys,
     kernel::{
@@ -53,11 +53,15 @@ async fn create(State(api): State<Api>, Ids(merchant): Ids<MerchantId>, input: I
     })?;
     let stored = Secret { id: SecretId::from_raw(api.mint(now)), merchant, sealed, created_at: now, revoked_at: None };
     let mut tx = api.db().begin().await?;
+    if let Some(answer) = api.first_answer(&input, &mut tx).await? {
+        return Ok(answer);
+    }
     store::merchant::by_id(&mut tx, merchant).await?.ok_or_else(Problem::not_found)?;
     store::secret::insert(&mut tx, stored.id, merchant, &stored.sealed, now).await?;
-    tx.commit().await?;
+    let view = View { id: stored.id, merchant, created_at: now, secret: Some(secret.reveal()), revoked_at: None };
+    let answer = api.created_secret(&input, tx, &view).await?;
     api.engine.catalogue.put_secret(&stored);
-    Ok(created(&View { id: stored.id, merchant, created_at: now, secret: Some(secret.reveal()), revoked_at: None }))
+    Ok(answer)
 }
 
 /// The live ones, without what is secret.

@@ -1,6 +1,6 @@
 //! The numbered versions of a program's terms. A version never changes.
 
-use super::{Api, Body, Field, Ids, Input, Kind, Routes, created, op, whole};
+use super::{Api, Body, Field, Ids, Input, Kind, Routes, op, whole};
 use crate::{
     domain::terms,
     kernel::{id::ProgramId, time::Time},
@@ -56,6 +56,9 @@ impl View {
 
 async fn create(State(api): State<Api>, Ids(id): Ids<ProgramId>, input: Input) -> Result<Response, Problem> {
     let mut tx = api.db().begin().await?;
+    if let Some(answer) = api.first_answer(&input, &mut tx).await? {
+        return Ok(answer);
+    }
     // Before the next number is looked up, so that two writers do not take the same.
     store::program::lock(&mut tx, &[id]).await?;
     let program = store::program::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
@@ -71,8 +74,7 @@ async fn create(State(api): State<Api>, Ids(id): Ids<ProgramId>, input: Input) -
     })?;
     let body = terms.to_json();
     let version = store::terms::insert(&mut tx, id, effective_at, &body, now).await?;
-    tx.commit().await?;
-    Ok(created(&View::new(Stored { program: id, version, effective_at, created_at: now, body })?))
+    api.created(&input, tx, &View::new(Stored { program: id, version, effective_at, created_at: now, body })?).await
 }
 
 async fn list(State(api): State<Api>, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
