@@ -20,17 +20,17 @@ use crate::kernel::{
 };
 
 /// Characters of an order's or refund's number, of a sku, a category and a customer reference.
-const REFERENCE_CHARS_MAX: usize = 128;
-const COUPON_CHARS_MAX: usize = 64;
-const CHANNEL_CHARS_MAX: usize = 64;
-const REASON_CHARS_MAX: usize = 500;
+pub const REFERENCE_CHARS_MAX: usize = 128;
+pub const COUPON_CHARS_MAX: usize = 64;
+pub const CHANNEL_CHARS_MAX: usize = 64;
+pub const REASON_CHARS_MAX: usize = 500;
 /// A longer click id is not one of ours (56 to 64 characters); what is kept of it.
 const CLICK_ID_CHARS_KEPT: usize = 128;
 /// No journey of a buyer has more clicks; each costs an opening of a seal.
-const CLICK_IDS_MAX: usize = 100;
+pub const CLICK_IDS_MAX: usize = 100;
 /// Lines of one order or refund.
-const LINES_MAX: usize = 1000;
-const QUANTITY_MAX: i64 = 1_000_000;
+pub const LINES_MAX: usize = 1000;
+pub const QUANTITY_MAX: i64 = 1_000_000;
 /// What `channel` says when the sale is this network's.
 const OURS: &str = "ristourne";
 

@@ -6,12 +6,12 @@ use crate::kernel::{currency::Currency, fields::FieldErrors, id::ProgramId, obje
 /// A program has at most so many boosts: more than anybody could explain to a buyer.
 pub const BOOSTS_MAX: usize = 50;
 /// Entries of a list inside a boost.
-const LIST_MAX: usize = 1000;
+pub const LIST_MAX: usize = 1000;
 /// Ten years: far beyond any win-back.
-const DAYS_MAX: i64 = 3650;
-const QUOTA_MAX: i64 = 1_000_000_000;
-pub(super) const CODE_CHARS_MAX: usize = 64;
-const PLACE_CHARS_MAX: usize = 128;
+pub const DAYS_MAX: i64 = 3650;
+pub const QUOTA_MAX: i64 = 1_000_000_000;
+pub const CODE_CHARS_MAX: usize = 64;
+pub const PLACE_CHARS_MAX: usize = 128;
 
 words! {
     /// Who pays a bonus.

@@ -12,7 +12,8 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 pub fn routes() -> Routes {
-    let list_them = op("list_balances", "An owner's balances: one row per account and currency").query(&[OWNER]);
+    let list_them =
+        op("list_balances", "An owner's balances: one row per account and currency").query(&[OWNER]).codes(&[(404, "not_found")]);
     Routes::new("balances").get("/balances", list, list_them.whole::<View>())
 }
 

@@ -1,6 +1,6 @@
 //! `POST /conversions`: postbacks in batches, sent with an operator's key in the place of signatures.
 
-use super::{About, Api, Body, Input, Routes, ok, op};
+use super::{About, Api, Body, Input, MESSAGE, Routes, ok, op};
 use crate::{
     domain::{
         command::{Act, Command, Outcome},
@@ -30,8 +30,12 @@ const KEPT_BYTES: usize = 4096;
 /// 1,000 messages of 16 KiB, which is some 100 lines each.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+const POSTBACKS: Body = Body::list("Postbacks", ITEMS_MAX, MESSAGE).example(
+    r#"[{"program": "prg_09dkq3fzg0g00", "type": "sale", "order_id": "A-1002", "amount": "59.90", "currency": "EUR", "coupon": "LIRE10"}]"#,
+);
+
 pub fn routes() -> Routes {
-    let create_all = op("create_conversions", "Postbacks in a batch, each judged by itself").body(Body::list("Postbacks", ITEMS_MAX, &[]));
+    let create_all = op("create_conversions", "Postbacks in a batch, each judged by itself").body(POSTBACKS);
     let create_all = create_all.body_bytes_max(BODY_BYTES_MAX).ok::<Results<'static>>();
     Routes::new("conversions").post("/conversions", create, create_all)
 }

@@ -34,7 +34,8 @@ const NEW: Body = Body::new(
         Field::optional("external_id", Kind::Text { chars_max: EXTERNAL_ID_CHARS_MAX }, "Your own number for them; no other buyer has it."),
         Field::optional("referred_by", Kind::Id(BuyerId::PREFIX), "The buyer who brought them."),
     ],
-);
+)
+.example(r#"{"email": "paul@example.org", "external_id": "member-77"}"#);
 
 const CLICKS: Body = Body::new(
     "ClicksToTie",
@@ -43,10 +44,11 @@ const CLICKS: Body = Body::new(
         Kind::List { of: &Kind::Text { chars_max: CLICK_ID_CHARS_MAX }, max: CLICK_IDS_MAX },
         "Sealed click ids, as the shop receives them.",
     )],
-);
+)
+.example(r#"{"click_ids": ["0gAAAAB2VqYw8kqk1hXW2zqv7Jd9cQ5sYtR4uLp3mN6bE8xZ"]}"#);
 
 pub fn routes() -> Routes {
-    let create_it = op("create_buyer", "A new buyer").body(NEW).created::<View>().codes(&[(409, "buyer_exists")]);
+    let create_it = op("create_buyer", "A new buyer").body(NEW).created::<View>().codes(&[(409, "buyer_exists"), (422, "unknown_buyer")]);
     let tie_them = op("tie_clicks", "What signing in does: these clicks are the buyer's").ids(ID).body(CLICKS);
     Routes::new("buyers")
         .get("/buyers", list, op("list_buyers", "Buyers, newest first").page::<View>())

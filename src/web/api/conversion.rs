@@ -34,9 +34,10 @@ const WANTED: &[Field] = &[
     Field::optional("until", Kind::Moment, "Only sales that occurred before; a date counts whole."),
 ];
 
-const REJECTION: Body = Body::new("Rejection", &[REASON]);
+const REJECTION: Body = Body::new("Rejection", &[REASON]).example(r#"{"reason": "The order was returned."}"#);
 const ADJUSTMENT: Body =
-    Body::new("Adjustment", &[Field::required("amount", Kind::Amount, "What was sold, in the sale's currency."), REASON]);
+    Body::new("Adjustment", &[Field::required("amount", Kind::Amount, "What was sold, in the sale's currency."), REASON])
+        .example(r#"{"amount": "95.00", "reason": "Shipping was counted in."}"#);
 
 pub fn routes() -> Routes {
     let verdict = |id, summary| op(id, summary).ids(ID).ok::<Conversion>();

@@ -27,10 +27,13 @@ const NEW: Body = Body::new(
         Field::optional("from", Kind::Time, "Since when it counts; always if left out."),
         Field::optional("until", Kind::Time, "Until when, this moment not included; for ever if left out."),
     ],
-);
+)
+.example(r#"{"program": "prg_09dkq3fzg0g00", "code": "LIRE10", "publisher": "pub_09dkq3fzg0g00", "from": "2026-01-01T00:00:00Z"}"#);
+
+const CODES: &[(u16, &str)] = &[(409, "code_taken"), (422, "unknown_program"), (422, "unknown_publisher"), (422, "out_of_range")];
 
 pub fn routes() -> Routes {
-    let create_it = op("create_coupon", "A new coupon").body(NEW).created::<Coupon>().codes(&[(409, "code_taken")]);
+    let create_it = op("create_coupon", "A new coupon").body(NEW).created::<Coupon>().codes(CODES);
     Routes::new("coupons")
         .get("/coupons", list, op("list_coupons", "Coupons, newest first").query(&[PROGRAM]).page::<Coupon>())
         .post("/coupons", create, create_it)

@@ -20,7 +20,8 @@ use std::str::FromStr;
 use utoipa::ToSchema;
 
 pub fn routes() -> Routes {
-    let list_them = op("list_entries", "The journal's lines behind an owner's balances, newest first").query(&[OWNER]);
+    let list_them =
+        op("list_entries", "The journal's lines behind an owner's balances, newest first").query(&[OWNER]).codes(&[(404, "not_found")]);
     Routes::new("entries").get("/entries", list, list_them.page::<View>())
 }
 

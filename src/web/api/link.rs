@@ -2,7 +2,7 @@
 
 use super::{Api, Body, Field, Ids, Input, Kind, Query, Routes, ok, op};
 use crate::{
-    domain::link::{ProgramRoute, SLUG_CHARS_MAX, URL_CHARS_MAX, parse_slug},
+    domain::link::{ProgramRoute, URL_CHARS_MAX, parse_slug},
     engine::{keys, snapshot::Rows},
     kernel::{
         fields::FieldErrors,
@@ -35,15 +35,31 @@ const NEW: Body = Body::new(
     &[
         Field::required("program", Kind::Id(ProgramId::PREFIX), "The program that it leads to."),
         Field::required("publisher", Kind::Id(PublisherId::PREFIX), "Who places it."),
-        Field::optional("slug", Kind::Text { chars_max: SLUG_CHARS_MAX }, "What stands behind `/c/`; chosen by the server if left out."),
+        Field::optional(
+            "slug",
+            Kind::Pattern { pattern: "^[A-Za-z0-9_-]{1,64}$", chars_max: URL_CHARS_MAX },
+            "What stands behind `/c/`; chosen by the server if left out.",
+        ),
         Field::optional("url", Kind::Url, "A page of the shop, in place of the program's landing page."),
     ],
+)
+.example(
+    r#"{"program": "prg_09dkq3fzg0g00", "publisher": "pub_09dkq3fzg0g00", "slug": "roman-7", "url": "https://merou.example/romans/7"}"#,
 );
+
+const CODES: &[(u16, &str)] = &[
+    (409, "slug_taken"),
+    (422, "unknown_program"),
+    (422, "unknown_publisher"),
+    (422, "invalid_slug"),
+    (422, "invalid_url"),
+    (422, "url_not_allowed"),
+];
 
 pub fn routes() -> Routes {
     Routes::new("links")
         .get("/links", list, op("list_links", "Links, newest first").query(&[PROGRAM, PUBLISHER]).page::<View>())
-        .post("/links", create, op("create_link", "A new link").body(NEW).created::<View>().codes(&[(409, "slug_taken")]))
+        .post("/links", create, op("create_link", "A new link").body(NEW).created::<View>().codes(CODES))
         .get("/links/{id}", one, op("get_link", "One link").ids(ID).ok::<View>())
 }
 

@@ -13,7 +13,8 @@ const NEW: Body = Body::new(
         Field::required("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "The shop's name."),
         Field::optional("email", Kind::Email, "Where the shop's people are written to."),
     ],
-);
+)
+.example(r#"{"name": "Librairie Mérou", "email": "ventes@merou.example"}"#);
 
 pub fn routes() -> Routes {
     Routes::new("merchants")

@@ -15,6 +15,7 @@ mod inbox;
 mod input;
 mod link;
 mod merchant;
+mod message_fields;
 mod operation;
 mod owner;
 mod page;
@@ -25,8 +26,10 @@ mod report;
 mod routes;
 mod secret;
 mod terms;
+mod terms_fields;
 
 pub use self::guard::PREFIX;
+pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
 pub use self::operation::{Answer, Body, Content, Field, Kind, Operation, Shape};
 use self::{
     guard::{Guard, caller_of, operation_of},
@@ -35,6 +38,7 @@ use self::{
     owner::{OWNER, check_owner, owner_of},
     page::{Page, ok, whole},
     routes::Routes,
+    terms_fields::{TERMS, TERMS_CODES},
 };
 use crate::{
     domain::{

@@ -44,7 +44,7 @@ pub struct Operation {
     /// What it answers where all goes well.
     pub answers: Vec<Answer>,
     /// What it refuses by itself, beside what follows from its roles, ids, parameters and body: status and code.
-    pub codes: &'static [(u16, &'static str)],
+    pub codes: Vec<(u16, &'static str)>,
 }
 
 /// A named part of a query, a path or a body.
@@ -66,11 +66,23 @@ pub enum Kind {
     Text {
         chars_max: usize,
     },
+    /// A text that fits this pattern (ECMA 262).
+    Pattern {
+        pattern: &'static str,
+        chars_max: usize,
+    },
     Email,
     /// An absolute URL.
     Url,
     /// One of a few words.
     Word(&'static [&'static str]),
+    /// The code of a reason.
+    Reason,
+    /// Ids with this prefix, at least one; or one that stands for a list of one.
+    Ids {
+        prefix: &'static str,
+        max: usize,
+    },
     Boolean,
     Integer {
         min: i64,
@@ -95,13 +107,21 @@ pub enum Kind {
         of: &'static Kind,
         max: usize,
     },
+    /// Texts that are not empty, at least one; or one that stands for a list of one.
+    Texts {
+        chars_max: usize,
+        max: usize,
+    },
     Object(&'static [Field]),
+    /// An object with exactly one of these fields.
+    OneOf(&'static [Field]),
+    /// An object whose `kind` says, by one of the words, which fields it has beside the common ones.
+    Variants {
+        common: &'static [Field],
+        kinds: &'static [(&'static [&'static str], &'static [Field])],
+    },
     /// An object with a currency as each name.
     ByCurrency(&'static Kind),
-    /// What a type of ours says.
-    Of(Shape),
-    /// Any JSON object; only until it is described.
-    AnyObject,
 }
 
 /// A JSON body: an object with these fields, or a list of such objects.
@@ -112,6 +132,10 @@ pub struct Body {
     pub fields: &'static [Field],
     /// Of a list: how many objects it holds at most.
     pub items_max: Option<usize>,
+    /// Fields that are not known are let pass: senders add their own.
+    pub open: bool,
+    /// A body that is accepted, as JSON text. Ids in it stand for ones that exist.
+    pub example: &'static str,
 }
 
 /// One kind of answer.
@@ -160,11 +184,19 @@ impl Field {
 
 impl Body {
     pub const fn new(name: &'static str, fields: &'static [Field]) -> Self {
-        Self { name, fields, items_max: None }
+        Self { name, fields, items_max: None, open: false, example: "" }
     }
-    /// A list of such objects, at most so many.
+    /// A list of such objects, at most so many. Each is judged by itself: what is not known in them is let pass.
     pub const fn list(name: &'static str, items_max: usize, fields: &'static [Field]) -> Self {
-        Self { name, fields, items_max: Some(items_max) }
+        Self { items_max: Some(items_max), open: true, ..Self::new(name, fields) }
+    }
+    #[must_use]
+    pub const fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
+    #[must_use]
+    pub const fn example(self, example: &'static str) -> Self {
+        Self { example, ..self }
     }
 }
 
@@ -184,7 +216,7 @@ pub fn op(id: &'static str, summary: &'static str) -> Operation {
         body: None,
         body_bytes_max: BODY_BYTES_MAX,
         answers: Vec::new(),
-        codes: &[],
+        codes: Vec::new(),
     }
 }
 
@@ -252,8 +284,8 @@ impl Operation {
         self
     }
     #[must_use]
-    pub fn codes(mut self, codes: &'static [(u16, &'static str)]) -> Self {
-        self.codes = codes;
+    pub fn codes(mut self, codes: &[(u16, &'static str)]) -> Self {
+        self.codes.extend_from_slice(codes);
         self
     }
 

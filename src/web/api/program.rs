@@ -1,6 +1,6 @@
 //! Programs: a merchant's offers. Their terms' versions are in `terms`.
 
-use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, ok, op, wrong_field};
+use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, ok, op, wrong_field};
 use crate::{
     domain::{
         link,
@@ -42,19 +42,22 @@ const NEW: Body = Body::new(
         ),
         Field::optional(
             "click_param",
-            Kind::Text { chars_max: link::URL_CHARS_MAX },
+            Kind::Pattern { pattern: "^[A-Za-z0-9._-]{1,64}$", chars_max: link::URL_CHARS_MAX },
             "The parameter that carries the click id; `rclid` if left out.",
         ),
         Field::optional("pixel", Kind::Boolean, "Whether unsigned sales are taken at `/pixel.gif`; false if left out."),
         Field::optional("upstream", Kind::Boolean, "Whether a network pays us for it; false if left out."),
-        Field::required("terms", Kind::AnyObject, "What it pays; version 1 of its terms."),
+        Field::required("terms", TERMS, "What it pays; version 1 of its terms."),
     ],
-);
+).example(r#"{"merchant": "mer_09dkq3fzg0g00", "name": "Mérou", "currency": "EUR", "landing_url": "https://merou.example/?from={publisher_id}", "domains": ["merou.example"], "pixel": true, "terms": {"commission": [{"when": {"category": ["books"]}, "pay": {"percent": "8"}}, {"pay": {"percent": "5"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}}}"#);
+
+const CODES: &[(u16, &str)] =
+    &[(422, "unknown_merchant"), (422, "invalid_url"), (422, "unknown_macro"), (422, "invalid_domain"), (422, "invalid_click_param")];
 
 pub fn routes() -> Routes {
     Routes::new("programs")
         .get("/programs", list, op("list_programs", "Programs, newest first").query(&[MERCHANT]).page::<View>())
-        .post("/programs", create, op("create_program", "A new program").body(NEW).created::<View>())
+        .post("/programs", create, op("create_program", "A new program").body(NEW).created::<View>().codes(TERMS_CODES).codes(CODES))
         .get("/programs/{id}", one, op("get_program", "One program").ids(ID).ok::<View>())
         .delete("/programs/{id}", end, op("end_program", "Ends a program: its links answer 410").ids(ID).ok::<View>())
 }

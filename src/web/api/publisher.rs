@@ -20,7 +20,8 @@ const NEW: Body = Body::new(
         Field::optional("portal", Kind::Boolean, "Whether it is a cashback site that names its members in `buyer=`; false if left out."),
         Field::optional("generosity", Kind::Percent, "Percent of its own share that it gives to the buyer; 0 if left out."),
     ],
-);
+)
+.example(r#"{"name": "Lire au lit", "email": "nadia@lire.example", "kind": "content", "generosity": "10"}"#);
 
 pub fn routes() -> Routes {
     Routes::new("publishers")

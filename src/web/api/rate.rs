@@ -28,16 +28,15 @@ const NEW: Body = Body::new(
         Field::required("date", Kind::Date, "The day that they are of."),
         Field::required("rates", Kind::ByCurrency(&Kind::Rate), "Units per euro."),
     ],
-);
+)
+.example(r#"{"date": "2026-11-20", "rates": {"USD": "1.0876", "JPY": "164.52"}}"#);
 
 pub fn routes() -> Routes {
     let create_them = op("create_rates", "Stores the rates of a day that are not known yet").body(NEW);
     let create_them = create_them.created::<Stored>().ok::<Stored>();
-    Routes::new("rates").get("/rates", list, op("list_rates", "The rates of a day").query(&[DATE]).whole::<View>()).post(
-        "/rates",
-        create,
-        create_them.codes(&[(409, "rate_conflict")]),
-    )
+    Routes::new("rates")
+        .get("/rates", list, op("list_rates", "The rates of a day").query(&[DATE]).whole::<View>().codes(&[(422, "date_in_future")]))
+        .post("/rates", create, create_them.codes(&[(409, "rate_conflict"), (422, "date_in_future")]))
 }
 
 /// The rates of a day as they were sent.

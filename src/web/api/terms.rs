@@ -1,6 +1,6 @@
 //! The numbered versions of a program's terms. A version never changes.
 
-use super::{Api, Body, Field, Ids, Input, Kind, Routes, op, whole};
+use super::{Api, Body, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, op, whole};
 use crate::{
     domain::terms,
     kernel::{id::ProgramId, time::Time},
@@ -17,14 +17,22 @@ const PROGRAM: &[Field] = &[Field::required("id", Kind::Id(ProgramId::PREFIX), "
 const NEW: Body = Body::new(
     "NewTerms",
     &[
-        Field::required("terms", Kind::AnyObject, "What the program pays from then on."),
+        Field::required("terms", TERMS, "What the program pays from then on."),
         Field::optional("effective_at", Kind::Time, "From when; now if left out, and never in the past."),
     ],
+)
+.example(
+    r#"{"terms": {"commission": [{"when": {"category": ["books"]}, "pay": {"percent": "8"}, "cap": {"per_order": "30.00"}}, {"pay": {"percent": "6"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}}}"#,
 );
 
 pub fn routes() -> Routes {
     let list_it = op("list_terms", "All versions of a program's terms").ids(PROGRAM).whole::<View>();
-    let create_it = op("create_terms", "A new version of a program's terms").ids(PROGRAM).body(NEW).created::<View>();
+    let create_it = op("create_terms", "A new version of a program's terms")
+        .ids(PROGRAM)
+        .body(NEW)
+        .created::<View>()
+        .codes(TERMS_CODES)
+        .codes(&[(422, "effective_in_past")]);
     Routes::new("terms").get("/programs/{id}/terms", list, list_it).post("/programs/{id}/terms", create, create_it)
 }
 
