@@ -1,13 +1,9 @@
 //! The command line: exit codes, keys, and that a server starts and stops in order.
 use crate::support::{
-    Fresh, TempDir, for_each_database, for_each_empty_database,
+    TempDir, for_each_database, for_each_empty_database,
     server::{Server, client, ristourne, ristourne_ok, text},
 };
 use serde_json::Value;
-use std::{
-    process::{Command, Stdio},
-    sync::Mutex,
-};
 
 #[test]
 fn exit_codes() {
@@ -83,75 +79,4 @@ async fn another_master_key_does_not_start() {
         Server::start_with(database, &["--master-key", key]).stop();
     })
     .await;
-}
-
-/// Demos of the same day are the same to the cent and the entry, on either database, and their books balance.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_demo_is_the_same_each_time() {
-    let spool = TempDir::new("demo-spool");
-    let play = |database: &str| {
-        let command = ["demo", "--only-make", "--day", "2025-03-20", "--spool-dir"];
-        let spool = spool.path().join(if database.starts_with("sqlite") { "sqlite" } else { "postgres" });
-        let said = ristourne_ok(database, &[&command[..], &[&spool.display().to_string()]].concat());
-        assert!(said.contains("3 shops"), "{said}");
-        assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
-        ristourne_ok(database, &["export", "ledger"])
-    };
-    let ledgers = Mutex::new(Vec::new());
-    for_each_empty_database(async |database| {
-        ledgers.lock().expect("no panic").push(play(database));
-        if database.starts_with("sqlite") {
-            ledgers.lock().expect("no panic").push(play(database));
-        } else {
-            let again = ristourne(database, &["demo", "--only-make"]);
-            assert_eq!(again.status.code(), Some(1), "nothing is removed from a PostgreSQL");
-        }
-    })
-    .await;
-    let ledgers = ledgers.into_inner().expect("no panic");
-    assert!(ledgers[0].contains("share_expired") && ledgers[0].contains("refunded"));
-    assert!(ledgers.iter().all(|ledger| *ledger == ledgers[0]), "another run, another ledger");
-}
-
-/// A demo throws away its own database only.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_demo_spares_other_databases() {
-    let fresh = Fresh::sqlite().await;
-    let before = ristourne_ok(&fresh.url, &["key", "create", "--role", "operator"]);
-    let refused = ristourne(&fresh.url, &["demo", "--only-make"]);
-    assert_eq!(refused.status.code(), Some(1));
-    let server = Server::start(&fresh.url);
-    let key: Value = serde_json::from_str(&before).expect("one JSON line");
-    let answer = client().get(server.url("/api/v1/merchants")).bearer_auth(text(&key["key"])).send().await.expect("the server answers");
-    assert_eq!(answer.status(), 200, "the key is still there");
-    server.stop();
-}
-
-/// The lines that the demo prints work when they are pasted into a shell.
-#[test]
-fn the_demos_lines_work() {
-    let dir = TempDir::new("demo-lines");
-    let mut demo = Command::new(crate::support::server::PROGRAM)
-        .args(["demo", "--listen", "127.0.0.1:0", "--database"])
-        .arg(format!("sqlite://{}/demo.db", dir.path().display()))
-        .env("RISTOURNE_LOG", "warn")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the demo starts");
-    let mut lines = Vec::new();
-    for line in std::io::BufRead::lines(std::io::BufReader::new(demo.stdout.take().expect("a pipe"))) {
-        lines.push(line.expect("text"));
-        if lines.last().is_some_and(|line| line.contains("/balances?")) {
-            break;
-        }
-    }
-    let from = lines.iter().position(|line| line.starts_with("BASE=")).expect("lines to paste");
-    let shell = Command::new("bash").args(["-euo", "pipefail", "-c", &lines[from..].join("\n")]).output().expect("bash runs");
-    demo.kill().expect("the demo can be killed");
-    demo.wait().expect("the demo ends");
-    let said = String::from_utf8_lossy(&shell.stdout);
-    assert!(shell.status.success(), "{said}{}", String::from_utf8_lossy(&shell.stderr));
-    for part in [r#""status":"recorded""#, r#""commission":{"amount":"6.00""#, r#""rules":[{"rule":3"#, ":pending\""] {
-        assert!(said.contains(part), "{part} is missing in\n{said}");
-    }
 }

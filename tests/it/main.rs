@@ -6,6 +6,7 @@ mod api_setup;
 mod batches;
 mod commands;
 mod currencies;
+mod demo;
 mod domain_claims;
 mod domain_codes;
 mod domain_golden;

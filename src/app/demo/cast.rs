@@ -1,139 +1,35 @@
-//! Who plays in the demo: shops with their terms and goods, blogs, and buyers. Made over the API, like everything else.
+//! Who plays in the demo, signed up over the API like everybody else: merchants and programs, publishers and links, buyers.
 
 use crate::{
     app::{
-        demo::wire::{Wire, text},
+        demo::{
+            script::{BLOGS, COUPONS, SHOPS, Script, Sends, TWO_HATS, mailbox},
+            wire::{Wire, text},
+        },
         failure::Failure,
     },
-    kernel::signature::WebhookSecret,
+    kernel::{
+        id::BuyerId,
+        signature::WebhookSecret,
+        time::{DAY, Time},
+    },
 };
 use serde_json::{Value, json};
 
-/// A shop as it is written down here.
-struct Script {
-    name: &'static str,
-    program: &'static str,
-    currency: &'static str,
-    host: &'static str,
-    /// How its order numbers begin.
-    orders: &'static str,
-    goods: &'static [Good],
-    terms: fn() -> Value,
-}
+pub const BUYERS: usize = 200;
 
-/// Something that a shop sells: sku, category, price in minor units of the shop's currency.
-#[derive(Debug, Clone, Copy)]
-pub struct Good {
-    pub sku: &'static str,
-    pub category: &'static str,
-    pub price: i64,
-}
-
-const fn good(sku: &'static str, category: &'static str, price: i64) -> Good {
-    Good { sku, category, price }
-}
-
-const SHOPS: [Script; 3] = [
-    Script {
-        name: "Librairie des Halles",
-        program: "Livres et papeterie",
-        currency: "EUR",
-        host: "librairie.example",
-        orders: "LH",
-        goods: &[
-            good("roman-poche", "books", 890),
-            good("beau-livre", "books", 4990),
-            good("bd-integrale", "books", 2950),
-            good("carnet-a5", "stationery", 1290),
-            good("stylo-plume", "stationery", 3800),
-            good("carte-cadeau-50", "gift_cards", 5000),
-        ],
-        terms: || {
-            json!({"commission": [
-                {"when": {"category": ["gift_cards"]}, "pay": {"percent": "0"}, "reason": "excluded_category"},
-                {"when": {"category": ["books"], "customer": "new"}, "pay": {"percent": "8"}},
-                {"pay": {"percent": "5"}}],
-                "split": {"publisher": "60", "buyer": "30", "platform": "10"}, "hold_days": 14, "claim_days": 10})
-        },
-    },
-    Script {
-        name: "Nordlicht Outdoor",
-        program: "Draußen",
-        currency: "EUR",
-        host: "nordlicht.example",
-        orders: "NL",
-        goods: &[
-            good("regenjacke", "clothing", 15995),
-            good("wanderschuh", "shoes", 13950),
-            good("zelt-2p", "tents", 32900),
-            good("kocher", "gear", 5490),
-            good("socken", "clothing", 1699),
-        ],
-        terms: || {
-            json!({"commission": [
-                {"pay": {"tiers": [{"from": "0", "percent": "5"}, {"from": "1500", "percent": "6.5"}]}, "cap": {"per_order": "30.00"}}],
-                "split": {"publisher": "70", "buyer": "20", "platform": "10"}, "attribution": {"model": "linear", "window_days": 30},
-                "hold_days": 21, "claim_days": 30, "unclaimed_to": "platform"})
-        },
-    },
-    Script {
-        name: "Harbour Coffee",
-        program: "Beans by post",
-        currency: "GBP",
-        host: "harbour.example",
-        orders: "HC",
-        goods: &[
-            good("espresso-1kg", "beans", 2400),
-            good("filter-250g", "beans", 850),
-            good("grinder", "gear", 8900),
-            good("cup", "gear", 1150),
-        ],
-        terms: || {
-            json!({"commission": [{"pay": {"flat": "1.00"}}, {"when": {"type": "signup"}, "pay": {"flat": "0.50"}}],
-                "split": {"publisher": "50", "buyer": "50", "platform": "0"}, "hold_days": 14, "claim_days": 14, "unclaimed_to": "merchant"})
-        },
-    },
-];
-
-/// Name, kind, whether it is a cashback site that sends its own members, and percent of its share that it gives to them.
-const BLOGS: [(&str, &str, bool, &str); 5] = [
-    ("Le Carnet de Lecture", "content", false, "0"),
-    ("Rucksack und Regen", "content", false, "0"),
-    ("Morning Grounds", "content", false, "10"),
-    ("Bons Plans Paris", "coupon", false, "0"),
-    ("Club Ristourne", "cashback", true, "20"),
-];
-/// Which blog links to which shop, and the slug.
-const LINKS: [(usize, usize, &str); 10] = [
-    (0, 0, "lecture-halles"),
-    (0, 2, "lecture-cafe"),
-    (1, 1, "rucksack-nordlicht"),
-    (1, 0, "rucksack-cartes"),
-    (2, 2, "grounds-beans"),
-    (3, 0, "bonsplans-livres"),
-    (3, 1, "bonsplans-rando"),
-    (4, 0, "club-halles"),
-    (4, 1, "club-nordlicht"),
-    (4, 2, "club-harbour"),
-];
-/// The blog whose own code is known at the first shop.
-const COUPON: (usize, &str) = (3, "BONSPLANS");
-const BUYERS: usize = 16;
-
+/// A program with what its shop knows.
 #[derive(Debug)]
 pub struct Shop {
-    pub name: &'static str,
+    pub script: &'static Script,
     pub merchant: String,
     pub program: String,
     pub secret: WebhookSecret,
-    pub currency: &'static str,
-    pub orders: &'static str,
-    pub goods: &'static [Good],
 }
 
 #[derive(Debug)]
 pub struct Link {
-    pub slug: &'static str,
+    pub slug: String,
     pub blog: usize,
     pub shop: usize,
     /// Members come by it with their ref.
@@ -142,7 +38,7 @@ pub struct Link {
 
 #[derive(Debug)]
 pub struct Buyer {
-    pub id: String,
+    pub id: BuyerId,
     pub reference: String,
 }
 
@@ -150,54 +46,91 @@ pub struct Buyer {
 #[derive(Debug)]
 pub struct Cast {
     pub shops: Vec<Shop>,
-    /// Id and name.
-    pub blogs: Vec<(String, &'static str)>,
+    /// In the order of [`BLOGS`].
+    pub blogs: Vec<String>,
     pub links: Vec<Link>,
     pub buyers: Vec<Buyer>,
-    /// A publisher's own code at the first shop.
-    pub coupon: &'static str,
+}
+
+impl Cast {
+    /// How many merchants there are; some have several programs.
+    pub fn merchants(&self) -> usize {
+        let mut ids: Vec<&str> = self.shops.iter().map(|shop| shop.merchant.as_str()).collect();
+        ids.dedup();
+        ids.len()
+    }
 }
 
 /// Signs everybody up.
-pub async fn sign_up(wire: &Wire) -> Result<Cast, Failure> {
-    let mut shops = Vec::new();
-    for script in &SHOPS {
-        let merchant = text(&wire.post("/merchants", &json!({"name": script.name, "email": format!("ads@{}", script.host)})).await?["id"]);
-        let secret = text(&wire.post(&format!("/merchants/{merchant}/secrets"), &json!({})).await?["secret"]);
-        let program = wire
-            .post(
-                "/programs",
-                &json!({"merchant": merchant, "name": script.program, "currency": script.currency,
-            "landing_url": format!("https://{}/", script.host), "domains": [script.host], "terms": (script.terms)()}),
-            )
-            .await?;
-        shops.push(Shop {
-            name: script.name,
-            merchant,
-            program: text(&program["id"]),
-            secret: WebhookSecret::parse(&secret)?,
-            currency: script.currency,
-            orders: script.orders,
-            goods: script.goods,
-        });
-    }
+pub async fn sign_up(wire: &Wire, start: Time) -> Result<Cast, Failure> {
     let mut blogs = Vec::new();
-    for (name, kind, portal, generosity) in BLOGS {
-        let blog = wire.post("/publishers", &json!({"name": name, "kind": kind, "portal": portal, "generosity": generosity})).await?;
-        blogs.push((text(&blog["id"]), name));
+    for (n, blog) in BLOGS.iter().enumerate() {
+        let other_hat = TWO_HATS.iter().find(|(publisher, _)| *publisher == n);
+        let email = other_hat.map_or_else(|| format!("{}@blogs.example", blog.slug), |(_, buyer)| mailbox(*buyer).to_uppercase());
+        let body = json!({"name": blog.name, "email": email, "kind": blog.kind, "portal": blog.is_portal(), "generosity": blog.generosity});
+        blogs.push(text(&wire.post("/publishers", &body).await?["id"]));
     }
+    let mut shops: Vec<Shop> = Vec::new();
+    for script in &SHOPS {
+        let (merchant, secret) = match shops.last().filter(|other| other.script.merchant == script.merchant) {
+            Some(other) => (other.merchant.clone(), other.secret.reveal()),
+            None => merchant(wire, script).await?,
+        };
+        let body = json!({"merchant": merchant, "name": script.program, "currency": script.currency,
+            "landing_url": format!("https://{}/?utm_source=ristourne&utm_content={{sub1}}", script.host), "domains": [script.host],
+            "pixel": script.sends == Sends::Pixel, "terms": (script.terms[0].1)(&blogs)});
+        let program = text(&wire.post("/programs", &body).await?["id"]);
+        shops.push(Shop { script, merchant, program, secret: WebhookSecret::parse(&secret)? });
+    }
+    let links = links(wire, &shops, &blogs).await?;
+    for (shop, code, blog, ends) in COUPONS {
+        let mut body = json!({"program": shops[shop].program, "code": code, "publisher": blogs[blog]});
+        if let Some(day) = ends {
+            body["until"] = json!(start.plus(day * DAY));
+        }
+        wire.post("/coupons", &body).await?;
+    }
+    let mut buyers: Vec<Buyer> = Vec::new();
+    for n in 0..BUYERS {
+        let mut body = json!({"email": mailbox(n), "external_id": format!("member-{}", n + 1)});
+        // Some came because a friend told them.
+        if n % 7 == 6 {
+            body["referred_by"] = json!(buyers[n / 2].id);
+        }
+        let buyer = wire.post("/buyers", &body).await?;
+        let id = text(&buyer["id"]).parse().map_err(|_| Failure::Refused(format!("not a buyer: {buyer}")))?;
+        buyers.push(Buyer { id, reference: text(&buyer["ref"]) });
+    }
+    Ok(Cast { shops, blogs, links, buyers })
+}
+
+/// A merchant's id and the text of its secret.
+async fn merchant(wire: &Wire, script: &Script) -> Result<(String, String), Failure> {
+    let merchant = wire.post("/merchants", &json!({"name": script.merchant, "email": format!("partners@{}", script.host)})).await?;
+    let merchant = text(&merchant["id"]);
+    let secret = wire.post(&format!("/merchants/{merchant}/secrets"), &json!({})).await?;
+    Ok((merchant, text(&secret["secret"])))
+}
+
+/// Every link that a publisher places; the second one of a content publisher leads deep into the shop.
+async fn links(wire: &Wire, shops: &[Shop], blogs: &[String]) -> Result<Vec<Link>, Failure> {
     let mut links = Vec::new();
-    for (blog, shop, slug) in LINKS {
-        wire.post("/links", &json!({"program": shops[shop].program, "publisher": blogs[blog].0, "slug": slug})).await?;
-        links.push(Link { slug, blog, shop, portal: BLOGS[blog].2 });
+    for (blog, script) in BLOGS.iter().enumerate() {
+        for (n, &shop) in script.shops.iter().enumerate() {
+            let slug = format!("{}-{}", script.slug, shops[shop].script.orders.to_lowercase());
+            let mut body = json!({"program": shops[shop].program, "publisher": blogs[blog], "slug": slug});
+            if n == 1 && script.kind == "content" {
+                body["url"] = json!(format!("https://{}/selection/{}", shops[shop].script.host, script.slug));
+            }
+            wire.post("/links", &body).await?;
+            links.push(Link { slug, blog, shop, portal: script.is_portal() });
+        }
     }
-    let (blog, coupon) = COUPON;
-    wire.post("/coupons", &json!({"program": shops[0].program, "code": coupon, "publisher": blogs[blog].0})).await?;
-    let mut buyers = Vec::new();
-    for n in 1..=BUYERS {
-        let buyer =
-            wire.post("/buyers", &json!({"email": format!("reader{n}@mail.example"), "external_id": format!("member-{n}")})).await?;
-        buyers.push(Buyer { id: text(&buyer["id"]), reference: text(&buyer["ref"]) });
-    }
-    Ok(Cast { shops, blogs, links, buyers, coupon })
+    Ok(links)
+}
+
+/// The versions of a program's terms after the first, with the day of the play on which they are written.
+pub fn later_terms<'a>(shop: &'a Shop, blogs: &'a [String]) -> impl Iterator<Item = (i64, Value)> + 'a {
+    let later: &'static [(i64, fn(&[String]) -> Value)] = &shop.script.terms[1..];
+    later.iter().map(|(day, terms)| (*day, terms(blogs)))
 }

@@ -32,6 +32,18 @@ impl Dice {
         &from[self.index(from.len())]
     }
 
+    /// A place in a list, each as often as its weight says; the first if none has any.
+    pub fn weighted(&mut self, weights: &[i64]) -> usize {
+        let mut rest = self.between(0, (weights.iter().sum::<i64>() - 1).max(0));
+        for (place, weight) in weights.iter().enumerate() {
+            if rest < *weight {
+                return place;
+            }
+            rest -= weight;
+        }
+        0
+    }
+
     /// A place in a list of so many.
     pub fn index(&mut self, length: usize) -> usize {
         let last = i64::try_from(length).unwrap_or(i64::MAX) - 1;
@@ -53,5 +65,9 @@ mod tests {
         assert_ne!(roll(7), roll(8));
         assert!((1..=6).all(|face| roll(7).contains(&face)) && roll(7).iter().all(|face| (1..=6).contains(face)));
         assert_eq!(Dice::new(1).between(5, 5), 5);
+        let mut dice = Dice::new(3);
+        let places: Vec<usize> = (0..400).map(|_| dice.weighted(&[1, 0, 3])).collect();
+        let often = |place| places.iter().filter(|&&other| other == place).count();
+        assert!((60..140).contains(&often(0)) && often(1) == 0 && often(2) > 260, "{}", often(0));
     }
 }

@@ -1,7 +1,7 @@
-//! Before and after the play: an empty database to play on, and what the audience is told.
+//! Before the play: an empty database to play on, which is nobody else's.
 
 use crate::{
-    app::{config::DatabaseArgs, demo::cast::Cast, failure::Failure},
+    app::{config::DatabaseArgs, failure::Failure},
     engine::spool::SpoolDir,
     store::{self, Db, StoreError},
 };
@@ -85,52 +85,4 @@ fn absent(removed: io::Result<()>) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
-}
-
-/// The address, the keys, and lines for a shell that show a click, a sale, its receipt and the balances.
-pub fn programme(cast: &Cast, base: &str, operator: &str) -> String {
-    let (shop, link) = (&cast.shops[0], &cast.links[0]);
-    let blog = &cast.blogs[link.blog];
-    let shops = cast.shops.iter().map(|shop| format!("  {:<22} {}  {}\n", shop.name, shop.merchant, shop.program));
-    let shops = shops.collect::<Vec<_>>().concat();
-    let blogs = cast.blogs.iter().map(|(id, name)| format!("  {name:<22} {id}\n")).collect::<Vec<_>>().concat();
-    format!(
-        r#"
-listening on {base}
-
-shops
-{shops}blogs
-{blogs}
-Try it: paste these lines into another shell.
-
-BASE={base}
-KEY={operator}
-SECRET={secret}
-PROGRAM={program}
-
-# A visitor follows a link of {blog_name} to {shop_name}; the shop receives the click id as rclid.
-CLICK=$(curl -s -o /dev/null -w '%{{redirect_url}}' -A 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' "$BASE/c/{slug}" | sed 's/.*rclid=//')
-echo "$CLICK"
-
-# The shop posts the sale, signed as Standard Webhooks says.
-ID="msg_$(date +%s)_$$"; TS=$(date +%s)
-BODY='{{"program":"'$PROGRAM'","type":"sale","order_id":"'$ID'","amount":"119.99","currency":"{currency}","click_id":"'$CLICK'"}}'
-HEX=$(printf %s "${{SECRET#whsec_}}" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
-SIG=$(printf %s "$ID.$TS.$BODY" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$HEX" -binary | openssl base64 -A)
-SALE=$(curl -s "$BASE/postback" -H 'content-type: application/json' -H "webhook-id: $ID" -H "webhook-timestamp: $TS" -H "webhook-signature: v1,$SIG" -d "$BODY")
-echo "$SALE"
-
-# Why these amounts: the receipt; and what the blog has by now.
-CONVERSION=$(echo "$SALE" | grep -o 'cnv_[0-9a-z]*' | head -n 1)
-curl -s -H "Authorization: Bearer $KEY" "$BASE/api/v1/conversions/$CONVERSION/receipt"; echo
-curl -s -H "Authorization: Bearer $KEY" "$BASE/api/v1/balances?owner={blog_id}"; echo
-"#,
-        secret = shop.secret.reveal(),
-        program = shop.program,
-        shop_name = shop.name,
-        blog_name = blog.1,
-        blog_id = blog.0,
-        slug = link.slug,
-        currency = shop.currency,
-    )
 }

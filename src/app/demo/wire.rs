@@ -4,7 +4,7 @@ use crate::{
     app::{
         demo::{
             cast::{Cast, Shop},
-            plot::{How, Visit},
+            plot::{Fetch, How, Visit},
         },
         failure::Failure,
         key,
@@ -13,11 +13,12 @@ use crate::{
     engine::engine::Engine,
     kernel::{
         address::Address,
+        seal::BuyerCookie,
         signature::{self, WebhookSecret},
-        time::Time,
+        time::{SECOND, Time, Zone},
     },
     web::{
-        intake, redirect,
+        cookie, intake, redirect,
         router::{self, Router},
     },
 };
@@ -52,6 +53,15 @@ impl Wire {
 
     /// A POST to the REST API that must succeed.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let (status, answer) = self.ask(path, body).await?;
+        if !status.is_success() {
+            return Err(Failure::Refused(format!("POST {path}: {status} {answer}")));
+        }
+        Ok(answer)
+    }
+
+    /// A POST to the REST API, and what came of it.
+    pub async fn ask(&self, path: &str, body: &Value) -> Result<(StatusCode, Value), Failure> {
         let request = Request::post(format!("/api/v1{path}"))
             .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
             .header(header::CONTENT_TYPE, "application/json")
@@ -62,25 +72,40 @@ impl Wire {
         };
         let status = answer.status();
         let bytes = answer.into_body().collect().await.map_err(|error| Failure::Refused(format!("POST {path}: {error}")))?.to_bytes();
-        if !status.is_success() {
-            return Err(Failure::Refused(format!("POST {path}: {status} {}", String::from_utf8_lossy(&bytes))));
-        }
-        Ok(serde_json::from_slice(&bytes)?)
+        Ok((status, serde_json::from_slice(&bytes)?))
     }
 
     /// Follows a link; gives the click id that the shop receives, if one is passed on.
     pub async fn follow(&self, cast: &Cast, at: Time, visit: &Visit) -> Result<Option<String>, Failure> {
-        let mut uri = format!("{}{}?sub1={}", redirect::PREFIX, cast.links[visit.link].slug, visit.sub1);
-        if let Some(buyer) = visit.buyer {
+        let link = &cast.links[visit.link];
+        let mut uri = format!("{}{}?sub1={}", redirect::PREFIX, link.slug, visit.sub1);
+        if let Some(member) = visit.member {
             uri.push_str("&buyer=");
-            uri.push_str(&cast.buyers[buyer].reference);
+            uri.push_str(&cast.buyers[member].reference);
         }
         if visit.without_consent {
             uri.push_str("&cons=0");
         }
-        let mut request = Request::get(uri).header(header::USER_AGENT, visit.agent).header("sec-fetch-dest", "document");
-        if visit.prefetch {
+        if visit.deep {
+            uri.push_str("&url=https%3A%2F%2F");
+            uri.push_str(cast.shops[link.shop].script.host);
+            uri.push_str("%2Fnouveautes");
+        }
+        let fetched = if visit.fetch == Fetch::Image { "image" } else { "document" };
+        let mut request = Request::get(uri).header("sec-fetch-dest", fetched);
+        if let Some(agent) = visit.agent {
+            request = request.header(header::USER_AGENT, agent);
+        }
+        if visit.fetch == Fetch::Prefetch {
             request = request.header("sec-purpose", "prefetch");
+        }
+        if let Some(referrer) = &visit.referrer {
+            request = request.header(header::REFERER, referrer);
+        }
+        if let Some(member) = visit.signed_in {
+            let set = cookie::set_buyer(&self.engine.ring, BuyerCookie { buyer: cast.buyers[member].id, set_on: Zone::UTC.day(at) });
+            let sent = set.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            request = request.header(header::COOKIE, sent);
         }
         let answer = redirect::answer(&self.engine, &parts(request)?, Address::new(visit.address.into()), at).await;
         let location = answer.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
@@ -89,22 +114,55 @@ impl Wire {
         Ok(url.query_pairs().find(|(name, _)| name == "rclid").map(|(_, id)| id.into_owned()))
     }
 
-    /// Sends a shop's message; gives the status of the answer.
-    pub async fn send(&self, shop: &Shop, at: Time, body: &Value, how: How) -> Result<StatusCode, Failure> {
-        let body = Bytes::from(body.to_string());
-        let id = format!("msg_{}", self.messages.fetch_add(1, Ordering::Relaxed));
-        let signature = match how {
-            How::Signed => signature::sign(&shop.secret, &id, at.seconds(), &body),
-            How::Forged => signature::sign(&WebhookSecret::generate([1; 32]), &id, at.seconds(), &body),
+    /// Sends a shop's message; gives the answer's status and JSON, which a picture has none of.
+    pub async fn send(&self, shop: &Shop, at: Time, body: &Value, how: &How) -> Result<(StatusCode, Value), Failure> {
+        let request = match how {
+            How::Url => {
+                let query = format!("{}&ts={}", query(body), at.seconds());
+                let signature = signature::sign_query(&shop.secret, &query);
+                (Request::get(format!("{}?{query}&sig={signature}", intake::POSTBACK)), Bytes::new())
+            }
+            How::Pixel => (Request::get(format!("{}?{}", intake::PIXEL, query(body))), Bytes::new()),
+            _ => self.signed(shop, at, body, how),
         };
-        let request = Request::post(intake::POSTBACK)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", at.seconds())
-            .header("webhook-signature", signature);
-        let answer = intake::answer(&self.engine, &parts(request)?, async { Ok(body) }, at).await;
-        Ok(answer.status())
+        let (request, body) = (parts(request.0)?, request.1);
+        let answer = intake::answer(&self.engine, &request, async { Ok(body) }, at).await;
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await.map_err(|error| Failure::Refused(error.to_string()))?.to_bytes();
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
     }
+
+    /// A POST, signed as Standard Webhooks says, or not quite.
+    fn signed(&self, shop: &Shop, at: Time, body: &Value, how: &How) -> (http::request::Builder, Bytes) {
+        let body = Bytes::from(body.to_string());
+        let id = match how {
+            How::Named(name) => name.clone(),
+            _ => format!("msg_{}", self.messages.fetch_add(1, Ordering::Relaxed)),
+        };
+        let at = if *how == How::Stale { at.plus(-3600 * SECOND) } else { at };
+        let forger = WebhookSecret::generate([1; 32]);
+        let secret = if *how == How::Forged { &forger } else { &shop.secret };
+        let signature = signature::sign(secret, &id, at.seconds(), &body);
+        let mut request = Request::post(intake::POSTBACK)
+            .header(header::CONTENT_TYPE, if *how == How::Text { "text/plain" } else { "application/json" })
+            .header("webhook-id", id)
+            .header("webhook-timestamp", at.seconds());
+        if *how != How::Bare {
+            request = request.header("webhook-signature", signature);
+        }
+        (request, body)
+    }
+}
+
+/// What a query string can say of a message: its texts.
+fn query(body: &Value) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in body.as_object().into_iter().flatten() {
+        if let Some(text) = value.as_str() {
+            query.append_pair(name, text);
+        }
+    }
+    query.finish()
 }
 
 fn parts(request: http::request::Builder) -> Result<Parts, http::Error> {
