@@ -5,6 +5,7 @@
 
 pub mod approve_due;
 pub mod expire_unclaimed;
+pub mod retention;
 
 use crate::{
     domain::{
@@ -68,6 +69,10 @@ pub async fn run(engine: &Engine, now: Time) -> Result<usize, StoreError> {
     let expired = done("expire_unclaimed", now, expire_unclaimed::run(engine, now).await?);
     if approved + expired > 0 {
         tracing::info!(approved, expired, "due orders");
+    }
+    let forgotten = retention::run(engine, now).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "answers kept for their Idempotency-Key");
     }
     Ok(approved + expired)
 }

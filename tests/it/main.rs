@@ -1,5 +1,6 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
 mod api_hostile;
+mod api_idempotency;
 mod api_money;
 mod api_nodes;
 mod api_setup;
