@@ -173,7 +173,8 @@ fn split(out: &mut String, split: &SplitLines) -> fmt::Result {
         writeln!(out, "  {name:<9}  {} %  {}  due {}", share.percent, share.by_terms, share.due)?;
     }
     for credit in &split.credits {
-        writeln!(out, "  {}  {} (weight {}, gift to the buyer {})", credit.publisher, credit.amount, credit.weight, credit.gift)?;
+        let publisher = credit.publisher.map_or_else(|| "another publisher".to_owned(), |id| id.to_string());
+        writeln!(out, "  {}  {} (weight {}, gift to the buyer {})", publisher, credit.amount, credit.weight, credit.gift)?;
     }
     if let Some(expired) = &split.expired {
         writeln!(out, "  nobody claimed {}: it went to the {}", expired.amount, expired.to)?;

@@ -47,8 +47,13 @@ pub async fn by_ids(tx: &mut Tx, ids: &[BuyerId]) -> Result<Vec<Buyer>, StoreErr
     Ok(rows.into_iter().map(Buyer::from).collect())
 }
 
-/// Newest first, older than `after`.
-pub async fn list(tx: &mut Tx, after: Option<BuyerId>, limit: i64) -> Result<Vec<Buyer>, StoreError> {
-    let rows: Vec<Row> = Filter::new(LIST).and("id <", after.map(BuyerId::raw)).order("ORDER BY id DESC", limit).all(tx).await?;
+/// Newest first, older than `after`; all, or one alone.
+pub async fn list(tx: &mut Tx, only: Option<BuyerId>, after: Option<BuyerId>, limit: i64) -> Result<Vec<Buyer>, StoreError> {
+    let rows: Vec<Row> = Filter::new(LIST)
+        .and("id =", only.map(BuyerId::raw))
+        .and("id <", after.map(BuyerId::raw))
+        .order("ORDER BY id DESC", limit)
+        .all(tx)
+        .await?;
     Ok(rows.into_iter().map(Buyer::from).collect())
 }

@@ -4,6 +4,7 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
+    access::Whose,
     conversion::{Conversion, Credit, Flags, Shares, Status},
     sale::OrderKey,
 };
@@ -20,6 +21,9 @@ statements! {
     LIST = "SELECT id, program, goal, order_id, status, flags, reason, sale_currency, amount, refunded, currency, commission,
         share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at, payable_at,
         claim_until FROM conversion";
+    LIST_CREDITED = "SELECT id, program, goal, order_id, status, flags, reason, sale_currency, conversion.amount, refunded, currency,
+        commission, share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at,
+        payable_at, claim_until FROM credit c JOIN conversion ON conversion.id = c.conversion";
     CREDITS = "SELECT conversion, publisher, link, click, weight, amount FROM credit
         WHERE conversion IN (SELECT value FROM json_each($1)) ORDER BY conversion, position",
         postgres "SELECT conversion, publisher, link, click, weight, amount FROM credit
@@ -146,11 +150,9 @@ async fn with_credits(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Conversion>, St
 /// Which conversions a list holds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {
-    pub merchant: Option<MerchantId>,
+    /// Of a publisher: those in which it is credited, alone or with others.
+    pub whose: Whose,
     pub program: Option<ProgramId>,
-    /// Credited, alone or with others.
-    pub publisher: Option<PublisherId>,
-    pub buyer: Option<BuyerId>,
     pub status: Option<Status>,
     /// By `occurred_at`, from …
     pub since: Option<Time>,
@@ -160,18 +162,26 @@ pub struct Wanted {
 
 /// Newest first, older than `after`.
 pub async fn list(tx: &mut Tx, wanted: &Wanted, after: Option<ConversionId>, limit: i64) -> Result<Vec<Conversion>, StoreError> {
-    let mut filter = Filter::new(LIST)
-        .and("merchant =", wanted.merchant.map(MerchantId::raw))
+    let Whose { merchant, publisher, buyer } = wanted.whose;
+    let after = after.map(ConversionId::raw);
+    let filter = match publisher {
+        None => Filter::new(LIST).and("id <", after),
+        // From its credits on, newest first, so that a page reads no more rows of a rare publisher than of a common one. Several credits in
+        // one conversion count as the oldest of them.
+        Some(publisher) => Filter::new(LIST_CREDITED).and("c.publisher =", Some(publisher.raw())).and("c.conversion <", after).only(
+            true,
+            "NOT EXISTS (SELECT 1 FROM credit d WHERE d.conversion = c.conversion AND d.publisher = c.publisher AND d.position < c.position)",
+        ),
+    };
+    let filter = filter
+        .and("merchant =", merchant.map(MerchantId::raw))
         .and("program =", wanted.program.map(ProgramId::raw))
-        .and("buyer =", wanted.buyer.map(BuyerId::raw))
+        .and("buyer =", buyer.map(BuyerId::raw))
         .and("status =", wanted.status.map(Status::word))
         .and("occurred_at >=", wanted.since.map(Time::micros))
-        .and("occurred_at <", wanted.until.map(Time::micros))
-        .and("id <", after.map(ConversionId::raw));
-    if let Some(publisher) = wanted.publisher {
-        filter = filter.and("id IN (SELECT conversion FROM credit WHERE publisher =", Some(publisher.raw())).tail(")");
-    }
-    let rows = filter.order("ORDER BY id DESC", limit).all(tx).await?;
+        .and("occurred_at <", wanted.until.map(Time::micros));
+    let order = if publisher.is_some() { "ORDER BY c.conversion DESC" } else { "ORDER BY id DESC" };
+    let rows = filter.order(order, limit).all(tx).await?;
     with_credits(tx, rows).await
 }
 

@@ -2,7 +2,7 @@
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
-use crate::domain::{facts::Coupon, terms::when::fold_code};
+use crate::domain::{access::Whose, facts::Coupon, terms::when::fold_code};
 use crate::kernel::{
     id::{CouponId, ProgramId, PublisherId},
     time::Time,
@@ -59,8 +59,24 @@ pub async fn by_codes(tx: &mut Tx, programs: &[ProgramId], folded: &[&str]) -> R
     Ok(coupons(Filter::new(LIST).any_of("program", Some(programs)).any_of("folded", Some(folded)).all(tx).await?))
 }
 
+/// Which coupons a list holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// Of a merchant: those in its programs. A buyer has none.
+    pub whose: Whose,
+    pub program: Option<ProgramId>,
+}
+
 /// Newest first, older than `after`.
-pub async fn list(tx: &mut Tx, program: Option<ProgramId>, after: Option<CouponId>, limit: i64) -> Result<Vec<Coupon>, StoreError> {
-    let filter = Filter::new(LIST).and("program =", program.map(ProgramId::raw)).and("id <", after.map(CouponId::raw));
+pub async fn list(tx: &mut Tx, wanted: Wanted, after: Option<CouponId>, limit: i64) -> Result<Vec<Coupon>, StoreError> {
+    let Whose { merchant, publisher, buyer } = wanted.whose;
+    let mut filter = Filter::new(LIST)
+        .and("program =", wanted.program.map(ProgramId::raw))
+        .and("publisher =", publisher.map(PublisherId::raw))
+        .and("id <", after.map(CouponId::raw))
+        .only(buyer.is_some(), "FALSE");
+    if let Some(merchant) = merchant {
+        filter = filter.and("program IN (SELECT id FROM program WHERE merchant =", Some(merchant.raw())).tail(")");
+    }
     Ok(coupons(filter.order("ORDER BY id DESC", limit).all(tx).await?))
 }

@@ -82,6 +82,7 @@ impl TryFrom<Row> for Received {
 /// Which messages a list holds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted<'a> {
+    pub merchant: Option<MerchantId>,
     pub program: Option<ProgramId>,
     pub conversion: Option<ConversionId>,
     pub verdict: Option<&'a str>,
@@ -90,6 +91,7 @@ pub struct Wanted<'a> {
 /// Newest first, older than `after`.
 pub async fn list(tx: &mut Tx, wanted: &Wanted<'_>, after: Option<InboxId>, limit: i64) -> Result<Vec<Received>, StoreError> {
     let rows: Vec<Row> = Filter::new(LIST)
+        .and("merchant =", wanted.merchant.map(MerchantId::raw))
         .and("program =", wanted.program.map(ProgramId::raw))
         .and("conversion =", wanted.conversion.map(ConversionId::raw))
         .and("verdict =", wanted.verdict)

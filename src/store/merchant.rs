@@ -34,8 +34,13 @@ pub async fn by_id(tx: &mut Tx, id: MerchantId) -> Result<Option<Merchant>, Stor
     Ok(tx.one::<Row>(BY_ID, args![id.raw()]).await?.map(Merchant::from))
 }
 
-/// Newest first, older than `after`.
-pub async fn list(tx: &mut Tx, after: Option<MerchantId>, limit: i64) -> Result<Vec<Merchant>, StoreError> {
-    let rows: Vec<Row> = Filter::new(LIST).and("id <", after.map(MerchantId::raw)).order("ORDER BY id DESC", limit).all(tx).await?;
+/// Newest first, older than `after`; all, or one alone.
+pub async fn list(tx: &mut Tx, only: Option<MerchantId>, after: Option<MerchantId>, limit: i64) -> Result<Vec<Merchant>, StoreError> {
+    let rows: Vec<Row> = Filter::new(LIST)
+        .and("id =", only.map(MerchantId::raw))
+        .and("id <", after.map(MerchantId::raw))
+        .order("ORDER BY id DESC", limit)
+        .all(tx)
+        .await?;
     Ok(rows.into_iter().map(Merchant::from).collect())
 }

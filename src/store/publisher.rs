@@ -69,7 +69,14 @@ pub async fn changed_since(tx: &mut Tx, since: Time) -> Result<Vec<Publisher>, S
     publishers(Filter::new(LIST).and("changed_at >=", Some(since.micros())).all(tx).await?)
 }
 
-/// Newest first, older than `after`.
-pub async fn list(tx: &mut Tx, after: Option<PublisherId>, limit: i64) -> Result<Vec<Publisher>, StoreError> {
-    publishers(Filter::new(LIST).and("id <", after.map(PublisherId::raw)).order("ORDER BY id DESC", limit).all(tx).await?)
+/// Newest first, older than `after`; all, or one alone.
+pub async fn list(tx: &mut Tx, only: Option<PublisherId>, after: Option<PublisherId>, limit: i64) -> Result<Vec<Publisher>, StoreError> {
+    publishers(
+        Filter::new(LIST)
+            .and("id =", only.map(PublisherId::raw))
+            .and("id <", after.map(PublisherId::raw))
+            .order("ORDER BY id DESC", limit)
+            .all(tx)
+            .await?,
+    )
 }

@@ -4,6 +4,7 @@
 
 use crate::{
     domain::{
+        access::Scope,
         command::{Act, Channel, Command, Message, Outcome},
         order::Actor,
         program::Program,
@@ -115,6 +116,10 @@ async fn settle(engine: &Engine, arrival: &Arrival<'_>) -> Result<(Outcome, Opti
     let judged = arrival.judge(read, program, signature, &engine.ring);
     let (command, refused) = arrival.command(judged, program, &engine.ids);
     let outcome = engine.ledger.submit(command).await.map_err(|_| Problem::unavailable())?;
+    let outcome = match program {
+        Some(program) => Scope::Merchant(program.merchant).outcome(outcome),
+        None => outcome,
+    };
     metrics::counter!("ristourne_postbacks_total", "channel" => arrival.channel.word(), "verdict" => outcome.verdict()).increment(1);
     Ok((outcome, refused))
 }

@@ -148,7 +148,7 @@ fn split_lines(due: &Due, terms: &Terms, to: Currency) -> Option<SplitLines> {
     let money = |minor| Money::new(minor, to);
     let share = |percent, by_terms, due| ShareLine { percent, by_terms: money(by_terms), due: money(due) };
     let credits = shared.credits.iter().zip(&shared.gifts).map(|(credit, gift)| CreditLine {
-        publisher: credit.publisher,
+        publisher: Some(credit.publisher),
         link: credit.link,
         click: credit.click,
         weight: credit.weight,

@@ -233,7 +233,9 @@ pub struct ShareLine {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = ReceiptCredit)]
 pub struct CreditLine {
-    pub publisher: PublisherId,
+    /// Null for another publisher, where a publisher reads it.
+    #[schema(required)]
+    pub publisher: Option<PublisherId>,
     #[schema(required)]
     pub link: Option<LinkId>,
     #[schema(required)]

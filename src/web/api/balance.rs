@@ -1,8 +1,8 @@
 //! Balances of an owner's accounts.
 
-use super::{Api, OWNER, Query, Routes, check_owner, op, owner_of, whole};
+use super::{Api, Caller, OWNER, Query, Routes, check_owner, op, owner_of, whole};
 use crate::{
-    domain::account::Account,
+    domain::{access::ANY, account::Account},
     kernel::{money::Money, time::Time},
     store,
     web::problem::Problem,
@@ -12,8 +12,10 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 pub fn routes() -> Routes {
-    let list_them =
-        op("list_balances", "An owner's balances: one row per account and currency").query(&[OWNER]).codes(&[(404, "not_found")]);
+    let list_them = op("list_balances", "An owner's balances: one row per account and currency")
+        .roles(ANY)
+        .query(&[OWNER])
+        .codes(&[(404, "not_found")]);
     Routes::new("balances").get("/balances", list, list_them.whole::<View>())
 }
 
@@ -36,10 +38,10 @@ fn name<S: Serializer>(account: &Account, serializer: S) -> Result<S::Ok, S::Err
 }
 
 /// One row per account and currency.
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let owner = query.read(owner_of)?;
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
+    let owner = query.read(|query, errors| owner_of(query, caller.scope, errors))?;
     let mut tx = api.db().read().await?;
-    check_owner(&mut tx, owner).await?;
+    check_owner(&mut tx, caller.scope, owner).await?;
     let balances = store::balance::of_owner(&mut tx, owner).await?;
     tx.commit().await?;
     let view = |balance: store::balance::Balance| View {

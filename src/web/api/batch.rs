@@ -1,8 +1,9 @@
-//! `POST /conversions`: postbacks in batches, sent with an operator's key in the place of signatures.
+//! `POST /conversions`: postbacks in batches, sent with a key in the place of signatures; a merchant's are about its own programs.
 
-use super::{About, Api, Body, Input, MESSAGE, Routes, ok, op};
+use super::{About, Api, Body, Caller, Input, MESSAGE, Routes, ok, op};
 use crate::{
     domain::{
+        access::{MERCHANT, OPERATOR},
         command::{Act, Command, Outcome},
         program::Program,
     },
@@ -35,7 +36,7 @@ const POSTBACKS: Body = Body::list("Postbacks", ITEMS_MAX, MESSAGE).example(
 );
 
 pub fn routes() -> Routes {
-    let create_all = op("create_conversions", "Postbacks in a batch, each judged by itself").body(POSTBACKS);
+    let create_all = op("create_conversions", "Postbacks in a batch, each judged by itself").roles(OPERATOR | MERCHANT).body(POSTBACKS);
     let create_all = create_all.body_bytes_max(BODY_BYTES_MAX).ok::<Results<'static>>();
     Routes::new("conversions").post("/conversions", create, create_all)
 }
@@ -68,7 +69,7 @@ impl<'a> Item<'a> {
 
 /// Judges every item by itself, in order; each gets what it would get at `/postback`. Items may end in several transactions of the ledger,
 /// so each keeps its own answer under the `Idempotency-Key`: a repeat finishes what the first left.
-async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
+async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<Response, Problem> {
     let items = input.items()?;
     let postbacks: Vec<(&str, Result<Postback<'_>, FieldErrors>)> =
         items.into_iter().map(|item| (item, Postback::parse_body(item.as_bytes()))).collect();
@@ -78,14 +79,17 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     let mut tx = api.db().read().await?;
     let programs = store::program::by_ids(&mut tx, &named).await?;
     tx.commit().await?;
-    let programs: HashMap<ProgramId, Program> = programs.into_iter().map(|program| (program.id, program)).collect();
-    let mut commands: Vec<Command> = postbacks.into_iter().map(|(item, postback)| command(&api, &programs, item, postback)).collect();
+    let own = programs.into_iter().filter(|program| caller.scope.is_merchant(program.merchant));
+    let programs: HashMap<ProgramId, Program> = own.map(|program| (program.id, program)).collect();
+    let (scope, unknown) = (caller.scope, caller.about(None)?);
+    let command = |(item, postback)| command(&api, unknown, &programs, item, postback);
+    let mut commands: Vec<Command> = postbacks.into_iter().map(command).collect();
     let errors: Vec<FieldErrors> = commands.iter().map(wrong_fields).collect();
     input.ticket.begin_batch(api.db(), api.now()).await?;
     for ((number, command), errors) in (1..).zip(&mut commands).zip(errors.clone()) {
         command.once = input.ticket.once(number, move |outcome| {
             let status = StatusCode::from_u16(outcome.http()).map_err(|_| Problem::internal())?;
-            Reply::json(status, &json::item(outcome, &errors))
+            Reply::json(status, &json::item(&scope.outcome(outcome.clone()), &errors))
         });
     }
     let answers = api.engine.ledger.submit_all(commands).await;
@@ -93,17 +97,25 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         return Err(Problem::unavailable());
     }
     let unavailable = Outcome::Noted { http: 503, code: "unavailable" };
-    let results = answers.iter().zip(&errors).map(|(answer, errors)| Item::new(answer.as_ref().unwrap_or(&unavailable), errors));
+    let answers = answers.into_iter().map(|answer| answer.map_or_else(|_| unavailable.clone(), |outcome| scope.outcome(outcome)));
+    let answers: Vec<Outcome> = answers.collect();
+    let results = answers.iter().zip(&errors).map(|(outcome, errors)| Item::new(outcome, errors));
     let mut answer = ok(&Results { results: results.collect::<Result<_, _>>()? });
-    if !answers.is_empty() && answers.iter().all(|answer| matches!(answer, Ok(Outcome::Replayed(_)))) {
+    if !answers.is_empty() && answers.iter().all(|outcome| matches!(outcome, Outcome::Replayed(_))) {
         mark_replayed(&mut answer);
     }
     Ok(answer)
 }
 
-fn command(api: &Api, programs: &HashMap<ProgramId, Program>, item: &str, postback: Result<Postback<'_>, FieldErrors>) -> Command {
+fn command(
+    api: &Api,
+    unknown: About,
+    programs: &HashMap<ProgramId, Program>,
+    item: &str,
+    postback: Result<Postback<'_>, FieldErrors>,
+) -> Command {
     let program = postback.as_ref().ok().and_then(|postback| programs.get(&postback.program()?));
-    let about = About { merchant: program.map(|program| program.merchant), program: program.map(|program| program.id) };
+    let about = program.map_or(unknown, |program| About { merchant: Some(program.merchant), program: Some(program.id), ..unknown });
     if item.len() > ITEM_BYTES_MAX {
         let mut message = api.message(about, item.as_bytes());
         message.body.truncate(KEPT_BYTES);

@@ -1,8 +1,9 @@
 //! Buyers, and the clicks that their sign-in ties to them.
 
-use super::{About, Api, Body, Field, Ids, Input, Kind, Query, Routes, email, ok, op, refusal, wrong_field};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, email, find, ok, op, refusal, wrong_field};
 use crate::{
     domain::{
+        access::{BUYER, OPERATOR},
         buyer::Buyer,
         command::{Act, Outcome, TieVerdict},
         reason::Reason,
@@ -51,9 +52,9 @@ pub fn routes() -> Routes {
     let create_it = op("create_buyer", "A new buyer").body(NEW).created::<View>().codes(&[(409, "buyer_exists"), (422, "unknown_buyer")]);
     let tie_them = op("tie_clicks", "What signing in does: these clicks are the buyer's").ids(ID).body(CLICKS);
     Routes::new("buyers")
-        .get("/buyers", list, op("list_buyers", "Buyers, newest first").page::<View>())
+        .get("/buyers", list, op("list_buyers", "Buyers, newest first").roles(OPERATOR | BUYER).page::<View>())
         .post("/buyers", create, create_it)
-        .get("/buyers/{id}", one, op("get_buyer", "One buyer").ids(ID).ok::<View>())
+        .get("/buyers/{id}", one, op("get_buyer", "One buyer").roles(OPERATOR | BUYER).ids(ID).ok::<View>())
         .post("/buyers/{id}/clicks", tie, tie_them.ok::<Ties>())
 }
 
@@ -99,19 +100,19 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     api.created(&input, tx, &View::new(&api, buyer)).await
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let ((), page) = query.read_page(|_, _| Some(()))?;
     let mut tx = api.db().read().await?;
-    let buyers = store::buyer::list(&mut tx, page.after, page.rows()).await?;
+    let buyers = store::buyer::list(&mut tx, caller.scope.buyer(), page.after, page.rows()).await?;
     tx.commit().await?;
-    Ok(page.answer(buyers, |buyer| buyer.id.to_string(), |buyer| View::new(&api, buyer)))
+    Ok(page.answer(buyers, |buyer| buyer.id.to_string(), |buyer| View::new(&api, caller.scope.buyers_row(buyer))))
 }
 
-async fn one(State(api): State<Api>, Ids(id): Ids<BuyerId>) -> Result<Response, Problem> {
+async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<BuyerId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let buyer = store::buyer::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let buyer = find::buyer(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
-    Ok(ok(&View::new(&api, buyer)))
+    Ok(ok(&View::new(&api, caller.scope.buyers_row(buyer))))
 }
 
 /// What became of each click.
@@ -132,7 +133,7 @@ struct Refused {
 }
 
 /// What signing in does: clicks become the buyer's, and with them the unclaimed shares of their sales.
-async fn tie(State(api): State<Api>, Ids(buyer): Ids<BuyerId>, input: Input) -> Result<Response, Problem> {
+async fn tie(State(api): State<Api>, caller: Caller, Ids(buyer): Ids<BuyerId>, input: Input) -> Result<Response, Problem> {
     let sent = input.read(|object, errors| {
         let list = object.required("click_ids", errors).list(CLICK_IDS_MAX, errors)?;
         Some(list.iter().filter_map(|id| id.full_text(CLICK_ID_CHARS_MAX, errors)).collect::<Vec<_>>())
@@ -146,7 +147,7 @@ async fn tie(State(api): State<Api>, Ids(buyer): Ids<BuyerId>, input: Input) -> 
         Outcome::Tied(verdicts) => Reply::ok(&ties(&opened, verdicts)),
         outcome => Err(refusal(outcome)),
     };
-    api.submit(About::default(), &input, Act::Tie { buyer, clicks }, render).await
+    api.submit(caller.about(None)?, &input, Act::Tie { buyer, clicks }, render).await
 }
 
 /// What became of the clicks that were sent, in their order.

@@ -1,11 +1,13 @@
 //! Conversions: lists, verdicts, adjustments, receipts, and postbacks sent in batches.
 
-use super::{About, Api, Body, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, ok, op, refusal, span};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, find, ok, op, refusal, span};
 use crate::{
     domain::{
+        access::{ANY, MERCHANT, OPERATOR, Whose},
         command::{Act, Outcome},
         conversion::{Conversion, Status},
         due,
+        program::Program,
         receipt::{self, Receipt},
         sale::OrderKey,
     },
@@ -40,96 +42,107 @@ const ADJUSTMENT: Body =
         .example(r#"{"amount": "95.00", "reason": "Shipping was counted in."}"#);
 
 pub fn routes() -> Routes {
-    let verdict = |id, summary| op(id, summary).ids(ID).ok::<Conversion>();
+    let verdict = |id, summary| op(id, summary).roles(OPERATOR | MERCHANT).ids(ID).ok::<Conversion>();
     Routes::new("conversions")
-        .get("/conversions", list, op("list_conversions", "Conversions, newest first").query(WANTED).page::<Conversion>())
-        .get("/conversions/{id}", one, verdict("get_conversion", "One conversion"))
+        .get("/conversions", list, op("list_conversions", "Conversions, newest first").roles(ANY).query(WANTED).page::<Conversion>())
+        .get("/conversions/{id}", one, op("get_conversion", "One conversion").roles(ANY).ids(ID).ok::<Conversion>())
         .post("/conversions/{id}/approve", approve, verdict("approve_conversion", "Approves a conversion"))
         .post("/conversions/{id}/reject", reject, verdict("reject_conversion", "Rejects a conversion").body(REJECTION))
         .post("/conversions/{id}/adjust", adjust, verdict("adjust_conversion", "Sets what was sold").body(ADJUSTMENT))
-        .get("/conversions/{id}/receipt", explain, op("get_receipt", "The explanation of every amount").ids(ID).ok::<Receipt>())
+        .get("/conversions/{id}/receipt", explain, op("get_receipt", "The explanation of every amount").roles(ANY).ids(ID).ok::<Receipt>())
 }
 
 /// `since` and `until` are about when the sales occurred.
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let (wanted, page) = query.read_page(|query, errors| Some(read(query, api.zone(), errors)))?;
+    let Some(whose) = caller.scope.narrow(wanted.whose) else { return Ok(page.empty()) };
+    let wanted = Wanted { whose, ..wanted };
     let mut tx = api.db().read().await?;
     let conversions = store::conversion::list(&mut tx, &wanted, page.after, page.rows()).await?;
     tx.commit().await?;
-    Ok(page.answer(conversions, |conversion| conversion.id.to_string(), |row| row))
+    Ok(page.answer(conversions, |conversion| conversion.id.to_string(), |conversion| caller.scope.conversion(conversion)))
 }
 
 fn read(query: &Object<'_>, zone: &Zone, errors: &mut FieldErrors) -> Wanted {
     let (since, until) = span(query, zone, errors);
-    Wanted {
+    let whose = Whose {
         merchant: query.optional("merchant").id(errors),
-        program: query.optional("program").id(errors),
         publisher: query.optional("publisher").id(errors),
         buyer: query.optional("buyer").id(errors),
+    };
+    Wanted {
+        whose,
+        program: query.optional("program").id(errors),
         status: query.optional("status").word(Status::WORDS, Status::from_word, errors),
         since,
         until,
     }
 }
 
-async fn one(State(api): State<Api>, Ids(id): Ids<ConversionId>) -> Result<Response, Problem> {
-    Ok(ok(&load(&api, id).await?.conversion))
+async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<ConversionId>) -> Result<Response, Problem> {
+    Ok(ok(&load(&api, &caller, id).await?.conversion))
 }
 
-/// A conversion, and what a command about it is filed under.
+/// A conversion as its reader sees it, and what they say of it.
 struct Loaded {
     conversion: Conversion,
+    program: Program,
     key: OrderKey,
-    about: About,
 }
 
-async fn load(api: &Api, id: ConversionId) -> Result<Loaded, Problem> {
+async fn load(api: &Api, caller: &Caller, id: ConversionId) -> Result<Loaded, Problem> {
     let mut tx = api.db().read().await?;
-    let conversion = store::conversion::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
-    let program = store::program::by_id(&mut tx, conversion.program).await?;
+    let (conversion, program) = find::conversion(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     let key = OrderKey { program: conversion.program, goal: conversion.goal.clone(), order_id: conversion.order_id.clone() };
-    let about = About { merchant: program.map(|program| program.merchant), program: Some(conversion.program) };
-    Ok(Loaded { conversion, key, about })
+    Ok(Loaded { conversion: caller.scope.conversion(conversion), program, key })
 }
 
-async fn approve(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
+async fn approve(State(api): State<Api>, caller: Caller, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
     input.nothing()?;
-    let Loaded { conversion, key, about } = load(&api, id).await?;
-    settle(&api, conversion, about, &input, Act::Approve { key }).await
+    let Loaded { conversion, program, key } = load(&api, &caller, id).await?;
+    settle(&api, &caller, (conversion, &program), &input, Act::Approve { key }).await
 }
 
-async fn reject(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
+async fn reject(State(api): State<Api>, caller: Caller, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
     let reason = input.read(|object, errors| object.required("reason", errors).full_text(REASON_CHARS_MAX, errors))?;
-    let Loaded { conversion, key, about } = load(&api, id).await?;
-    settle(&api, conversion, about, &input, Act::Reject { key, reason: Some(reason) }).await
+    let Loaded { conversion, program, key } = load(&api, &caller, id).await?;
+    settle(&api, &caller, (conversion, &program), &input, Act::Reject { key, reason: Some(reason) }).await
 }
 
 /// Sets what was sold, in the sale's currency; the lines scale in proportion, refunds stay.
-async fn adjust(State(api): State<Api>, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
-    let Loaded { conversion, key, about } = load(&api, id).await?;
+async fn adjust(State(api): State<Api>, caller: Caller, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
+    let Loaded { conversion, program, key } = load(&api, &caller, id).await?;
     let (amount, reason) = input.read(|object, errors| {
         let amount = object.required("amount", errors).minor_from_zero(conversion.amount.currency, errors);
         let reason = object.required("reason", errors).full_text(REASON_CHARS_MAX, errors);
         Some((amount?, reason?))
     })?;
     let amount = Money::new(amount, conversion.amount.currency);
-    settle(&api, conversion, about, &input, Act::Adjust { key, amount, reason: Some(reason) }).await
+    settle(&api, &caller, (conversion, &program), &input, Act::Adjust { key, amount, reason: Some(reason) }).await
 }
 
 /// Submits, and answers the conversion as it then is: the one from `before` where nothing changed.
-async fn settle(api: &Api, before: Conversion, about: About, input: &Input, act: Act) -> Result<Response, Problem> {
+async fn settle(
+    api: &Api,
+    caller: &Caller,
+    (before, program): (Conversion, &Program),
+    input: &Input,
+    act: Act,
+) -> Result<Response, Problem> {
+    let scope = caller.scope;
     let render = move |outcome: &Outcome| match outcome.conversion() {
-        Some(conversion) => Reply::ok(conversion),
+        Some(conversion) => Reply::ok(&scope.conversion(conversion.clone())),
         None if outcome.http() < 300 => Reply::ok(&before),
         None => Err(refusal(outcome)),
     };
-    api.submit(about, input, act, render).await
+    api.submit(caller.about(Some(program))?, input, act, render).await
 }
 
 /// The explanation of every amount.
-async fn explain(State(api): State<Api>, Ids(id): Ids<ConversionId>) -> Result<Response, Problem> {
+async fn explain(State(api): State<Api>, caller: Caller, Ids(id): Ids<ConversionId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
+    find::conversion(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
     let facts = store::facts::receipt(&mut tx, &api.engine.terms, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     let due = due::due(&facts.order, &facts.version.terms).map_err(|error| {
@@ -139,5 +152,5 @@ async fn explain(State(api): State<Api>, Ids(id): Ids<ConversionId>) -> Result<R
     let due = due.ok_or_else(Problem::not_found)?;
     let receipt = receipt::receipt(&facts.order, &due, &facts.program, &facts.version, &facts.entries);
     let receipt = receipt.ok_or_else(Problem::not_found)?;
-    Ok(ok(&receipt))
+    Ok(ok(&caller.scope.receipt(receipt)))
 }

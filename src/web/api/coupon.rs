@@ -1,13 +1,16 @@
 //! Publishers' own coupon codes: sales that use one are credited to its publisher.
 
-use super::{Api, Body, Field, Input, Kind, Query, Routes, op};
+use super::{Api, Body, Caller, Field, Input, Kind, Query, Routes, find, op};
 use crate::{
-    domain::facts::Coupon,
+    domain::{
+        access::{MERCHANT, OPERATOR, PUBLISHER, Whose},
+        facts::Coupon,
+    },
     kernel::{
         fields::FieldErrors,
         id::{CouponId, ProgramId, PublisherId},
     },
-    store,
+    store::{self, coupon::Wanted},
     web::problem::Problem,
 };
 use axum::{extract::State, response::Response};
@@ -33,13 +36,17 @@ const NEW: Body = Body::new(
 const CODES: &[(u16, &str)] = &[(409, "code_taken"), (422, "unknown_program"), (422, "unknown_publisher"), (422, "out_of_range")];
 
 pub fn routes() -> Routes {
-    let create_it = op("create_coupon", "A new coupon").body(NEW).created::<Coupon>().codes(CODES);
+    let create_it = op("create_coupon", "A new coupon").roles(OPERATOR | MERCHANT).body(NEW).created::<Coupon>().codes(CODES);
     Routes::new("coupons")
-        .get("/coupons", list, op("list_coupons", "Coupons, newest first").query(&[PROGRAM]).page::<Coupon>())
+        .get(
+            "/coupons",
+            list,
+            op("list_coupons", "Coupons, newest first").roles(OPERATOR | MERCHANT | PUBLISHER).query(&[PROGRAM]).page::<Coupon>(),
+        )
         .post("/coupons", create, create_it)
 }
 
-async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
+async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<Response, Problem> {
     let now = api.now();
     let coupon = input.read(|object, errors| {
         let program = object.required("program", errors).id(errors);
@@ -57,7 +64,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         return Ok(answer);
     }
     let mut errors = FieldErrors::default();
-    if store::program::by_id(&mut tx, coupon.program).await?.is_none() {
+    if find::own_program(&mut tx, caller.scope, coupon.program).await?.is_none() {
         errors.push("program", "unknown_program", "there is no such program");
     }
     if store::publisher::by_id(&mut tx, coupon.publisher).await?.is_none() {
@@ -73,10 +80,11 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     api.created(&input, tx, &coupon).await
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let (program, page) = query.read_page(|query, errors| Some(query.optional("program").id(errors)))?;
+    let Some(whose) = caller.scope.narrow(Whose::default()) else { return Ok(page.empty()) };
     let mut tx = api.db().read().await?;
-    let coupons = store::coupon::list(&mut tx, program, page.after, page.rows()).await?;
+    let coupons = store::coupon::list(&mut tx, Wanted { whose, program }, page.after, page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(coupons, |coupon| coupon.id.to_string(), |coupon| coupon))
 }

@@ -1,8 +1,8 @@
 //! The journal's lines behind an owner's balances.
 
-use super::{Api, OWNER, Query, Routes, check_owner, op, owner_of};
+use super::{Api, Caller, OWNER, Query, Routes, check_owner, op, owner_of};
 use crate::{
-    domain::{account::Account, entry::Kind},
+    domain::{access::ANY, account::Account, entry::Kind},
     kernel::{
         id::{ConversionId, EntryId, ProgramId},
         money::Money,
@@ -20,8 +20,10 @@ use std::str::FromStr;
 use utoipa::ToSchema;
 
 pub fn routes() -> Routes {
-    let list_them =
-        op("list_entries", "The journal's lines behind an owner's balances, newest first").query(&[OWNER]).codes(&[(404, "not_found")]);
+    let list_them = op("list_entries", "The journal's lines behind an owner's balances, newest first")
+        .roles(ANY)
+        .query(&[OWNER])
+        .codes(&[(404, "not_found")]);
     Routes::new("entries").get("/entries", list, list_them.page::<View>())
 }
 
@@ -75,10 +77,10 @@ impl FromStr for Cursor {
 }
 
 /// Newest first.
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let (owner, page) = query.read_page::<Cursor, _>(owner_of)?;
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
+    let (owner, page) = query.read_page::<Cursor, _>(|query, errors| owner_of(query, caller.scope, errors))?;
     let mut tx = api.db().read().await?;
-    check_owner(&mut tx, owner).await?;
+    check_owner(&mut tx, caller.scope, owner).await?;
     let lines = store::entry::of_owner(&mut tx, owner, page.after.map(|cursor| cursor.0), page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(lines, |line| format!("{}-{}", line.entry, line.line), View::from))

@@ -1,10 +1,11 @@
 //! The guard before every operation: whose key it is, and whether the operation is for that role.
 
-use super::Operation;
+use super::{About, Operation};
 use crate::{
     domain::{
         access::{Roles, Scope},
         key::{Key, Role},
+        program::Program,
     },
     web::{actor::Keys, problem::Problem},
 };
@@ -55,6 +56,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         caller_of(&parts.extensions).cloned()
+    }
+}
+
+impl Caller {
+    /// What an act of theirs is filed under; about no program, it is a merchant's own at least.
+    pub fn about(&self, program: Option<&Program>) -> Result<About, Problem> {
+        let by = self.scope.actor().ok_or_else(|| {
+            tracing::error!(key = %self.key.id, "an operation that acts on orders is open to a role that does not");
+            Problem::internal()
+        })?;
+        let merchant = program.map(|program| program.merchant).or(self.scope.merchant());
+        Ok(About { by, merchant, program: program.map(|program| program.id) })
     }
 }
 

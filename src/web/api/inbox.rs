@@ -1,8 +1,9 @@
 //! The inbox: what came in, with its verdict. Here refused postbacks are found again.
 
-use super::{Api, Field, Ids, Kind, Query, Routes, ok, op};
+use super::{Api, Caller, Field, Ids, Kind, Query, Routes, ok, op};
 use crate::{
     domain::{
+        access::{MERCHANT, OPERATOR},
         command::{Channel, Message},
         order::Actor,
     },
@@ -36,8 +37,12 @@ const WANTED: &[Field] = &[
 
 pub fn routes() -> Routes {
     Routes::new("inbox")
-        .get("/inbox", list, op("list_inbox", "What came in, with its verdict, newest first").query(WANTED).page::<View>())
-        .get("/inbox/{id}", one, op("get_inbox", "One message, with its raw body").ids(ID).ok::<View>())
+        .get(
+            "/inbox",
+            list,
+            op("list_inbox", "What came in, with its verdict, newest first").roles(OPERATOR | MERCHANT).query(WANTED).page::<View>(),
+        )
+        .get("/inbox/{id}", one, op("get_inbox", "One message, with its raw body").roles(OPERATOR | MERCHANT).ids(ID).ok::<View>())
 }
 
 /// A message that came in, with its verdict.
@@ -112,23 +117,24 @@ impl View {
     }
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let ((program, conversion, verdict), page) = query.read_page(|query, errors| {
         let program = query.optional("program").id(errors);
         let conversion = query.optional("conversion").id(errors);
         Some((program, conversion, query.optional("verdict").text(VERDICT_CHARS_MAX, errors)))
     })?;
-    let wanted = Wanted { program, conversion, verdict: verdict.as_deref() };
+    let wanted = Wanted { merchant: caller.scope.merchant(), program, conversion, verdict: verdict.as_deref() };
     let mut tx = api.db().read().await?;
     let rows = store::inbox::list(&mut tx, &wanted, page.after, page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(rows, |row| row.message.id.to_string(), View::new))
 }
 
-async fn one(State(api): State<Api>, Ids(id): Ids<InboxId>) -> Result<Response, Problem> {
+async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<InboxId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let received = store::inbox::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let received = store::inbox::by_id(&mut tx, id).await?;
     tx.commit().await?;
+    let received = received.filter(|received| caller.scope.sees_message(received.message.merchant)).ok_or_else(Problem::not_found)?;
     let body = String::from_utf8_lossy(&received.message.body).into_owned();
     Ok(ok(&View { body: Some(body), ..View::new(received) }))
 }

@@ -139,6 +139,14 @@ impl Query {
     }
 }
 
+/// An id that its owner's own key may leave out.
+pub fn own_id<T: FromStr<Err: Display>>(object: &Object<'_>, name: &str, own: Option<T>, errors: &mut FieldErrors) -> Option<T> {
+    match own {
+        Some(own) if !object.optional(name).is_present() => Some(own),
+        _ => object.required(name, errors).id(errors),
+    }
+}
+
 /// An e-mail address, roughly: one `@` with something on both sides. Only a mail proves more.
 pub fn email(object: &Object<'_>, errors: &mut FieldErrors) -> Option<String> {
     let field = object.optional("email");

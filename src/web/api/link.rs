@@ -1,8 +1,11 @@
 //! Links: what publishers place.
 
-use super::{Api, Body, Field, Ids, Input, Kind, Query, Routes, ok, op};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, find, ok, op, own_id};
 use crate::{
-    domain::link::{ProgramRoute, URL_CHARS_MAX, parse_slug},
+    domain::{
+        access::{self, Scope, Whose},
+        link::{ProgramRoute, URL_CHARS_MAX, parse_slug},
+    },
     engine::{keys, snapshot::Rows},
     kernel::{
         fields::FieldErrors,
@@ -34,7 +37,7 @@ const NEW: Body = Body::new(
     "NewLink",
     &[
         Field::required("program", Kind::Id(ProgramId::PREFIX), "The program that it leads to."),
-        Field::required("publisher", Kind::Id(PublisherId::PREFIX), "Who places it."),
+        Field::optional("publisher", Kind::Id(PublisherId::PREFIX), "Who places it: an operator must say; a publisher's are its own."),
         Field::optional(
             "slug",
             Kind::Pattern { pattern: "^[A-Za-z0-9_-]{1,64}$", chars_max: URL_CHARS_MAX },
@@ -58,9 +61,17 @@ const CODES: &[(u16, &str)] = &[
 
 pub fn routes() -> Routes {
     Routes::new("links")
-        .get("/links", list, op("list_links", "Links, newest first").query(&[PROGRAM, PUBLISHER]).page::<View>())
-        .post("/links", create, op("create_link", "A new link").body(NEW).created::<View>().codes(CODES))
-        .get("/links/{id}", one, op("get_link", "One link").ids(ID).ok::<View>())
+        .get(
+            "/links",
+            list,
+            op("list_links", "Links, newest first").roles(access::OPERATOR | access::PUBLISHER).query(&[PROGRAM, PUBLISHER]).page::<View>(),
+        )
+        .post(
+            "/links",
+            create,
+            op("create_link", "A new link").roles(access::OPERATOR | access::PUBLISHER).body(NEW).created::<View>().codes(CODES),
+        )
+        .get("/links/{id}", one, op("get_link", "One link").roles(access::OPERATOR | access::PUBLISHER).ids(ID).ok::<View>())
 }
 
 #[derive(Serialize, ToSchema)]
@@ -91,16 +102,16 @@ struct Asked {
     url: Option<String>,
 }
 
-async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
-    let asked = input.read(read)?;
+async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<Response, Problem> {
+    let asked = input.read(|object, errors| read(object, caller.scope, errors))?;
     let now = api.now();
     let read_from = api.engine.catalogue.writes();
     let mut tx = api.db().begin().await?;
     if let Some(answer) = api.first_answer(&input, &mut tx).await? {
         return Ok(answer);
     }
-    let program = store::program::by_id(&mut tx, asked.program).await?;
-    let publisher = store::publisher::by_id(&mut tx, asked.publisher).await?;
+    let program = find::program(&mut tx, caller.scope, asked.program).await?;
+    let publisher = find::publisher(&mut tx, caller.scope, asked.publisher).await?;
     let mut errors = FieldErrors::default();
     if program.is_none() {
         errors.push("program", "unknown_program", "there is no such program");
@@ -152,9 +163,9 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     Ok(answer)
 }
 
-fn read(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Asked> {
+fn read(object: &Object<'_>, scope: Scope, errors: &mut FieldErrors) -> Option<Asked> {
     let program = object.required("program", errors).id(errors);
-    let publisher = object.required("publisher", errors).id(errors);
+    let publisher = own_id(object, "publisher", scope.publisher(), errors);
     let slug = object.optional("slug");
     let slug = slug
         .full_text(URL_CHARS_MAX, errors)
@@ -171,19 +182,21 @@ fn random_slug() -> Result<String, Problem> {
     Ok(random.iter().map(|byte| char::from(SLUG_ALPHABET[usize::from(byte & 31)])).collect())
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let (wanted, page) = query.read_page(|query, errors| {
-        Some(Wanted { program: query.optional("program").id(errors), publisher: query.optional("publisher").id(errors) })
-    })?;
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
+    let ((program, publisher), page) =
+        query.read_page(|query, errors| Some((query.optional("program").id(errors), query.optional("publisher").id(errors))))?;
+    let asked = Whose { publisher, ..Whose::default() };
+    let Some(Whose { publisher, .. }) = caller.scope.narrow(asked) else { return Ok(page.empty()) };
+    let wanted = Wanted { program, publisher };
     let mut tx = api.db().read().await?;
     let links = store::link::list(&mut tx, wanted, page.after, page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(links, |link| link.id.to_string(), |link| View::new(&api, link)))
 }
 
-async fn one(State(api): State<Api>, Ids(id): Ids<LinkId>) -> Result<Response, Problem> {
+async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<LinkId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let link = store::link::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let link = find::link(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(ok(&View::new(&api, link)))
 }

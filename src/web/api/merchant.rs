@@ -1,7 +1,15 @@
 //! Merchants.
 
-use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op};
-use crate::{domain::merchant::Merchant, kernel::id::MerchantId, store, web::problem::Problem};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, find, ok, op};
+use crate::{
+    domain::{
+        access::{MERCHANT, OPERATOR},
+        merchant::Merchant,
+    },
+    kernel::id::MerchantId,
+    store,
+    web::problem::Problem,
+};
 use axum::{extract::State, response::Response};
 
 /// The one of the path.
@@ -18,9 +26,9 @@ const NEW: Body = Body::new(
 
 pub fn routes() -> Routes {
     Routes::new("merchants")
-        .get("/merchants", list, op("list_merchants", "Merchants, newest first").page::<Merchant>())
+        .get("/merchants", list, op("list_merchants", "Merchants, newest first").roles(OPERATOR | MERCHANT).page::<Merchant>())
         .post("/merchants", create, op("create_merchant", "A new merchant").body(NEW).created::<Merchant>())
-        .get("/merchants/{id}", one, op("get_merchant", "One merchant").ids(ID).ok::<Merchant>())
+        .get("/merchants/{id}", one, op("get_merchant", "One merchant").roles(OPERATOR | MERCHANT).ids(ID).ok::<Merchant>())
 }
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
@@ -38,17 +46,17 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     api.created(&input, tx, &merchant).await
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let ((), page) = query.read_page(|_, _| Some(()))?;
     let mut tx = api.db().read().await?;
-    let merchants = store::merchant::list(&mut tx, page.after, page.rows()).await?;
+    let merchants = store::merchant::list(&mut tx, caller.scope.merchant(), page.after, page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(merchants, |merchant| merchant.id.to_string(), |merchant| merchant))
 }
 
-async fn one(State(api): State<Api>, Ids(id): Ids<MerchantId>) -> Result<Response, Problem> {
+async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<MerchantId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let merchant = store::merchant::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let merchant = find::merchant(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(ok(&merchant))
 }

@@ -10,6 +10,7 @@ mod buyer;
 mod conversion;
 mod coupon;
 mod entry;
+mod find;
 mod guard;
 mod inbox;
 mod input;
@@ -32,8 +33,8 @@ pub use self::guard::PREFIX;
 pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
 pub use self::operation::{Answer, Body, Content, Field, Kind, Operation, Shape};
 use self::{
-    guard::{Guard, caller_of, operation_of},
-    input::{Ids, Input, Query, email, span, wrong_field},
+    guard::{Caller, Guard, caller_of, operation_of},
+    input::{Ids, Input, Query, email, own_id, span, wrong_field},
     operation::{AFTER, LIMIT, PAGE_ROWS, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_of},
     page::{Page, ok, whole},
@@ -131,14 +132,14 @@ impl Api {
         self.engine.ring.open_click(text).as_ref().and_then(OpenedClick::of)
     }
 
-    /// A message of an operator, received now.
+    /// A message, received now.
     fn message(&self, about: About, body: &[u8]) -> Message {
         let now = self.now();
         Message {
             id: InboxId::from_raw(self.mint(now)),
             received_at: now,
             channel: Channel::Api,
-            by: Actor::Operator,
+            by: about.by,
             merchant: about.merchant,
             program: about.program,
             webhook_id: None,
@@ -186,8 +187,9 @@ impl Api {
 }
 
 /// Whose an act is, as far as known, for its row in the inbox.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct About {
+    by: Actor,
     merchant: Option<MerchantId>,
     program: Option<ProgramId>,
 }

@@ -2,7 +2,7 @@
 
 use super::{Field, Kind};
 use crate::{
-    domain::account::Owner,
+    domain::{access::Scope, account::Owner},
     kernel::{
         fields::FieldErrors,
         id::{BuyerId, MerchantId, PublisherId},
@@ -12,10 +12,14 @@ use crate::{
     web::problem::Problem,
 };
 
-pub const OWNER: Field = Field::required("owner", Kind::Owner, "Whose accounts.");
+pub const OWNER: Field = Field::optional("owner", Kind::Owner, "Whose accounts: an operator must say; all others see their own.");
 
-/// An id of a merchant, publisher or buyer, or `platform`. An operator must name one.
-pub fn owner_of(query: &Object<'_>, errors: &mut FieldErrors) -> Option<Owner> {
+/// An id of a merchant, publisher or buyer, or `platform`. An operator must name one; for all others it is their own.
+pub fn owner_of(query: &Object<'_>, scope: Scope, errors: &mut FieldErrors) -> Option<Owner> {
+    let own = scope.owner().filter(|_| !query.optional("owner").is_present());
+    if own.is_some() {
+        return own;
+    }
     let field = query.required("owner", errors);
     let text = field.text(32, errors)?;
     let parsed = match text.split_once('_').map_or(text.as_str(), |(prefix, _)| prefix) {
@@ -31,9 +35,10 @@ pub fn owner_of(query: &Object<'_>, errors: &mut FieldErrors) -> Option<Owner> {
     parsed
 }
 
-/// 404 for an owner that does not exist.
-pub async fn check_owner(tx: &mut Tx, owner: Owner) -> Result<(), Problem> {
-    if owner_exists(tx, owner).await? { Ok(()) } else { Err(Problem::not_found()) }
+/// 404 for an owner that does not exist, or not for them.
+pub async fn check_owner(tx: &mut Tx, scope: Scope, owner: Owner) -> Result<(), Problem> {
+    let foreign = scope.owner().is_some_and(|own| own != owner);
+    if !foreign && owner_exists(tx, owner).await? { Ok(()) } else { Err(Problem::not_found()) }
 }
 
 async fn owner_exists(tx: &mut Tx, owner: Owner) -> Result<bool, StoreError> {

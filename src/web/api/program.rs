@@ -1,8 +1,11 @@
 //! Programs: a merchant's offers. Their terms' versions are in `terms`.
 
-use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, ok, op, wrong_field};
+use super::{
+    Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, find, ok, op, own_id, wrong_field,
+};
 use crate::{
     domain::{
+        access::{MERCHANT, OPERATOR, PUBLISHER, Scope, Whose},
         link,
         program::Program,
         terms::{self, Terms, Version},
@@ -26,12 +29,12 @@ use utoipa::ToSchema;
 const DOMAINS_MAX: usize = 100;
 
 const ID: &[Field] = &[Field::required("id", Kind::Id(ProgramId::PREFIX), "The program.")];
-const MERCHANT: Field = Field::optional("merchant", Kind::Id(MerchantId::PREFIX), "Only programs of this merchant.");
+const OF: Field = Field::optional("merchant", Kind::Id(MerchantId::PREFIX), "Only programs of this merchant.");
 
 const NEW: Body = Body::new(
     "NewProgram",
     &[
-        Field::required("merchant", Kind::Id(MerchantId::PREFIX), "Whose offer it is."),
+        Field::optional("merchant", Kind::Id(MerchantId::PREFIX), "Whose offer it is: an operator must say; a merchant's are its own."),
         Field::required("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "What publishers and buyers read."),
         Field::required("currency", Kind::Currency, "Of its commissions."),
         Field::required("landing_url", Kind::Url, "Where links lead; `{click_id}` and the other macros are filled in."),
@@ -56,10 +59,22 @@ const CODES: &[(u16, &str)] =
 
 pub fn routes() -> Routes {
     Routes::new("programs")
-        .get("/programs", list, op("list_programs", "Programs, newest first").query(&[MERCHANT]).page::<View>())
-        .post("/programs", create, op("create_program", "A new program").body(NEW).created::<View>().codes(TERMS_CODES).codes(CODES))
-        .get("/programs/{id}", one, op("get_program", "One program").ids(ID).ok::<View>())
-        .delete("/programs/{id}", end, op("end_program", "Ends a program: its links answer 410").ids(ID).ok::<View>())
+        .get(
+            "/programs",
+            list,
+            op("list_programs", "Programs, newest first").roles(OPERATOR | MERCHANT | PUBLISHER).query(&[OF]).page::<View>(),
+        )
+        .post(
+            "/programs",
+            create,
+            op("create_program", "A new program").roles(OPERATOR | MERCHANT).body(NEW).created::<View>().codes(TERMS_CODES).codes(CODES),
+        )
+        .get("/programs/{id}", one, op("get_program", "One program").roles(OPERATOR | MERCHANT | PUBLISHER).ids(ID).ok::<View>())
+        .delete(
+            "/programs/{id}",
+            end,
+            op("end_program", "Ends a program: its links answer 410").roles(OPERATOR | MERCHANT).ids(ID).ok::<View>(),
+        )
 }
 
 /// A merchant's offer, with the version of its terms that is in effect.
@@ -78,15 +93,15 @@ impl View {
     }
 }
 
-async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
+async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<Response, Problem> {
     let now = api.now();
     let id = ProgramId::from_raw(api.mint(now));
-    let (program, terms) = input.read(|object, errors| read(id, object, errors))?;
+    let (program, terms) = input.read(|object, errors| read(id, caller.scope, object, errors))?;
     let mut tx = api.db().begin().await?;
     if let Some(answer) = api.first_answer(&input, &mut tx).await? {
         return Ok(answer);
     }
-    if store::merchant::by_id(&mut tx, program.merchant).await?.is_none() {
+    if find::merchant(&mut tx, caller.scope, program.merchant).await?.is_none() {
         let problem = wrong_field("merchant", "unknown_merchant", "there is no such merchant");
         return Err(api.refused(&input, tx, problem).await);
     }
@@ -98,8 +113,8 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     Ok(answer)
 }
 
-fn read(id: ProgramId, object: &Object<'_>, errors: &mut FieldErrors) -> Option<(Program, Terms)> {
-    let merchant = object.required("merchant", errors).id::<MerchantId>(errors);
+fn read(id: ProgramId, scope: Scope, object: &Object<'_>, errors: &mut FieldErrors) -> Option<(Program, Terms)> {
+    let merchant = own_id::<MerchantId>(object, "merchant", scope.merchant(), errors);
     let name = object.required("name", errors).full_text(NAME_CHARS_MAX, errors);
     let currency = object.required("currency", errors).currency(errors);
     let landing_url = object.required("landing_url", errors);
@@ -137,35 +152,41 @@ fn part(
     parse(&text).map_err(|error| errors.push(field.path(), error.code(), error.to_string())).ok()
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let (merchant, page) = query.read_page(|query, errors| Some(query.optional("merchant").id(errors)))?;
+    let asked = Whose { merchant, ..Whose::default() };
+    let Some(whose) = caller.scope.narrow(asked) else { return Ok(page.empty()) };
     let mut tx = api.db().read().await?;
-    let programs = store::program::list(&mut tx, merchant, page.after, page.rows()).await?;
+    let programs = store::program::list(&mut tx, whose.merchant, page.after, page.rows()).await?;
     let versions = store::terms::versions(&mut tx, &api.engine.terms, &programs).await?;
     tx.commit().await?;
     let now = api.now();
     Ok(page.answer(programs, |program| program.id.to_string(), |program| View::new(program, &versions, now)))
 }
 
-async fn one(State(api): State<Api>, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
+async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let view = view(&api, &mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let program = find::program(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let view = view(&api, &mut tx, program).await?;
     tx.commit().await?;
     Ok(ok(&view))
 }
 
 /// Ends it: its links answer 410 from now on. Ending it again changes nothing.
-async fn end(State(api): State<Api>, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
+async fn end(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
+    let now = api.now();
     let mut tx = api.db().begin().await?;
-    store::program::end(&mut tx, id, api.now()).await?;
-    let view = view(&api, &mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let mut program = find::own_program(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    if store::program::end(&mut tx, id, now).await? {
+        program.ended_at = Some(now);
+    }
+    let view = view(&api, &mut tx, program).await?;
     tx.commit().await?;
     api.engine.catalogue.put_program(&view.program);
     Ok(ok(&view))
 }
 
-async fn view(api: &Api, tx: &mut Tx, id: ProgramId) -> Result<Option<View>, StoreError> {
-    let Some(program) = store::program::by_id(tx, id).await? else { return Ok(None) };
+async fn view(api: &Api, tx: &mut Tx, program: Program) -> Result<View, StoreError> {
     let versions = store::terms::versions(tx, &api.engine.terms, std::slice::from_ref(&program)).await?;
-    Ok(Some(View::new(program, &versions, api.now())))
+    Ok(View::new(program, &versions, api.now()))
 }

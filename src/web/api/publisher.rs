@@ -1,8 +1,11 @@
 //! Publishers.
 
-use super::{Api, Body, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, find, ok, op};
 use crate::{
-    domain::publisher::{self, Publisher},
+    domain::{
+        access::{OPERATOR, PUBLISHER},
+        publisher::{self, Publisher},
+    },
     kernel::id::PublisherId,
     store,
     web::problem::Problem,
@@ -25,9 +28,9 @@ const NEW: Body = Body::new(
 
 pub fn routes() -> Routes {
     Routes::new("publishers")
-        .get("/publishers", list, op("list_publishers", "Publishers, newest first").page::<Publisher>())
+        .get("/publishers", list, op("list_publishers", "Publishers, newest first").roles(OPERATOR | PUBLISHER).page::<Publisher>())
         .post("/publishers", create, op("create_publisher", "A new publisher").body(NEW).created::<Publisher>())
-        .get("/publishers/{id}", one, op("get_publisher", "One publisher").ids(ID).ok::<Publisher>())
+        .get("/publishers/{id}", one, op("get_publisher", "One publisher").roles(OPERATOR | PUBLISHER).ids(ID).ok::<Publisher>())
 }
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
@@ -51,17 +54,17 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     Ok(answer)
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let ((), page) = query.read_page(|_, _| Some(()))?;
     let mut tx = api.db().read().await?;
-    let publishers = store::publisher::list(&mut tx, page.after, page.rows()).await?;
+    let publishers = store::publisher::list(&mut tx, caller.scope.publisher(), page.after, page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(publishers, |publisher| publisher.id.to_string(), |publisher| publisher))
 }
 
-async fn one(State(api): State<Api>, Ids(id): Ids<PublisherId>) -> Result<Response, Problem> {
+async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<PublisherId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let publisher = store::publisher::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let publisher = find::publisher(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(ok(&publisher))
 }

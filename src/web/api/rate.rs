@@ -1,6 +1,6 @@
 //! Exchange rates: units per euro, as the ECB publishes them, by day.
 
-use super::{About, Api, Body, Field, Input, Kind, Query, Routes, op, refusal, whole};
+use super::{Api, Body, Caller, Field, Input, Kind, Query, Routes, op, refusal, whole};
 use crate::{
     domain::{
         command::{Act, Outcome},
@@ -52,7 +52,7 @@ struct Stored {
 }
 
 /// Stores what is not known yet, and records the sales that waited for it. The first rate of a day stays; another is a conflict.
-async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
+async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<Response, Problem> {
     let now = api.now();
     let (day, rates) = input.read(|object, errors| {
         let day = date(&object.required("date", errors), now, errors);
@@ -66,7 +66,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         Outcome::RatesStored { new } => Reply::created(&stored(*new)),
         outcome => Err(refusal(outcome)),
     };
-    api.submit(About::default(), &input, Act::Rates { day, rates }, render).await
+    api.submit(caller.about(None)?, &input, Act::Rates { day, rates }, render).await
 }
 
 /// A day that has come, somewhere on earth. What is stored stays, so a slip into the future would stand in the way of the real rate.

@@ -1,7 +1,8 @@
 //! The secrets with which merchants sign their postbacks. Several may be live; each is shown once.
 
-use super::{Api, Field, Ids, Input, Kind, Routes, ok, op, whole};
+use super::{Api, Caller, Field, Ids, Input, Kind, Routes, find, ok, op, whole};
 use crate::{
+    domain::access::{MERCHANT, OPERATOR},
     engine::keys,
     kernel::{
         id::{MerchantId, SecretId},
@@ -14,13 +15,13 @@ use axum::{extract::State, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-const MERCHANT: Field = Field::required("id", Kind::Id(MerchantId::PREFIX), "The merchant.");
+const OF: Field = Field::required("id", Kind::Id(MerchantId::PREFIX), "The merchant.");
 const SECRET: Field = Field::required("secret", Kind::Id(SecretId::PREFIX), "The secret.");
 
 pub fn routes() -> Routes {
-    let list_it = op("list_secrets", "The merchant's live secrets, without what is secret").ids(&[MERCHANT]);
-    let create_it = op("create_secret", "A new secret, shown once").ids(&[MERCHANT]);
-    let revoke_it = op("revoke_secret", "Revokes a secret").ids(&[MERCHANT, SECRET]);
+    let list_it = op("list_secrets", "The merchant's live secrets, without what is secret").roles(OPERATOR | MERCHANT).ids(&[OF]);
+    let create_it = op("create_secret", "A new secret, shown once").roles(OPERATOR | MERCHANT).ids(&[OF]);
+    let revoke_it = op("revoke_secret", "Revokes a secret").roles(OPERATOR | MERCHANT).ids(&[OF, SECRET]);
     Routes::new("secrets")
         .get("/merchants/{id}/secrets", list, list_it.whole::<View>())
         .post("/merchants/{id}/secrets", create, create_it.created::<View>())
@@ -44,7 +45,7 @@ struct View {
     revoked_at: Option<Time>,
 }
 
-async fn create(State(api): State<Api>, Ids(merchant): Ids<MerchantId>, input: Input) -> Result<Response, Problem> {
+async fn create(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<MerchantId>, input: Input) -> Result<Response, Problem> {
     input.nothing()?;
     let now = api.now();
     let (secret, sealed) = keys::new_secret(&api.engine.vault).map_err(|error| {
@@ -56,7 +57,7 @@ async fn create(State(api): State<Api>, Ids(merchant): Ids<MerchantId>, input: I
     if let Some(answer) = api.first_answer(&input, &mut tx).await? {
         return Ok(answer);
     }
-    store::merchant::by_id(&mut tx, merchant).await?.ok_or_else(Problem::not_found)?;
+    find::merchant(&mut tx, caller.scope, merchant).await?.ok_or_else(Problem::not_found)?;
     store::secret::insert(&mut tx, stored.id, merchant, &stored.sealed, now).await?;
     let view = View { id: stored.id, merchant, created_at: now, secret: Some(secret.reveal()), revoked_at: None };
     let answer = api.created_secret(&input, tx, &view).await?;
@@ -65,18 +66,19 @@ async fn create(State(api): State<Api>, Ids(merchant): Ids<MerchantId>, input: I
 }
 
 /// The live ones, without what is secret.
-async fn list(State(api): State<Api>, Ids(merchant): Ids<MerchantId>) -> Result<Response, Problem> {
+async fn list(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<MerchantId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    store::merchant::by_id(&mut tx, merchant).await?.ok_or_else(Problem::not_found)?;
+    find::merchant(&mut tx, caller.scope, merchant).await?.ok_or_else(Problem::not_found)?;
     let secrets = store::secret::live_of_merchant(&mut tx, merchant).await?;
     tx.commit().await?;
     let view = |secret: Secret| View { id: secret.id, merchant, created_at: secret.created_at, secret: None, revoked_at: None };
     Ok(whole(secrets.into_iter().map(view).collect()))
 }
 
-async fn revoke(State(api): State<Api>, Ids((merchant, id)): Ids<(MerchantId, SecretId)>) -> Result<Response, Problem> {
+async fn revoke(State(api): State<Api>, caller: Caller, Ids((merchant, id)): Ids<(MerchantId, SecretId)>) -> Result<Response, Problem> {
     let now = api.now();
     let mut tx = api.db().begin().await?;
+    find::merchant(&mut tx, caller.scope, merchant).await?.ok_or_else(Problem::not_found)?;
     let live = store::secret::live_of_merchant(&mut tx, merchant).await?;
     let secret = live.into_iter().find(|secret| secret.id == id).ok_or_else(Problem::not_found)?;
     store::secret::revoke(&mut tx, merchant, id, now).await?;

@@ -1,8 +1,11 @@
 //! The numbered versions of a program's terms. A version never changes.
 
-use super::{Api, Body, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, op, whole};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, find, op, whole};
 use crate::{
-    domain::terms,
+    domain::{
+        access::{MERCHANT, OPERATOR, PUBLISHER},
+        terms,
+    },
     kernel::{id::ProgramId, time::Time},
     store::{self, terms::Stored},
     web::problem::Problem,
@@ -26,8 +29,9 @@ const NEW: Body = Body::new(
 );
 
 pub fn routes() -> Routes {
-    let list_it = op("list_terms", "All versions of a program's terms").ids(PROGRAM).whole::<View>();
+    let list_it = op("list_terms", "All versions of a program's terms").roles(OPERATOR | MERCHANT | PUBLISHER).ids(PROGRAM).whole::<View>();
     let create_it = op("create_terms", "A new version of a program's terms")
+        .roles(OPERATOR | MERCHANT)
         .ids(PROGRAM)
         .body(NEW)
         .created::<View>()
@@ -62,14 +66,14 @@ impl View {
     }
 }
 
-async fn create(State(api): State<Api>, Ids(id): Ids<ProgramId>, input: Input) -> Result<Response, Problem> {
+async fn create(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>, input: Input) -> Result<Response, Problem> {
     let mut tx = api.db().begin().await?;
     if let Some(answer) = api.first_answer(&input, &mut tx).await? {
         return Ok(answer);
     }
     // Before the next number is looked up, so that two writers do not take the same.
     store::program::lock(&mut tx, &[id]).await?;
-    let program = store::program::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let program = find::own_program(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
     let now = api.now();
     let (terms, effective_at) = input.read(|object, errors| {
         let terms = object.required("terms", errors).object(errors);
@@ -85,10 +89,15 @@ async fn create(State(api): State<Api>, Ids(id): Ids<ProgramId>, input: Input) -
     api.created(&input, tx, &View::new(Stored { program: id, version, effective_at, created_at: now, body })?).await
 }
 
-async fn list(State(api): State<Api>, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
+/// A publisher reads the rules that may apply to it.
+async fn list(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    store::program::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
-    let versions = store::terms::list(&mut tx, id).await?;
+    let program = find::program(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let mut stored = store::terms::list(&mut tx, id).await?;
+    let parsed = store::terms::versions(&mut tx, &api.engine.terms, std::slice::from_ref(&program)).await?;
     tx.commit().await?;
-    Ok(whole(versions.into_iter().map(View::new).collect::<Result<Vec<_>, _>>()?))
+    for (stored, version) in stored.iter_mut().zip(parsed.get(&id).into_iter().flatten()) {
+        stored.body = caller.scope.terms(&version.terms).to_json();
+    }
+    Ok(whole(stored.into_iter().map(View::new).collect::<Result<Vec<_>, _>>()?))
 }

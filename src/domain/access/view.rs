@@ -1,0 +1,113 @@
+//! What a key sees of a row that it may see.
+//!
+//! Who bought is shown to the operator and to that buyer alone: neither merchants nor publishers may link a buyer's purchases across shops.
+//! A publisher sees its own part of what it shares with rivals, and of theirs only what explains its own cents: weights and amounts,
+//! without names.
+
+use super::Scope;
+use crate::domain::{
+    account::{Account, Stage},
+    buyer::Buyer,
+    command::Outcome,
+    conversion::Conversion,
+    receipt::{CreditLine, PostingLine, Receipt, TouchLine},
+    terms::{Rule, Terms},
+};
+use crate::kernel::id::PublisherId;
+
+impl Scope {
+    /// Its publisher, link and click become those of the publisher's own newest credit.
+    pub fn conversion(self, mut conversion: Conversion) -> Conversion {
+        conversion.buyer = conversion.buyer.filter(|id| self.is_buyer(*id));
+        if let Self::Publisher(id) = self {
+            conversion.credits.retain(|credit| credit.publisher == id);
+        }
+        conversion
+    }
+
+    /// What a message came to, as its sender learns it.
+    pub fn outcome(self, outcome: Outcome) -> Outcome {
+        let seen = |conversion: Box<Conversion>| Box::new(self.conversion(*conversion));
+        match outcome {
+            Outcome::Recorded(conversion) => Outcome::Recorded(seen(conversion)),
+            Outcome::Duplicate(conversion) => Outcome::Duplicate(conversion.map(seen)),
+            Outcome::Unattributed(conversion) => Outcome::Unattributed(seen(conversion)),
+            Outcome::Test(inner) => Outcome::Test(Box::new(self.outcome(*inner))),
+            other => other,
+        }
+    }
+
+    /// Who brought a buyer is the operator's to know.
+    pub fn buyers_row(self, buyer: Buyer) -> Buyer {
+        Buyer { referred_by: buyer.referred_by.filter(|id| self.is_buyer(*id)), ..buyer }
+    }
+
+    /// What other publishers were promised is theirs: a publisher sees the rules that may apply to it, and itself alone in their lists.
+    pub fn terms(self, terms: &Terms) -> Terms {
+        let mut terms = terms.clone();
+        if let Self::Publisher(id) = self {
+            let own = |rule: &Rule| rule.when.publishers.as_ref().is_none_or(|publishers| publishers.contains(&id));
+            terms.commission.retain(own);
+            for publishers in terms.commission.iter_mut().filter_map(|rule| rule.when.publishers.as_mut()) {
+                *publishers = vec![id];
+            }
+        }
+        terms
+    }
+
+    /// Every step that leads to the amounts of whoever reads it.
+    pub fn receipt(self, mut receipt: Receipt) -> Receipt {
+        receipt.buyer = receipt.buyer.filter(|id| self.is_buyer(*id));
+        if let Self::Publisher(id) = self {
+            receipt.touches = receipt.touches.into_iter().map(|touch| own_touch(touch, id)).collect();
+            // Tiers look at the newest credit; its publisher's sales of the month are that publisher's secret.
+            let newest = receipt.split.as_ref().and_then(|split| split.credits.last()).and_then(|credit| credit.publisher);
+            for rule in receipt.commission.iter_mut().flat_map(|commission| &mut commission.rules) {
+                rule.tier_base = rule.tier_base.filter(|_| newest == Some(id));
+            }
+            if let Some(split) = &mut receipt.split {
+                split.credits = std::mem::take(&mut split.credits).into_iter().map(|credit| own_credit(credit, id)).collect();
+            }
+        }
+        for entry in &mut receipt.entries {
+            entry.postings = self.postings(std::mem::take(&mut entry.postings));
+        }
+        receipt
+    }
+
+    /// The accounts of those who stay unnamed become one of each stage, so that an entry still adds up.
+    fn postings(self, postings: Vec<PostingLine>) -> Vec<PostingLine> {
+        let mut seen: Vec<PostingLine> = Vec::with_capacity(postings.len());
+        for PostingLine { account, amount } in postings {
+            let account = account.parse().ok().and_then(|account| self.unnamed(account)).unwrap_or(account);
+            match seen.iter_mut().find(|line| line.account == account) {
+                Some(line) => line.amount.minor += amount.minor,
+                None => seen.push(PostingLine { account, amount }),
+            }
+        }
+        seen
+    }
+
+    /// The name to show of an account whose owner stays unnamed.
+    fn unnamed(self, account: Account) -> Option<String> {
+        let names = |kind: &str, stage: Stage| Some(format!("{kind}:*:{}", stage.word()));
+        match account {
+            Account::Buyer(id, stage) if !self.is_buyer(id) => names("buyer", stage),
+            Account::Publisher(id, stage) if !self.names_publisher(id) => names("publisher", stage),
+            _ => None,
+        }
+    }
+
+    /// To all but its rivals.
+    fn names_publisher(self, id: PublisherId) -> bool {
+        self.publisher().is_none_or(|own| own == id)
+    }
+}
+
+fn own_touch(touch: TouchLine, own: PublisherId) -> TouchLine {
+    if touch.publisher == Some(own) { touch } else { TouchLine { click: None, link: None, publisher: None, ..touch } }
+}
+
+fn own_credit(credit: CreditLine, own: PublisherId) -> CreditLine {
+    if credit.publisher == Some(own) { credit } else { CreditLine { publisher: None, link: None, click: None, ..credit } }
+}
