@@ -1,6 +1,6 @@
 //! Buyers, and the clicks that their sign-in ties to them.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, email, find, ok, op, refusal, wrong_field};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, email, ok, op, refusal, wrong_field};
 use crate::{
     domain::{
         access::{BUYER, OPERATOR},
@@ -110,7 +110,7 @@ async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Re
 
 async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<BuyerId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let buyer = find::buyer(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let buyer = caller.find_buyer(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(ok(&View::new(&api, caller.scope.buyers_row(buyer))))
 }

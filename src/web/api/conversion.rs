@@ -1,6 +1,6 @@
 //! Conversions: lists, verdicts, adjustments, receipts, and postbacks sent in batches.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, find, ok, op, refusal, span};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, ok, op, refusal, span};
 use crate::{
     domain::{
         access::{ANY, MERCHANT, OPERATOR, Whose},
@@ -92,7 +92,7 @@ struct Loaded {
 
 async fn load(api: &Api, caller: &Caller, id: ConversionId) -> Result<Loaded, Problem> {
     let mut tx = api.db().read().await?;
-    let (conversion, program) = find::conversion(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let (conversion, program) = caller.find_conversion(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     let key = OrderKey { program: conversion.program, goal: conversion.goal.clone(), order_id: conversion.order_id.clone() };
     Ok(Loaded { conversion: caller.scope.conversion(conversion), program, key })
@@ -142,7 +142,7 @@ async fn settle(
 /// The explanation of every amount.
 async fn explain(State(api): State<Api>, caller: Caller, Ids(id): Ids<ConversionId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    find::conversion(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    caller.find_conversion(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let facts = store::facts::receipt(&mut tx, &api.engine.terms, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     let due = due::due(&facts.order, &facts.version.terms).map_err(|error| {

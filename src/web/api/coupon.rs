@@ -1,6 +1,6 @@
 //! Publishers' own coupon codes: sales that use one are credited to its publisher.
 
-use super::{Api, Body, Caller, Field, Input, Kind, Query, Routes, find, op};
+use super::{Api, Body, Caller, Field, Input, Kind, Query, Routes, op};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR, PUBLISHER, Whose},
@@ -64,7 +64,7 @@ async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<
         return Ok(answer);
     }
     let mut errors = FieldErrors::default();
-    if find::own_program(&mut tx, caller.scope, coupon.program).await?.is_none() {
+    if caller.find_own_program(&mut tx, coupon.program).await?.is_none() {
         errors.push("program", "unknown_program", "there is no such program");
     }
     if store::publisher::by_id(&mut tx, coupon.publisher).await?.is_none() {

@@ -1,6 +1,6 @@
 //! Links: what publishers place.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, find, ok, op, own_id};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, ok, op, own_id};
 use crate::{
     domain::{
         access::{self, Scope, Whose},
@@ -110,8 +110,8 @@ async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<
     if let Some(answer) = api.first_answer(&input, &mut tx).await? {
         return Ok(answer);
     }
-    let program = find::program(&mut tx, caller.scope, asked.program).await?;
-    let publisher = find::publisher(&mut tx, caller.scope, asked.publisher).await?;
+    let program = caller.find_program(&mut tx, asked.program).await?;
+    let publisher = caller.find_publisher(&mut tx, asked.publisher).await?;
     let mut errors = FieldErrors::default();
     if program.is_none() {
         errors.push("program", "unknown_program", "there is no such program");
@@ -196,7 +196,7 @@ async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Re
 
 async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<LinkId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let link = find::link(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let link = caller.find_link(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(ok(&View::new(&api, link)))
 }

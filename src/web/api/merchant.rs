@@ -1,6 +1,6 @@
 //! Merchants.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, find, ok, op};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR},
@@ -56,7 +56,7 @@ async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Re
 
 async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<MerchantId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let merchant = find::merchant(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let merchant = caller.find_merchant(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(ok(&merchant))
 }

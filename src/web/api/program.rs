@@ -1,8 +1,6 @@
 //! Programs: a merchant's offers. Their terms' versions are in `terms`.
 
-use super::{
-    Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, find, ok, op, own_id, wrong_field,
-};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, ok, op, own_id, wrong_field};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR, PUBLISHER, Scope, Whose},
@@ -101,7 +99,7 @@ async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<
     if let Some(answer) = api.first_answer(&input, &mut tx).await? {
         return Ok(answer);
     }
-    if find::merchant(&mut tx, caller.scope, program.merchant).await?.is_none() {
+    if caller.find_merchant(&mut tx, program.merchant).await?.is_none() {
         let problem = wrong_field("merchant", "unknown_merchant", "there is no such merchant");
         return Err(api.refused(&input, tx, problem).await);
     }
@@ -166,7 +164,7 @@ async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Re
 
 async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let program = find::program(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let program = caller.find_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let view = view(&api, &mut tx, program).await?;
     tx.commit().await?;
     Ok(ok(&view))
@@ -176,7 +174,7 @@ async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>) ->
 async fn end(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
     let now = api.now();
     let mut tx = api.db().begin().await?;
-    let mut program = find::own_program(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let mut program = caller.find_own_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     if store::program::end(&mut tx, id, now).await? {
         program.ended_at = Some(now);
     }

@@ -1,6 +1,6 @@
 //! Publishers.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, find, ok, op};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op};
 use crate::{
     domain::{
         access::{OPERATOR, PUBLISHER},
@@ -64,7 +64,7 @@ async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Re
 
 async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<PublisherId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let publisher = find::publisher(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let publisher = caller.find_publisher(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(ok(&publisher))
 }

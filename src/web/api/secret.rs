@@ -1,6 +1,6 @@
 //! The secrets with which merchants sign their postbacks. Several may be live; each is shown once.
 
-use super::{Api, Caller, Field, Ids, Input, Kind, Routes, find, ok, op, whole};
+use super::{Api, Caller, Field, Ids, Input, Kind, Routes, ok, op, whole};
 use crate::{
     domain::access::{MERCHANT, OPERATOR},
     engine::keys,
@@ -57,7 +57,7 @@ async fn create(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<Merch
     if let Some(answer) = api.first_answer(&input, &mut tx).await? {
         return Ok(answer);
     }
-    find::merchant(&mut tx, caller.scope, merchant).await?.ok_or_else(Problem::not_found)?;
+    caller.find_merchant(&mut tx, merchant).await?.ok_or_else(Problem::not_found)?;
     store::secret::insert(&mut tx, stored.id, merchant, &stored.sealed, now).await?;
     let view = View { id: stored.id, merchant, created_at: now, secret: Some(secret.reveal()), revoked_at: None };
     let answer = api.created_secret(&input, tx, &view).await?;
@@ -68,7 +68,7 @@ async fn create(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<Merch
 /// The live ones, without what is secret.
 async fn list(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<MerchantId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    find::merchant(&mut tx, caller.scope, merchant).await?.ok_or_else(Problem::not_found)?;
+    caller.find_merchant(&mut tx, merchant).await?.ok_or_else(Problem::not_found)?;
     let secrets = store::secret::live_of_merchant(&mut tx, merchant).await?;
     tx.commit().await?;
     let view = |secret: Secret| View { id: secret.id, merchant, created_at: secret.created_at, secret: None, revoked_at: None };
@@ -78,7 +78,7 @@ async fn list(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<Merchan
 async fn revoke(State(api): State<Api>, caller: Caller, Ids((merchant, id)): Ids<(MerchantId, SecretId)>) -> Result<Response, Problem> {
     let now = api.now();
     let mut tx = api.db().begin().await?;
-    find::merchant(&mut tx, caller.scope, merchant).await?.ok_or_else(Problem::not_found)?;
+    caller.find_merchant(&mut tx, merchant).await?.ok_or_else(Problem::not_found)?;
     let live = store::secret::live_of_merchant(&mut tx, merchant).await?;
     let secret = live.into_iter().find(|secret| secret.id == id).ok_or_else(Problem::not_found)?;
     store::secret::revoke(&mut tx, merchant, id, now).await?;

@@ -1,6 +1,6 @@
 //! The numbered versions of a program's terms. A version never changes.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, find, op, whole};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, op, whole};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR, PUBLISHER},
@@ -73,7 +73,7 @@ async fn create(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>,
     }
     // Before the next number is looked up, so that two writers do not take the same.
     store::program::lock(&mut tx, &[id]).await?;
-    let program = find::own_program(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let program = caller.find_own_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let now = api.now();
     let (terms, effective_at) = input.read(|object, errors| {
         let terms = object.required("terms", errors).object(errors);
@@ -92,7 +92,7 @@ async fn create(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>,
 /// A publisher reads the rules that may apply to it.
 async fn list(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let program = find::program(&mut tx, caller.scope, id).await?.ok_or_else(Problem::not_found)?;
+    let program = caller.find_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let mut stored = store::terms::list(&mut tx, id).await?;
     let parsed = store::terms::versions(&mut tx, &api.engine.terms, std::slice::from_ref(&program)).await?;
     tx.commit().await?;
