@@ -133,6 +133,13 @@ pub const METRICS: &[Metric] = &[
     metric(Gauge, "ristourne_catalogue_links", &[], "Links known without a read"),
     metric(Gauge, "ristourne_catalogue_programs", &[], "Programs known without a read"),
     metric(Counter, "ristourne_catalogue_lookups_total", &[], "Reads of a link, program or secret that was not known"),
+    metric(Counter, "ristourne_fold_errors_total", &[], "Failed folds of the roll-ups that reports read"),
+    metric(
+        Counter,
+        "ristourne_folded_transactions_total",
+        &[],
+        "Transactions of clicks and of the ledger that were folded into the roll-ups",
+    ),
     metric(Counter, "ristourne_feed_errors_total", &[], "Failed readings of what other nodes changed"),
     // The clock, and the node
     metric(Gauge, "ristourne_job_last_success_timestamp_seconds", &["job"], "When a job last came to its end, in seconds since 1970"),

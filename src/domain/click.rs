@@ -3,6 +3,7 @@
 use crate::{
     codes,
     kernel::{
+        country::Country,
         id::{BuyerId, ClickId, LinkId, ProgramId, PublisherId},
         time::Time,
     },
@@ -126,6 +127,8 @@ pub struct Click {
     pub buyer: Option<BuyerId>,
     /// None without consent.
     pub address: Option<String>,
+    /// Where the address was; none without consent, or where it is not known.
+    pub country: Option<Country>,
     /// None without consent.
     pub agent: Option<String>,
     pub referrer: Option<String>,

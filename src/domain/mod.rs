@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod account;
+pub mod agent;
 pub mod attribution;
 pub mod audit;
 pub mod buyer;
@@ -13,7 +14,9 @@ pub mod decide;
 pub mod decision;
 pub mod due;
 pub mod entry;
+pub mod facet;
 pub mod facts;
+pub mod fold;
 pub mod idempotency;
 pub mod key;
 pub mod left;
@@ -25,6 +28,7 @@ pub mod publisher;
 pub mod rate;
 pub mod reason;
 pub mod receipt;
+pub mod report;
 pub mod sale;
 pub mod split;
 pub mod terms;

@@ -6,6 +6,7 @@ use crate::{
         click_writer::{self, ClickStop, ClickWriter},
         clock::Clock,
         feed::Feed,
+        folder::Folder,
         keys::{self, KeysError},
         ledger_batch::Setting,
         ledger_writer::LedgerWriter,
@@ -98,6 +99,7 @@ impl Engine {
         let ids = Arc::new(lease.generator());
         let catalogue = Arc::new(Catalogue::fill(&db, Arc::clone(&vault)).await?);
         let (clicks, click_stop) = ClickWriter::start(&db, &zone, lease.spool(), options.click_wait_max).await?;
+        let folder = Folder::start(db.clone(), &zone).await?;
         let terms = Arc::new(TermsCache::default());
         let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::clone(&terms) };
         let (ledger, ledger_task) = LedgerWriter::start(setting);
@@ -107,7 +109,7 @@ impl Engine {
             base_url.get_or_init(|| url);
         }
         let engine = Self { db, clock, ids, zone, ring, vault, catalogue, terms, recent: Recent::default(), clicks, ledger, base_url };
-        Ok((Arc::new(engine), Stop { clicks: click_stop, ledger: ledger_task, feed, lease }))
+        Ok((Arc::new(engine), Stop { clicks: click_stop, ledger: ledger_task, feed, folder, lease }))
     }
 
     /// Where the outside reaches this server, without a slash at the end.
@@ -127,6 +129,7 @@ pub struct Stop {
     clicks: ClickStop,
     ledger: JoinHandle<()>,
     feed: Feed,
+    folder: Folder,
     lease: Lease,
 }
 
@@ -146,6 +149,7 @@ impl Stop {
         drop(engine);
         match timeout(DRAIN_MAX, self.ledger).await {
             Ok(Ok(())) => {
+                self.folder.stop().await;
                 if let Err(error) = self.lease.release().await {
                     tracing::warn!(%error, "the node number was not given back; its lease runs out by itself");
                 }

@@ -11,6 +11,7 @@
 use crate::{
     domain::click::{Click, Quality},
     kernel::{
+        country::Country,
         id::{BuyerId, ClickId, LinkId, ProgramId, PublisherId},
         time::Time,
     },
@@ -43,6 +44,9 @@ struct Record<'a> {
     consent: bool,
     buyer: Option<i64>,
     address: Option<Cow<'a, str>>,
+    /// Not in what the first version wrote.
+    #[serde(default)]
+    country: Option<Cow<'a, str>>,
     agent: Option<Cow<'a, str>>,
     referrer: Option<Cow<'a, str>>,
     subs: [Option<Cow<'a, str>>; 5],
@@ -61,6 +65,7 @@ pub fn encode(click: &Click, out: &mut Vec<u8>) {
         consent: click.consent,
         buyer: click.buyer.map(BuyerId::raw),
         address: click.address.as_deref().map(Cow::Borrowed),
+        country: click.country.as_ref().map(|country| Cow::Borrowed(country.code())),
         agent: click.agent.as_deref().map(Cow::Borrowed),
         referrer: click.referrer.as_deref().map(Cow::Borrowed),
         subs: click.subs.each_ref().map(|sub| sub.as_deref().map(Cow::Borrowed)),
@@ -134,6 +139,7 @@ fn click(record: Record<'_>) -> Option<Click> {
         consent: record.consent,
         buyer: record.buyer.map(BuyerId::from_raw),
         address: text(record.address),
+        country: record.country.as_deref().and_then(Country::parse),
         agent: text(record.agent),
         referrer: text(record.referrer),
         subs: record.subs.map(text),

@@ -13,6 +13,7 @@ fn sample(n: i64) -> Click {
         consent: true,
         buyer: (n % 2 == 0).then(|| BuyerId::from_raw(6)),
         address: Some("203.0.113.7".to_owned()),
+        country: (n % 3 == 0).then(|| Country::parse("FR")).flatten(),
         agent: Some("RSK1 \u{1} \"é\u{1f600}\" RSK1".to_owned()),
         referrer: None,
         subs: [Some("a".to_owned()), None, Some(String::new()), None, None],

@@ -8,7 +8,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
@@ -93,7 +93,8 @@ pub enum Order {
 pub struct Spooler {
     orders: mpsc::Sender<Order>,
     owed: Arc<Owed>,
-    dir: Arc<SpoolDir>,
+    /// The thread's, which lets it go at its end, whoever still holds this.
+    dir: Weak<SpoolDir>,
 }
 
 /// Whether the spool holds clicks that are in no queue: somebody has to read them back.
@@ -126,9 +127,10 @@ impl Spooler {
     pub fn start(dir: Arc<SpoolDir>) -> io::Result<(Self, JoinHandle<()>)> {
         let (orders, receiver) = mpsc::channel(ORDERS_MAX);
         let owed = Arc::new(Owed::default());
-        let thread = Thread { dir: Arc::clone(&dir), active: None, owed: Arc::clone(&owed) };
+        let seen = Arc::downgrade(&dir);
+        let thread = Thread { dir, active: None, owed: Arc::clone(&owed) };
         let handle = std::thread::Builder::new().name("click-spool".to_owned()).spawn(move || thread.run(receiver))?;
-        Ok((Self { orders, owed, dir }, handle))
+        Ok((Self { orders, owed, dir: seen }, handle))
     }
 
     pub fn owed(&self) -> &Owed {
@@ -137,7 +139,7 @@ impl Spooler {
 
     /// Bytes of the segments on the disk.
     pub fn bytes(&self) -> io::Result<u64> {
-        self.dir.bytes()
+        self.dir.upgrade().map_or(Ok(0), |dir| dir.bytes())
     }
 
     /// Gives an order without waiting; back when too many wait, or the thread has ended.

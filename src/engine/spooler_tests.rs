@@ -21,6 +21,7 @@ fn job(n: i64) -> Arc<Job> {
         consent: true,
         buyer: None,
         address: None,
+        country: None,
         agent: None,
         referrer: None,
         subs: [const { None }; 5],

@@ -11,9 +11,10 @@ use crate::domain::{
     order::Order,
     touch::Touch,
 };
+use crate::engine::recount::recount;
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, time_of},
+    id::{BuyerId, ClickId, ConversionId, ProgramId},
     time::{DAY, Time, Zone},
 };
 use crate::store::{
@@ -54,7 +55,7 @@ pub async fn verify(db: &Db, zone: &Zone, terms: &TermsCache) -> Result<Report, 
     orders(&mut tx, zone, terms, &mut report, &mut totals).await?;
     journal(&mut tx, &totals.held, &mut report).await?;
     tiers(&mut tx, &totals.tiers, &mut report).await?;
-    clicks(&mut tx, zone, &mut report).await?;
+    report.clicks = recount(&mut tx, zone, &mut report.breaches).await?;
     for (code, number) in rows::lone_rows(&mut tx).await? {
         report.breaches.push(Breach::new(code, ConversionId::from_raw(number), format!("row {number}")));
     }
@@ -254,34 +255,6 @@ async fn tiers(tx: &mut Tx, decided: &BTreeMap<TierKey, i64>, report: &mut Repor
         if of(&stored) != of(decided) {
             let detail = format!("the month's approved amount of {} is {}, its orders say {}", key.1, of(&stored), of(decided));
             report.breaches.push(Breach::new("tier_base_differs", key.0, detail));
-        }
-    }
-    Ok(())
-}
-
-/// Statistics equal the clicks.
-async fn clicks(tx: &mut Tx, zone: &Zone, report: &mut Report) -> Result<(), StoreError> {
-    let mut counted: BTreeMap<(i64, LinkId), (i64, i64)> = BTreeMap::new();
-    let mut after = 0;
-    loop {
-        let page = rows::clicks(tx, after, 20 * PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        for click in &page {
-            report.clicks += 1;
-            let day = zone.day(time_of(click.id)).number();
-            let (raw, good) = counted.entry((day, LinkId::from_raw(click.link))).or_default();
-            *raw += 1;
-            *good += i64::from(click.quality == 0);
-        }
-    }
-    let stored = rows::click_stats(tx).await?;
-    let keys: std::collections::BTreeSet<_> = stored.keys().chain(counted.keys()).copied().collect();
-    for key in keys {
-        let of = |stats: &BTreeMap<_, (i64, i64)>| stats.get(&key).copied().unwrap_or((0, 0));
-        if of(&stored) != of(&counted) {
-            let detail = format!("day {}: raw and counted are {:?}, the clicks say {:?}", key.0, of(&stored), of(&counted));
-            report.breaches.push(Breach::new("statistics_differ", key.1, detail));
         }
     }
     Ok(())

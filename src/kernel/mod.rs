@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod code;
+pub mod country;
 pub mod currency;
 pub mod decimal;
 pub mod fields;

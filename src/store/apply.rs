@@ -1,7 +1,7 @@
 //! Carries out the decisions of a batch: every row that they change, in bulk, each table once.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{balance, conversion, customer, entry, idempotency, inbox, order, rate, tie, tier, webhook};
+use super::{balance, conversion, customer, entry, fold, idempotency, inbox, order, rate, tie, tier, webhook};
 use crate::domain::{
     command::{Act, Command},
     conversion::Conversion,
@@ -21,6 +21,7 @@ pub async fn apply(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Decision)]
     idempotency::insert(tx, &kept_answers(decided)).await?;
     order::save(tx, &changes(decided)).await?;
     save_conversions(tx, facts, decided).await?;
+    leave_sales(tx, decided).await?;
     save_looked_up(tx, decided).await?;
     post(tx, decided, head).await
 }
@@ -99,6 +100,15 @@ async fn save_conversions(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Dec
     }
     conversion::delete(tx, &taken_away).await?;
     conversion::save(tx, &saved).await
+}
+
+/// What changed of the conversions, left for the roll-ups of reports.
+async fn leave_sales(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
+    let changed = each_change(decided).map(|change| change.order.id).collect();
+    match decided.first() {
+        Some((command, _)) => fold::leave_sales(tx, command.message.id.raw(), &changed).await,
+        None => Ok(()),
+    }
 }
 
 fn merchant(facts: &Facts, program: ProgramId) -> Result<MerchantId, StoreError> {

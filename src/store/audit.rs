@@ -1,9 +1,9 @@
-//! What only `verify` and exports read: pages of orders, statistics, accounts in use, and rows that should not exist alone.
+//! What only `verify` and exports read: pages of orders, accounts in use, and rows that should not exist alone.
 
 use crate::domain::account::Account;
 use crate::kernel::{
     currency::Currency,
-    id::{ConversionId, LinkId, ProgramId, PublisherId},
+    id::{ConversionId, ProgramId, PublisherId},
     time::{Month, Time},
 };
 use crate::store::{StoreError, Tx};
@@ -17,8 +17,6 @@ statements! {
             WHERE o.id > $1 ORDER BY o.id LIMIT $2";
     TOUCHES = "SELECT conversion, click FROM touch WHERE conversion IN (SELECT value FROM json_each($1)) ORDER BY conversion, click",
         postgres "SELECT conversion, click FROM touch WHERE conversion = ANY($1) ORDER BY conversion, click";
-    CLICKS = "SELECT id, link, quality FROM click WHERE id > $1 ORDER BY id LIMIT $2";
-    CLICK_STATS = "SELECT day, link, raw, counted FROM click_stat ORDER BY day, link";
     TIER_BASES = "SELECT program, publisher, month, amount FROM tier_base ORDER BY program, publisher, month";
     LAST_MESSAGE = "SELECT MAX(received_at) AS n FROM inbox";
     LONE_CONVERSIONS = "SELECT c.id AS n FROM conversion c LEFT JOIN orders o ON o.id = c.id WHERE o.id IS NULL ORDER BY c.id LIMIT 100";
@@ -111,31 +109,6 @@ pub async fn touches(tx: &mut Tx, orders: &[i64]) -> Result<BTreeMap<i64, Vec<i6
         clicks.entry(row.conversion).or_default().push(row.click);
     }
     Ok(clicks)
-}
-
-/// A click as statistics count it.
-#[derive(Debug, sqlx::FromRow)]
-pub struct CountedClick {
-    pub id: i64,
-    pub link: i64,
-    pub quality: i64,
-}
-
-pub async fn clicks(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<CountedClick>, StoreError> {
-    tx.all(CLICKS, args![after, limit]).await
-}
-
-/// Stored click statistics: raw and counted by day and link.
-pub async fn click_stats(tx: &mut Tx) -> Result<BTreeMap<(i64, LinkId), (i64, i64)>, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Stat {
-        day: i64,
-        link: i64,
-        raw: i64,
-        counted: i64,
-    }
-    let rows: Vec<Stat> = tx.all(CLICK_STATS, args![]).await?;
-    Ok(rows.into_iter().map(|s| ((s.day, LinkId::from_raw(s.link)), (s.raw, s.counted))).collect())
 }
 
 /// A publisher's month in a program.

@@ -1,11 +1,16 @@
-//! Clicks, the dictionary of their long texts, and the roll-up by day and link that is written with them.
+//! Clicks, the dictionary of their long texts, and what is left with them for the roll-ups.
 use super::bulk::{self, Column};
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
-use crate::domain::click::{Click, Quality};
+use super::fold;
+use crate::domain::{
+    click::{Click, Quality},
+    fold::ClickFold,
+};
 use crate::kernel::{
-    id::{BuyerId, ClickId, LinkId, time_of},
+    country::Country,
+    id::{BuyerId, ClickId, LinkId, ProgramId, PublisherId, time_of},
     time::Zone,
 };
 use crate::{args, statements};
@@ -15,6 +20,10 @@ use std::hash::BuildHasher;
 
 statements! {
     STORED = "SELECT id FROM click WHERE id IN (SELECT value FROM json_each($1))", postgres "SELECT id FROM click WHERE id = ANY($1)";
+    /// Program and publisher are the link's. The phrases of a few thousand clicks are few, and found again at once.
+    PAGE = "SELECT c.id, c.link, l.publisher, l.program, c.quality, c.country, a.text AS agent, r.text AS referrer, c.sub1
+        FROM click c LEFT JOIN link l ON l.id = c.link LEFT JOIN phrase a ON a.id = c.agent LEFT JOIN phrase r ON r.id = c.referrer
+        WHERE c.id > $1 ORDER BY c.id LIMIT $2";
     LIST = "SELECT c.id, c.link, c.quality, c.consent, c.buyer, c.address, a.text AS agent, r.text AS referrer,
         c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.url
         FROM click c LEFT JOIN phrase a ON a.id = c.agent LEFT JOIN phrase r ON r.id = c.referrer";
@@ -99,7 +108,7 @@ pub async fn insert_new(
 ) -> Result<Vec<i64>, StoreError> {
     let phrases = insert_phrases(tx, clicks, known).await?;
     insert_rows(tx, clicks).await?;
-    add_stats(tx, zone, clicks).await?;
+    leave(tx, zone, clicks, false).await?;
     Ok(phrases)
 }
 
@@ -113,7 +122,9 @@ pub async fn insert_missing(
 ) -> Result<(Vec<i64>, usize), StoreError> {
     let mut seen = stored(tx, &clicks.iter().map(|click| click.id).collect::<Vec<_>>()).await?;
     let missing: Vec<&Click> = clicks.iter().copied().filter(|click| seen.insert(click.id)).collect();
-    let phrases = insert_new(tx, zone, &missing, known).await?;
+    let phrases = insert_phrases(tx, &missing, known).await?;
+    insert_rows(tx, &missing).await?;
+    leave(tx, zone, &missing, true).await?;
     Ok((phrases, missing.len()))
 }
 
@@ -136,6 +147,7 @@ async fn insert_rows(tx: &mut Tx, clicks: &[&Click]) -> Result<(), StoreError> {
         ("consent", Column::bool(clicks, |click| click.consent)),
         ("buyer", Column::int_or_null(clicks, |click| click.buyer.map(BuyerId::raw))),
         ("address", Column::text_or_null(clicks, |click| click.address.as_deref())),
+        ("country", Column::text_or_null(clicks, |click| click.country.as_ref().map(Country::code))),
         ("agent", Column::int_or_null(clicks, |click| phrase(&click.agent))),
         ("referrer", Column::int_or_null(clicks, |click| phrase(&click.referrer))),
         ("sub1", Column::text_or_null(clicks, |click| click.subs[0].as_deref())),
@@ -149,25 +161,12 @@ async fn insert_rows(tx: &mut Tx, clicks: &[&Click]) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn add_stats(tx: &mut Tx, zone: &Zone, clicks: &[&Click]) -> Result<(), StoreError> {
-    let mut stats: BTreeMap<(i64, i64), (i64, i64)> = BTreeMap::new();
-    for click in clicks {
-        // By the time in the id, which is what is stored.
-        let day = zone.day(time_of(click.id.raw())).number();
-        let (raw, counted) = stats.entry((day, click.link.raw())).or_default();
-        *raw += 1;
-        *counted += i64::from(click.quality.counts());
+/// What the clicks count for in reports, left for the folder.
+async fn leave(tx: &mut Tx, zone: &Zone, clicks: &[&Click], late: bool) -> Result<(), StoreError> {
+    match clicks.first() {
+        Some(first) => fold::leave_clicks(tx, first.id, &ClickFold::of(zone, clicks, late)).await,
+        None => Ok(()),
     }
-    let rows: Vec<_> = stats.into_iter().collect();
-    let columns = [
-        ("day", Column::int(&rows, |((day, _), _)| *day)),
-        ("link", Column::int(&rows, |((_, link), _)| *link)),
-        ("raw", Column::int(&rows, |(_, (raw, _))| *raw)),
-        ("counted", Column::int(&rows, |(_, (_, counted))| *counted)),
-    ];
-    let tail = "ON CONFLICT (day, link) DO UPDATE SET raw = click_stat.raw + excluded.raw, counted = click_stat.counted + excluded.counted";
-    bulk::insert(tx, "click_stat", &columns, tail).await?;
-    Ok(())
 }
 
 /// Which of these ids are stored.
@@ -177,6 +176,43 @@ pub async fn stored(tx: &mut Tx, ids: &[ClickId]) -> Result<HashSet<ClickId>, St
     }
     let rows: Vec<IdRow> = tx.all(STORED, args![ids.iter().map(|id| id.raw()).collect::<Vec<_>>()]).await?;
     Ok(rows.into_iter().map(|row| ClickId::from_raw(row.id)).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct PageRow {
+    id: i64,
+    link: i64,
+    publisher: Option<i64>,
+    program: Option<i64>,
+    quality: i64,
+    country: Option<String>,
+    agent: Option<String>,
+    referrer: Option<String>,
+    sub1: Option<String>,
+}
+
+/// The next clicks by id, as far as reports count them: what else is stored of them is left out.
+pub async fn page(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Click>, StoreError> {
+    let rows: Vec<PageRow> = tx.all(PAGE, args![after, limit]).await?;
+    let read = |row: PageRow| {
+        Ok(Click {
+            id: ClickId::from_raw(row.id),
+            link: LinkId::from_raw(row.link),
+            publisher: PublisherId::from_raw(row.publisher.unwrap_or(0)),
+            program: ProgramId::from_raw(row.program.unwrap_or(0)),
+            at: time_of(row.id),
+            quality: quality(row.id, row.quality)?,
+            consent: true,
+            buyer: None,
+            address: None,
+            country: row.country.as_deref().and_then(Country::parse),
+            agent: row.agent,
+            referrer: row.referrer,
+            subs: [row.sub1, None, None, None, None],
+            url: None,
+        })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 pub async fn exists(tx: &mut Tx, id: ClickId) -> Result<bool, StoreError> {

@@ -31,6 +31,7 @@ statements! {
     DELETE = "DELETE FROM conversion WHERE id IN (SELECT value FROM json_each($1))", postgres "DELETE FROM conversion WHERE id = ANY($1)";
     DELETE_CREDITS = "DELETE FROM credit WHERE conversion IN (SELECT value FROM json_each($1))",
         postgres "DELETE FROM credit WHERE conversion = ANY($1)";
+    NUMBERS = "SELECT id AS n FROM conversion WHERE id > $1 ORDER BY id LIMIT $2";
     TO_APPROVE = "SELECT program, goal, order_id FROM conversion WHERE approve_at <= $1 ORDER BY approve_at, id LIMIT $2";
     TO_EXPIRE = "SELECT program, goal, order_id FROM conversion WHERE expire_at <= $1 ORDER BY expire_at, id LIMIT $2";
 }
@@ -193,6 +194,15 @@ pub async fn by_ids(tx: &mut Tx, ids: &[ConversionId]) -> Result<Vec<Conversion>
     let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
     let rows = Filter::new(LIST).any_of("id", Some(ids)).all(tx).await?;
     with_credits(tx, rows).await
+}
+
+/// The next conversions by id: their numbers.
+pub async fn numbers(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Number {
+        n: i64,
+    }
+    Ok(tx.all::<Number>(NUMBERS, args![after, limit]).await?.into_iter().map(|row| row.n).collect())
 }
 
 /// Those that the clock approves by now, longest due first.

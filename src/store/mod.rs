@@ -1,7 +1,8 @@
 //! Floor 2: the only SQL. One file an aggregate; a private row struct becomes a domain type, or an error naming table, column and row.
 //!
 //! The core, shared by every file of the folder: [`db`] (database, transaction, the verbs `run`, `one`, `all`, `commit`), [`sql`]
-//! (registered statements, arguments), [`filter`] (lists), [`bulk`] (many rows), [`error`], [`migrate`], [`turn`].
+//! (registered statements, arguments), [`filter`] (lists), [`bulk`] (many rows), [`error`], [`migrate`], [`turn`]; and [`fold`], what waits for the
+//! roll-ups of reports: who writes leaves it there, who reports reads it from there.
 //!
 //! To add an aggregate: a file with `statements!`, private rows and functions in the field's nouns that take `&mut Tx`; then its line
 //! below and in [`statements`].
@@ -20,6 +21,7 @@ pub mod entry;
 pub mod error;
 pub mod facts;
 pub mod filter;
+pub mod fold;
 pub mod idempotency;
 pub mod inbox;
 pub mod key;
@@ -47,7 +49,8 @@ pub use error::StoreError;
 
 /// The statements of every file, for the test that prepares each on both databases.
 pub fn statements() -> Vec<&'static [sql::Sql]> {
-    vec![
+    let mut all = fold::statements();
+    all.extend([
         audit::ALL,
         balance::ALL,
         buyer::ALL,
@@ -75,5 +78,6 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         tie::ALL,
         tier::ALL,
         webhook::ALL,
-    ]
+    ]);
+    all
 }

@@ -1,11 +1,16 @@
-//! The click report, from the roll-up and the conversions, grouped by day, link, publisher or program.
+//! The click report: the roll-ups, and what is not in them yet, by day, link, publisher, program or a facet of clicks.
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
+use super::fold;
 use super::sql::Sql;
+use crate::domain::{
+    facet::Facet,
+    report::{Sales, Scope, Tally},
+};
 use crate::kernel::{
     currency::Currency,
-    id::{LinkId, ProgramId, PublisherId},
+    id::{LinkId, MerchantId, ProgramId, PublisherId},
     money::Money,
     ratio::{OutOfRange, Ratio},
     time::Day,
@@ -14,8 +19,11 @@ use crate::{args, statements};
 use std::collections::BTreeMap;
 
 statements! {
-    /// Each minimum and maximum is one step down the primary key.
-    CLICK_DAYS = "SELECT (SELECT MIN(day) FROM click_stat) AS first, (SELECT MAX(day) FROM click_stat) AS last";
+    /// Each minimum and maximum is one step down a primary key.
+    DAYS = "SELECT (SELECT MIN(day) FROM click_stat) AS first, (SELECT MAX(day) FROM click_stat) AS last,
+        (SELECT MIN(day) FROM sale_stat) AS first_sale, (SELECT MAX(day) FROM sale_stat) AS last_sale";
+    PLACE = "SELECT program, publisher FROM link WHERE id = $1";
+    PROGRAMS = "SELECT id AS n FROM program";
     /// `Filter` adds the conditions and the group. MIN of what is grouped by is that itself, and lets the texts stand alone too.
     CLICKS_BY_DAY = "SELECT MIN(s.day) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
         FROM click_stat s JOIN link l ON l.id = s.link";
@@ -25,12 +33,14 @@ statements! {
         FROM click_stat s JOIN link l ON l.id = s.link";
     CLICKS_BY_PROGRAM = "SELECT MIN(l.program) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
         FROM click_stat s JOIN link l ON l.id = s.link";
-    SALES_BY_DAY = "SELECT MIN(day) AS part, MIN(currency) AS currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
-    SALES_BY_LINK = "SELECT MIN(link) AS part, MIN(currency) AS currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
-    SALES_BY_PUBLISHER =
-        "SELECT MIN(publisher) AS part, MIN(currency) AS currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
-    SALES_BY_PROGRAM =
-        "SELECT MIN(program) AS part, MIN(currency) AS currency, COUNT(*) AS conversions, CAST(SUM(commission) AS BIGINT) AS commission FROM conversion";
+    SALES_BY_DAY = "SELECT MIN(day) AS part, MIN(currency) AS currency, CAST(SUM(conversions) AS BIGINT) AS conversions,
+        CAST(SUM(commission) AS BIGINT) AS commission FROM sale_stat";
+    SALES_BY_LINK = "SELECT MIN(link) AS part, MIN(currency) AS currency, CAST(SUM(conversions) AS BIGINT) AS conversions,
+        CAST(SUM(commission) AS BIGINT) AS commission FROM sale_stat";
+    SALES_BY_PUBLISHER = "SELECT MIN(publisher) AS part, MIN(currency) AS currency, CAST(SUM(conversions) AS BIGINT) AS conversions,
+        CAST(SUM(commission) AS BIGINT) AS commission FROM sale_stat";
+    SALES_BY_PROGRAM = "SELECT MIN(program) AS part, MIN(currency) AS currency, CAST(SUM(conversions) AS BIGINT) AS conversions,
+        CAST(SUM(commission) AS BIGINT) AS commission FROM sale_stat";
 }
 
 /// What the report has a row for.
@@ -40,32 +50,24 @@ pub enum By {
     Link,
     Publisher,
     Program,
+    Facet(Facet),
 }
 
-/// What a row is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What a row is about; rows ascend by it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     Day(Day),
     Link(LinkId),
     Publisher(PublisherId),
     Program(ProgramId),
-}
-
-impl Part {
-    /// The day's or the id's number: rows ascend by it.
-    pub const fn number(self) -> i64 {
-        match self {
-            Self::Day(day) => day.number(),
-            Self::Link(id) => id.raw(),
-            Self::Publisher(id) => id.raw(),
-            Self::Program(id) => id.raw(),
-        }
-    }
+    /// A word of a facet.
+    Value(String),
 }
 
 /// Which clicks and conversions count.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {
+    pub merchant: Option<MerchantId>,
     pub program: Option<ProgramId>,
     pub link: Option<LinkId>,
     pub publisher: Option<PublisherId>,
@@ -78,26 +80,34 @@ pub struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub part: Part,
-    /// Every recorded click.
-    pub raw: i64,
-    /// Those of quality `ok`.
-    pub counted: i64,
-    pub conversions: i64,
-    /// What is due now, by currency.
-    pub commission: Vec<Money>,
+    pub tally: Tally,
 }
 
 impl Row {
+    /// What is due now, by currency.
+    pub fn commission(&self) -> Vec<Money> {
+        self.tally.sales.iter().map(|(currency, Sales(_, minor))| Money::new(*minor, *currency)).collect()
+    }
+
     /// Earnings per counted click, by currency, rounded half up to the minor unit; empty without counted clicks.
     pub fn epc(&self) -> Result<Vec<Money>, OutOfRange> {
-        if self.counted == 0 {
+        if self.tally.counted == 0 {
             return Ok(Vec::new());
         }
-        let each = |sum: &Money| {
-            let minor = Ratio::new(sum.minor.into(), self.counted.into())?.round_half_up()?;
+        let each = |sum: Money| {
+            let minor = Ratio::new(sum.minor.into(), self.tally.counted.into())?.round_half_up()?;
             Ok(Money::new(minor, sum.currency))
         };
-        self.commission.iter().map(each).collect()
+        self.commission().into_iter().map(each).collect()
+    }
+
+    /// Conversions per counted click, rounded half up to four decimals: `0.0213`; none without counted clicks.
+    pub fn conversion_rate(&self) -> Result<Option<String>, OutOfRange> {
+        if self.tally.counted == 0 {
+            return Ok(None);
+        }
+        let rate = Ratio::new(i128::from(self.tally.conversions()) * 10_000, self.tally.counted.into())?.round_half_up()?;
+        Ok(Some(format!("{}.{:04}", rate / 10_000, rate % 10_000)))
     }
 }
 
@@ -105,6 +115,19 @@ impl Row {
 struct Days {
     first: Option<i64>,
     last: Option<i64>,
+    first_sale: Option<i64>,
+    last_sale: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+struct PlaceRow {
+    program: i64,
+    publisher: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Number {
+    n: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -123,69 +146,145 @@ struct SaleRow {
 }
 
 impl By {
-    fn statements(self) -> (Sql, &'static str, Sql, &'static str) {
+    /// The part of the report that a scope belongs to; none for a conversion without link or publisher.
+    fn part(self, scope: &Scope, words: &[&str; 4]) -> Option<Part> {
         match self {
-            Self::Day => (CLICKS_BY_DAY, "GROUP BY s.day", SALES_BY_DAY, "GROUP BY day, currency"),
-            Self::Link => (CLICKS_BY_LINK, "GROUP BY s.link", SALES_BY_LINK, "AND link IS NOT NULL GROUP BY link, currency"),
-            Self::Publisher => {
-                (CLICKS_BY_PUBLISHER, "GROUP BY l.publisher", SALES_BY_PUBLISHER, "AND publisher IS NOT NULL GROUP BY publisher, currency")
-            }
-            Self::Program => (CLICKS_BY_PROGRAM, "GROUP BY l.program", SALES_BY_PROGRAM, "GROUP BY program, currency"),
+            Self::Day => Some(Part::Day(scope.day)),
+            Self::Link => scope.link.map(Part::Link),
+            Self::Publisher => scope.publisher.map(Part::Publisher),
+            Self::Program => scope.program.map(Part::Program),
+            Self::Facet(facet) => Some(Part::Value(words[facet.place()].to_owned())),
         }
     }
 
-    fn part(self, number: i64) -> Result<Part, StoreError> {
+    fn statements(self) -> Option<(Sql, &'static str, Sql, &'static str)> {
+        Some(match self {
+            Self::Day => (CLICKS_BY_DAY, "GROUP BY s.day", SALES_BY_DAY, "GROUP BY day, currency"),
+            Self::Link => (CLICKS_BY_LINK, "GROUP BY s.link", SALES_BY_LINK, "AND link <> 0 GROUP BY link, currency"),
+            Self::Publisher => {
+                (CLICKS_BY_PUBLISHER, "GROUP BY l.publisher", SALES_BY_PUBLISHER, "AND publisher <> 0 GROUP BY publisher, currency")
+            }
+            Self::Program => (CLICKS_BY_PROGRAM, "GROUP BY l.program", SALES_BY_PROGRAM, "GROUP BY program, currency"),
+            Self::Facet(_) => return None,
+        })
+    }
+
+    fn numbered(self, number: i64) -> Result<Part, StoreError> {
         Ok(match self {
             Self::Day => {
                 Part::Day(i32::try_from(number).map(Day::from_number).map_err(|_| StoreError::corrupt("click_stat", "day", number))?)
             }
             Self::Link => Part::Link(LinkId::from_raw(number)),
             Self::Publisher => Part::Publisher(PublisherId::from_raw(number)),
-            Self::Program => Part::Program(ProgramId::from_raw(number)),
+            Self::Program | Self::Facet(_) => Part::Program(ProgramId::from_raw(number)),
         })
     }
 }
 
-/// The whole report, ascending by day or id.
+/// The conditions as the roll-ups know them.
+struct Where {
+    /// Every day that may have something and is wanted.
+    days: Vec<i64>,
+    /// Empty is all.
+    programs: Vec<ProgramId>,
+    publisher: Option<PublisherId>,
+    link: Option<LinkId>,
+}
+
+impl Where {
+    fn fits(&self, wanted: &Wanted, scope: &Scope) -> bool {
+        wanted.since.is_none_or(|since| since <= scope.day)
+            && wanted.until.is_none_or(|until| scope.day <= until)
+            && (self.programs.is_empty() || scope.program.is_some_and(|program| self.programs.contains(&program)))
+            && (self.publisher.is_none() || scope.publisher == self.publisher)
+            && (self.link.is_none() || scope.link == self.link)
+    }
+
+    fn programs(&self) -> Option<Vec<i64>> {
+        (!self.programs.is_empty()).then(|| self.programs.iter().map(|id| id.raw()).collect())
+    }
+}
+
+/// None where nothing can fit.
+async fn conditions(tx: &mut Tx, wanted: &Wanted) -> Result<Option<Where>, StoreError> {
+    let mut programs: Vec<ProgramId> = wanted.program.into_iter().collect();
+    if let Some(merchant) = wanted.merchant {
+        let own: Vec<Number> =
+            Filter::new(PROGRAMS).and("merchant =", Some(merchant.raw())).and("id =", wanted.program.map(ProgramId::raw)).all(tx).await?;
+        programs = own.into_iter().map(|row| ProgramId::from_raw(row.n)).collect();
+        if programs.is_empty() {
+            return Ok(None);
+        }
+    }
+    let mut publisher = wanted.publisher;
+    if let Some(link) = wanted.link {
+        let Some(place) = tx.one::<PlaceRow>(PLACE, args![link.raw()]).await? else { return Ok(None) };
+        let (program, owner) = (ProgramId::from_raw(place.program), PublisherId::from_raw(place.publisher));
+        if publisher.is_some_and(|publisher| publisher != owner) || !(programs.is_empty() || programs.contains(&program)) {
+            return Ok(None);
+        }
+        (programs, publisher) = (vec![program], Some(owner));
+    }
+    Ok(Some(Where { days: days(tx, wanted).await?, programs, publisher, link: wanted.link }))
+}
+
+async fn days(tx: &mut Tx, wanted: &Wanted) -> Result<Vec<i64>, StoreError> {
+    let Some(Days { first, last, first_sale, last_sale }) = tx.one(DAYS, args![]).await? else { return Ok(Vec::new()) };
+    let (Some(first), Some(last)) = (first.into_iter().chain(first_sale).min(), last.max(last_sale)) else { return Ok(Vec::new()) };
+    let since = wanted.since.map_or(first, |day| day.number().max(first));
+    let until = wanted.until.map_or(last, |day| day.number().min(last));
+    Ok((since..=until).collect())
+}
+
+/// The whole report, ascending by its parts.
 pub async fn clicks(tx: &mut Tx, by: By, wanted: &Wanted) -> Result<Vec<Row>, StoreError> {
-    let (clicks, clicks_tail, sales, sales_tail) = by.statements();
-    let mut rows: BTreeMap<Part, Row> = BTreeMap::new();
-    let empty = |part| Row { part, raw: 0, counted: 0, conversions: 0, commission: Vec::new() };
-    // A list of days is a few steps down the primary key; a range would read every link of every day.
-    let counts = Filter::new(clicks)
-        .any_of("s.day", Some(days(tx, wanted).await?))
-        .and("s.link =", wanted.link.map(LinkId::raw))
-        .and("l.program =", wanted.program.map(ProgramId::raw))
-        .and("l.publisher =", wanted.publisher.map(PublisherId::raw));
-    for row in counts.tail(clicks_tail).all::<ClickRow>(tx).await? {
-        let part = by.part(row.part)?;
-        rows.insert(part, Row { raw: row.raw, counted: row.counted, ..empty(part) });
+    let Some(place) = conditions(tx, wanted).await? else { return Ok(Vec::new()) };
+    let mut rows = match by {
+        By::Facet(facet) => facets(tx, facet, &place).await?,
+        _ => sums(tx, by, &place).await?,
+    };
+    // Read in the same snapshot as the roll-ups: together they are everything, each once.
+    let pending = fold::pending(tx, i64::MAX).await?;
+    for cell in pending.cells().filter(|cell| place.fits(wanted, &cell.scope)) {
+        if let Some(part) = by.part(&cell.scope, &cell.words) {
+            rows.entry(part).or_default().add(&cell.tally);
+        }
     }
-    let sums = Filter::new(sales)
-        .and("link =", wanted.link.map(LinkId::raw))
-        .and("program =", wanted.program.map(ProgramId::raw))
-        .and("publisher =", wanted.publisher.map(PublisherId::raw))
-        .and("day >=", wanted.since.map(Day::number))
-        .and("day <=", wanted.until.map(Day::number))
-        .only(true, "status NOT IN ('unattributed', 'rejected')");
-    for row in sums.tail(sales_tail).all::<SaleRow>(tx).await? {
-        let part = by.part(row.part)?;
-        let currency: Currency = row.currency.parse().map_err(|_| StoreError::corrupt("conversion", "currency", &row.currency))?;
-        let entry = rows.entry(part).or_insert_with(|| empty(part));
-        entry.conversions += row.conversions;
-        entry.commission.push(Money::new(row.commission, currency));
-    }
-    let mut rows: Vec<Row> = rows.into_values().collect();
-    for row in &mut rows {
-        row.commission.sort_by_key(|money| money.currency);
+    rows.retain(|_, tally| !tally.is_zero());
+    Ok(rows.into_iter().map(|(part, tally)| Row { part, tally }).collect())
+}
+
+async fn facets(tx: &mut Tx, facet: Facet, place: &Where) -> Result<BTreeMap<Part, Tally>, StoreError> {
+    let mut rows: BTreeMap<Part, Tally> = BTreeMap::new();
+    for parts in fold::parts(tx, facet, &place.days, place.link, place.publisher, &place.programs).await? {
+        for (value, tally) in parts.into_values() {
+            rows.entry(Part::Value(value)).or_default().add(&tally);
+        }
     }
     Ok(rows)
 }
 
-/// Every day that may have clicks and is wanted.
-async fn days(tx: &mut Tx, wanted: &Wanted) -> Result<Vec<i64>, StoreError> {
-    let Some(Days { first: Some(first), last: Some(last) }) = tx.one(CLICK_DAYS, args![]).await? else { return Ok(Vec::new()) };
-    let since = wanted.since.map_or(first, |day| day.number().max(first));
-    let until = wanted.until.map_or(last, |day| day.number().min(last));
-    Ok((since..=until).collect())
+async fn sums(tx: &mut Tx, by: By, place: &Where) -> Result<BTreeMap<Part, Tally>, StoreError> {
+    let mut rows: BTreeMap<Part, Tally> = BTreeMap::new();
+    let Some((clicks, clicks_tail, sales, sales_tail)) = by.statements() else { return Ok(rows) };
+    // A list of days is a few steps down the primary key; a range would read every link of every day.
+    let counts = Filter::new(clicks)
+        .any_of("s.day", Some(&place.days))
+        .and("s.link =", place.link.map(LinkId::raw))
+        .any_of("l.program", place.programs())
+        .and("l.publisher =", place.publisher.map(PublisherId::raw));
+    for row in counts.tail(clicks_tail).all::<ClickRow>(tx).await? {
+        rows.entry(by.numbered(row.part)?).or_default().add(&Tally::clicks(row.raw, row.counted));
+    }
+    let sums = Filter::new(sales)
+        .any_of("day", Some(&place.days))
+        .and("link =", place.link.map(LinkId::raw))
+        .any_of("program", place.programs())
+        .and("publisher =", place.publisher.map(PublisherId::raw));
+    for row in sums.tail(sales_tail).all::<SaleRow>(tx).await? {
+        let currency: Currency = row.currency.parse().map_err(|_| StoreError::corrupt("sale_stat", "currency", &row.currency))?;
+        let tally = Tally::sale(currency, Sales(row.conversions, row.commission));
+        rows.entry(by.numbered(row.part)?).or_default().add(&tally);
+    }
+    Ok(rows)
 }

@@ -145,6 +145,7 @@ pub fn depart(program: &ProgramRoute, link: &LinkRoute, arrival: &Arrival<'_>, t
         consent,
         buyer,
         address: consent.then(|| client.to_string()),
+        country: None,
         agent: consent.then(|| kept(&agent, AGENT_BYTES_MAX)).flatten(),
         referrer: referrer.and_then(|referrer| kept(&referrer, REFERRER_CHARS_MAX)),
         subs: query.subs,

@@ -8,7 +8,7 @@ use ristourne::engine::spool;
 use ristourne::engine::spooler::{Kept, NotKept};
 use ristourne::kernel::id::{ClickId, Generator, LinkId, ProgramId, PublisherId};
 use ristourne::kernel::time::Zone;
-use ristourne::store::{self, Db, Kind, Options, Tx};
+use ristourne::store::{self, Db, Kind, Options, Tx, stat};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -30,6 +30,7 @@ fn click(ids: &Generator) -> Click {
         consent: true,
         buyer: None,
         address: Some("203.0.113.7".to_owned()),
+        country: None,
         agent: Some(format!("agent {}", id % 5)),
         referrer: Some("https://blog.example/é".to_owned()),
         subs: [Some("a".to_owned()), None, None, None, None],
@@ -84,11 +85,11 @@ impl Process {
 /// How many clicks there are, by the rows; the statistics must say the same.
 async fn stored(db: &Db) -> usize {
     let mut tx = db.read().await.expect("reads");
-    let rows = store::audit::clicks(&mut tx, 0, 1_000_000).await.expect("reads");
-    let stats = store::audit::click_stats(&mut tx).await.expect("reads");
-    let counted = rows.iter().filter(|click| click.quality == i64::from(Quality::Ok.number())).count();
-    assert_eq!(stats.values().map(|(raw, _)| raw).sum::<i64>(), i64::try_from(rows.len()).expect("small"));
-    assert_eq!(stats.values().map(|(_, counted)| counted).sum::<i64>(), i64::try_from(counted).expect("small"));
+    let rows = store::click::page(&mut tx, 0, 1_000_000).await.expect("reads");
+    let report = stat::clicks(&mut tx, stat::By::Day, &stat::Wanted::default()).await.expect("reads");
+    let counted = rows.iter().filter(|click| click.quality.counts()).count();
+    assert_eq!(report.iter().map(|row| row.tally.raw).sum::<i64>(), i64::try_from(rows.len()).expect("small"));
+    assert_eq!(report.iter().map(|row| row.tally.counted).sum::<i64>(), i64::try_from(counted).expect("small"));
     rows.len()
 }
 

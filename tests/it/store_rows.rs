@@ -4,17 +4,20 @@ use crate::support::for_each_database;
 use ristourne::domain::{
     click::{Click, Quality},
     command::Act,
+    facet::Facet,
     facts::Coupon,
     key::{Key, Role},
     order::Actor,
 };
+use ristourne::engine::folder;
 use ristourne::kernel::{
+    country::Country,
     currency::Currency,
     id::{ClickId, CouponId, KeyId, LinkId, MerchantId, ProgramId, SecretId, lowest_at},
     money::Money,
     time::{DAY, SECOND, Time, Zone},
 };
-use ristourne::store::{self, link::Link, seal_key::StoredKey, stat};
+use ristourne::store::{self, Tx, link::Link, seal_key::StoredKey, stat};
 use std::collections::HashSet;
 
 #[tokio::test]
@@ -125,6 +128,7 @@ fn row(n: i64, link: LinkId, quality: Quality, at: Time) -> Click {
         consent: true,
         buyer: (n % 2 == 0).then_some(BUYER),
         address: Some("192.0.2.1".into()),
+        country: Country::parse("FR"),
         agent: Some(format!("Agent/{}", n % 3)),
         referrer: None,
         subs: [Some("a".into()), None, None, None, Some("'\u{1f980}".into())],
@@ -139,7 +143,7 @@ async fn clicks_count_once() {
         let (today, tomorrow) = (now(), now().plus(DAY));
         let mut clicks: Vec<Click> = (0..200).map(|n| row(n, LINK, Quality::Ok, today)).collect();
         clicks.push(row(200, LINK, Quality::Bot, today));
-        clicks.push(row(0, OTHER_LINK, Quality::Ok, tomorrow));
+        clicks.push(Click { publisher: OTHER_BLOG, ..row(0, OTHER_LINK, Quality::Ok, tomorrow) });
         let all: Vec<&Click> = clicks.iter().collect();
         let mut tx = world.db().begin().await.expect("begins");
         let phrases = store::click::insert_new(&mut tx, &Zone::UTC, &all[..150], &HashSet::new()).await.expect("inserts");
@@ -160,19 +164,38 @@ async fn clicks_count_once() {
         world.one(Actor::Merchant, act).await;
         world.one(Actor::Merchant, Act::Reject { key: key(EURO, "B"), reason: None }).await;
         let mut tx = world.db().read().await.expect("reads");
-        let report = stat::clicks(&mut tx, stat::By::Link, &stat::Wanted::default()).await.expect("loads");
-        let shown: Vec<_> = report.iter().map(|r| (r.part, r.raw, r.counted, r.conversions, r.commission.clone())).collect();
-        let euros = |minor| vec![Money::new(minor, Currency::EUR)];
-        assert_eq!(shown, [(stat::Part::Link(LINK), 201, 200, 1, euros(600)), (stat::Part::Link(OTHER_LINK), 1, 1, 0, vec![])]);
-        assert_eq!(report[0].epc().expect("in range"), euros(3));
-        let day = Zone::UTC.day(tomorrow);
-        let since = stat::Wanted { since: Some(day), ..Default::default() };
-        let by_day = stat::clicks(&mut tx, stat::By::Day, &since).await.expect("loads");
-        assert_eq!(by_day.iter().map(|r| (r.part, r.raw)).collect::<Vec<_>>(), [(stat::Part::Day(day), 1)]);
-        for by in [stat::By::Publisher, stat::By::Program] {
-            let rows = stat::clicks(&mut tx, by, &stat::Wanted { publisher: Some(BLOG), ..Default::default() }).await.expect("loads");
-            assert_eq!(rows.iter().map(|r| (r.raw, r.conversions)).collect::<Vec<_>>(), [(201, 1)]);
+        reports(&mut tx, tomorrow).await;
+        tx.commit().await.expect("commits");
+        // Folded, it is the same, however often.
+        for _ in 0..2 {
+            folder::fold_all(world.db()).await.expect("folds");
+            let mut tx = world.db().read().await.expect("reads");
+            assert!(store::fold::pending(&mut tx, 1).await.expect("reads").is_empty());
+            reports(&mut tx, tomorrow).await;
         }
+        folder::rebuild(world.db(), &Zone::UTC).await.expect("folds anew");
+        reports(&mut world.db().read().await.expect("reads"), tomorrow).await;
     })
     .await;
+}
+
+async fn reports(tx: &mut Tx, tomorrow: Time) {
+    let report = stat::clicks(tx, stat::By::Link, &stat::Wanted::default()).await.expect("loads");
+    let shown: Vec<_> =
+        report.iter().map(|r| (r.part.clone(), r.tally.raw, r.tally.counted, r.tally.conversions(), r.commission())).collect();
+    let euros = |minor| vec![Money::new(minor, Currency::EUR)];
+    assert_eq!(shown, [(stat::Part::Link(LINK), 201, 200, 1, euros(600)), (stat::Part::Link(OTHER_LINK), 1, 1, 0, vec![])]);
+    assert_eq!((report[0].epc(), report[0].conversion_rate()), (Ok(euros(3)), Ok(Some("0.0050".to_owned()))));
+    let day = Zone::UTC.day(tomorrow);
+    let since = stat::Wanted { since: Some(day), ..Default::default() };
+    let by_day = stat::clicks(tx, stat::By::Day, &since).await.expect("loads");
+    assert_eq!(by_day.iter().map(|r| (r.part.clone(), r.tally.raw)).collect::<Vec<_>>(), [(stat::Part::Day(day), 1)]);
+    for by in [stat::By::Publisher, stat::By::Program] {
+        let rows = stat::clicks(tx, by, &stat::Wanted { publisher: Some(BLOG), ..Default::default() }).await.expect("loads");
+        assert_eq!(rows.iter().map(|r| (r.tally.raw, r.tally.conversions())).collect::<Vec<_>>(), [(201, 1)]);
+    }
+    // The sale's click is not stored: its words are not known.
+    let by_country = stat::clicks(tx, stat::By::Facet(Facet::Country), &stat::Wanted { program: Some(EURO), ..Default::default() }).await;
+    let shown: Vec<_> = by_country.expect("loads").into_iter().map(|r| (r.part, r.tally.raw, r.tally.conversions())).collect();
+    assert_eq!(shown, [(stat::Part::Value("FR".to_owned()), 202, 0), (stat::Part::Value("unknown".to_owned()), 0, 1)]);
 }

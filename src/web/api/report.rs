@@ -1,13 +1,14 @@
-//! The click report: clicks, conversions and commission by day, link, publisher or program.
+//! The click report: clicks, conversions and commission by day, link, publisher, program, country, referrer, agent or sub-id.
 
 use super::{AFTER, Api, Content, Field, Kind, LIMIT, Page, Query, Routes, op, span, whole};
 use crate::{
+    domain::facet::Facet,
     kernel::{
         fields::FieldErrors,
-        id::{LinkId, ProgramId, PublisherId},
+        id::{LinkId, MerchantId, ProgramId, PublisherId},
         money::Money,
         object::Object,
-        time::Zone,
+        time::{Day, Zone},
     },
     store::{
         self,
@@ -16,10 +17,13 @@ use crate::{
     web::problem::Problem,
 };
 use axum::{extract::State, response::Response};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use std::{fmt, str::FromStr};
 
 const WANTED: &[Field] = &[
-    Field::required("by", Kind::Word(&["day", "link", "publisher", "program"]), "What a row stands for; its first key has this name."),
+    Field::required("by", Kind::Word(&WORDS), "What a row stands for; its first key has this name."),
+    Field::optional("merchant", Kind::Id(MerchantId::PREFIX), "Only clicks of this merchant's programs."),
     Field::optional("program", Kind::Id(ProgramId::PREFIX), "Only clicks of this program."),
     Field::optional("link", Kind::Id(LinkId::PREFIX), "Only clicks of this link."),
     Field::optional("publisher", Kind::Id(PublisherId::PREFIX), "Only clicks of this publisher."),
@@ -30,56 +34,133 @@ const WANTED: &[Field] = &[
 ];
 
 pub fn routes() -> Routes {
-    let clicks_by = op("report_clicks", "Clicks, conversions and commission by day, link, publisher or program").query(WANTED);
+    let clicks_by =
+        op("report_clicks", "Clicks, conversions and commission by day, link, publisher, program, country, referrer, agent or sub-id")
+            .query(WANTED);
     Routes::new("reports").get("/reports/clicks", clicks, clicks_by.answer(200, Content::Undescribed))
 }
 
-const BY: [(&str, By); 4] = [("day", By::Day), ("link", By::Link), ("publisher", By::Publisher), ("program", By::Program)];
+const WORDS: [&str; 8] = ["day", "link", "publisher", "program", "country", "referrer", "agent", "sub1"];
+
+const BY: [(&str, By); 8] = [
+    ("day", By::Day),
+    ("link", By::Link),
+    ("publisher", By::Publisher),
+    ("program", By::Program),
+    ("country", By::Facet(Facet::Country)),
+    ("referrer", By::Facet(Facet::Referrer)),
+    ("agent", By::Facet(Facet::Agent)),
+    ("sub1", By::Facet(Facet::Sub1)),
+];
 
 /// A row; its first key is named after `by`.
 struct View {
+    by: &'static str,
     row: Row,
     epc: Vec<Money>,
+    conversion_rate: Option<String>,
+}
+
+impl View {
+    fn new(by: By, row: Row) -> Result<Self, Problem> {
+        let unworkable = |error| {
+            tracing::error!(%error, "earnings per click are out of range");
+            Problem::internal()
+        };
+        let word = BY.iter().find(|(_, known)| *known == by).map_or("part", |(word, _)| word);
+        Ok(Self { by: word, epc: row.epc().map_err(unworkable)?, conversion_rate: row.conversion_rate().map_err(unworkable)?, row })
+    }
 }
 
 impl Serialize for View {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Row { part, raw, counted, conversions, commission } = &self.row;
-        let mut map = serializer.serialize_map(Some(6))?;
-        match part {
-            Part::Day(day) => map.serialize_entry("day", day)?,
-            Part::Link(id) => map.serialize_entry("link", id)?,
-            Part::Publisher(id) => map.serialize_entry("publisher", id)?,
-            Part::Program(id) => map.serialize_entry("program", id)?,
+        let mut map = serializer.serialize_map(Some(7))?;
+        match &self.row.part {
+            Part::Day(day) => map.serialize_entry(self.by, day)?,
+            Part::Link(id) => map.serialize_entry(self.by, id)?,
+            Part::Publisher(id) => map.serialize_entry(self.by, id)?,
+            Part::Program(id) => map.serialize_entry(self.by, id)?,
+            Part::Value(value) => map.serialize_entry(self.by, value)?,
         }
-        map.serialize_entry("raw", raw)?;
-        map.serialize_entry("counted", counted)?;
-        map.serialize_entry("conversions", conversions)?;
-        map.serialize_entry("commission", commission)?;
+        map.serialize_entry("raw", &self.row.tally.raw)?;
+        map.serialize_entry("counted", &self.row.tally.counted)?;
+        map.serialize_entry("conversions", &self.row.tally.conversions())?;
+        map.serialize_entry("commission", &self.row.commission())?;
         map.serialize_entry("epc", &self.epc)?;
+        map.serialize_entry("conversion_rate", &self.conversion_rate)?;
         map.end()
     }
 }
+
+/// The part of the last row of a page, as letters that may stand in a URL.
+#[derive(Debug)]
+struct Cursor(String);
+
+impl Cursor {
+    fn of(part: &Part) -> Self {
+        Self(match part {
+            Part::Day(day) => day.to_string(),
+            Part::Link(id) => id.to_string(),
+            Part::Publisher(id) => id.to_string(),
+            Part::Program(id) => id.to_string(),
+            Part::Value(value) => value.clone(),
+        })
+    }
+
+    fn part(&self, by: By) -> Option<Part> {
+        match by {
+            By::Day => Day::parse(&self.0).map(Part::Day),
+            By::Link => self.0.parse().ok().map(Part::Link),
+            By::Publisher => self.0.parse().ok().map(Part::Publisher),
+            By::Program => self.0.parse().ok().map(Part::Program),
+            By::Facet(_) => Some(Part::Value(self.0.clone())),
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(&self.0))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError)?;
+        String::from_utf8(bytes).map(Self).map_err(|_| CursorError)
+    }
+}
+
+/// Not a cursor of this report.
+#[derive(Debug, thiserror::Error)]
+#[error("not a cursor of this report: the `next` of a page is wanted")]
+struct CursorError;
 
 /// The whole report, or pages of it where a `limit` is given: sums are read at a glance, and a page would cut them without a word.
 /// Days are the installation's; a `since` or `until` within a day takes in the day.
 async fn clicks(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
     let ((by, wanted), limit, after) = query.read(|query, errors| {
         let limit = query.optional("limit").integer(1..=500, errors);
-        let after: Option<i64> = query.optional("after").parsed("invalid_cursor", errors);
-        Some((read(query, api.zone(), errors)?, limit, after))
+        let (by, wanted) = read(query, api.zone(), errors)?;
+        let field = query.optional("after");
+        let after: Option<Cursor> = field.parsed("invalid_cursor", errors);
+        let after = after.and_then(|cursor| {
+            let part = cursor.part(by);
+            if part.is_none() {
+                errors.push(field.path(), "invalid_cursor", CursorError.to_string());
+            }
+            part
+        });
+        Some(((by, wanted), limit, after))
     })?;
     let mut tx = api.db().read().await?;
     let rows = store::stat::clicks(&mut tx, by, &wanted).await?;
     tx.commit().await?;
-    let rows = rows.into_iter().filter(|row| after.is_none_or(|after| row.part.number() > after));
-    let views = rows.map(|row| row.epc().map(|epc| View { row, epc })).collect::<Result<Vec<_>, _>>();
-    let views = views.map_err(|error| {
-        tracing::error!(%error, "earnings per click are out of range");
-        Problem::internal()
-    })?;
+    let rows = rows.into_iter().filter(|row| after.as_ref().is_none_or(|after| row.part > *after));
+    let views = rows.map(|row| View::new(by, row)).collect::<Result<Vec<_>, _>>()?;
     Ok(match limit {
-        Some(limit) => Page { limit, after }.answer(views, |view| view.row.part.number().to_string(), |view| view),
+        Some(limit) => Page { limit, after }.answer(views, |view| Cursor::of(&view.row.part).to_string(), |view| view),
         None => whole(views),
     })
 }
@@ -89,6 +170,7 @@ fn read(query: &Object<'_>, zone: &Zone, errors: &mut FieldErrors) -> Option<(By
     let by = query.required("by", errors).word(&words, |word| BY.iter().find(|(by, _)| *by == word).map(|(_, by)| *by), errors);
     let (since, until) = span(query, zone, errors);
     let wanted = Wanted {
+        merchant: query.optional("merchant").id(errors),
         program: query.optional("program").id(errors),
         link: query.optional("link").id(errors),
         publisher: query.optional("publisher").id(errors),

@@ -1,0 +1,137 @@
+//! Facets of a click: the words by which reports tell clicks and conversions apart.
+
+use crate::domain::{agent, click::Click};
+use crate::kernel::country::Country;
+use std::{borrow::Cow, collections::HashMap};
+
+/// The version of all these words. What was folded with other words is folded anew at start: raise it whenever a text would get another
+/// word than before, also by a new list of robots.
+pub const WORDS: i64 = 1;
+
+/// Where no database of addresses is configured, none knew the address, or none was kept; and of a conversion whose click is not stored.
+pub const UNKNOWN_COUNTRY: &str = "unknown";
+/// The click had none.
+pub const NONE: &str = "(none)";
+/// What came after a day's first [`VALUES_MAX`](crate::domain::report::VALUES_MAX) values, and referrers that name no host.
+pub const OTHER: &str = "(other)";
+/// Of a conversion without a click, as a coupon's, or whose click is not stored.
+pub const UNKNOWN: &str = "(unknown)";
+
+/// What reports tell clicks apart by, beside day, link, publisher and program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Facet {
+    Country,
+    Referrer,
+    Agent,
+    Sub1,
+}
+
+impl Facet {
+    pub const ALL: [Self; 4] = [Self::Country, Self::Referrer, Self::Agent, Self::Sub1];
+
+    /// Its name in queries, answers and tables.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Country => "country",
+            Self::Referrer => "referrer",
+            Self::Agent => "agent",
+            Self::Sub1 => "sub1",
+        }
+    }
+
+    /// Its place in [`Values`].
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+}
+
+/// One word for each facet, in their order.
+pub type Values<T> = [T; 4];
+
+/// What is kept of a click, as far as words need it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Traits<'a> {
+    pub country: Option<&'a str>,
+    pub referrer: Option<&'a str>,
+    pub agent: Option<&'a str>,
+    pub sub1: Option<&'a str>,
+}
+
+impl<'a> Traits<'a> {
+    pub fn of(click: &'a Click) -> Self {
+        Self {
+            country: click.country.as_ref().map(Country::code),
+            referrer: click.referrer.as_deref(),
+            agent: click.agent.as_deref(),
+            sub1: click.subs[0].as_deref(),
+        }
+    }
+}
+
+/// The words of a conversion without a click, or whose click is not stored.
+pub const NO_CLICK: Values<&str> = [UNKNOWN_COUNTRY, UNKNOWN, UNKNOWN, UNKNOWN];
+
+/// Tells words, and remembers those of agents and referrers: parsing takes a microsecond, and they come again and again.
+#[derive(Debug, Default)]
+pub struct Teller<'a> {
+    hosts: HashMap<&'a str, Cow<'a, str>>,
+    families: HashMap<&'a str, Cow<'static, str>>,
+}
+
+impl<'a> Teller<'a> {
+    pub fn words(&mut self, traits: &Traits<'a>) -> Values<Cow<'a, str>> {
+        let referrer = match traits.referrer {
+            None => Cow::Borrowed(NONE),
+            Some(referrer) => self.hosts.entry(referrer).or_insert_with(|| host(referrer)).clone(),
+        };
+        let agent = match traits.agent {
+            None => agent::family(None),
+            Some(agent) => self.families.entry(agent).or_insert_with(|| agent::family(Some(agent))).clone(),
+        };
+        let or = |word: Option<&'a str>, absent| Cow::Borrowed(word.unwrap_or(absent));
+        [or(traits.country, UNKNOWN_COUNTRY), referrer, agent, or(traits.sub1, NONE)]
+    }
+}
+
+/// The host of a referrer in lower case, without `www.`.
+fn host(referrer: &str) -> Cow<'static, str> {
+    let parsed = url::Url::parse(referrer).ok();
+    let host = parsed.as_ref().and_then(|url| url.host_str()).filter(|host| !host.is_empty());
+    host.map_or(Cow::Borrowed(OTHER), |host| {
+        let host = host.to_ascii_lowercase();
+        Cow::Owned(host.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(&host).to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn referrers_become_hosts() {
+        for (referrer, wanted) in [
+            ("https://www.Blog.example/post?x=1", "blog.example"),
+            ("http://blog.example:8080/", "blog.example"),
+            ("https://user:secret@blog.example/", "blog.example"),
+            ("https://bücher.example/", "xn--bcher-kva.example"),
+            ("https://www.example/", "www.example"),
+            ("https://192.0.2.7/", "192.0.2.7"),
+            ("android-app://com.google.android.gm/", "com.google.android.gm"),
+            ("about:blank", OTHER),
+            ("blog.example", OTHER),
+            ("\u{fffd}", OTHER),
+        ] {
+            assert_eq!(host(referrer), wanted, "{referrer}");
+        }
+    }
+
+    #[test]
+    fn words_of_what_is_there_and_of_what_is_not() {
+        let mut teller = Teller::default();
+        assert_eq!(teller.words(&Traits::default()), ["unknown", "(none)", "none", "(none)"]);
+        let known = Traits { country: Some("FR"), referrer: Some("https://a.example/"), agent: Some("curl/8"), sub1: Some("top") };
+        for _ in 0..2 {
+            assert_eq!(teller.words(&known), ["FR", "a.example", "curl", "top"]);
+        }
+    }
+}
