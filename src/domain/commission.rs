@@ -23,6 +23,8 @@ pub struct Commission {
     pub paid: Vec<RulePaid>,
     /// Why it is 0, if it is.
     pub reason: Option<Reason>,
+    /// Of the order as sold, where something was given back: it is the most.
+    pub as_sold: Option<Box<Commission>>,
 }
 
 /// What one rule paid for its lines together.
@@ -58,7 +60,8 @@ pub fn commission(terms: &Terms, left: &Left, setting: &Setting<'_>) -> Result<C
     let as_sold = left.as_sold();
     let most = of_lines(terms, &as_sold.lines, &as_sold, setting)?;
     // If the order as sold earned nothing, its reason is the reason.
-    Ok(if now.rounded > most.rounded { Commission { rounded: most.rounded, reason: most.reason, ..now } } else { now })
+    let (rounded, reason) = if now.rounded > most.rounded { (most.rounded, most.reason) } else { (now.rounded, now.reason) };
+    Ok(Commission { rounded, reason, as_sold: Some(Box::new(most)), ..now })
 }
 
 fn of_lines(terms: &Terms, lines: &[Line], left: &Left, setting: &Setting<'_>) -> Result<Commission, OutOfRange> {
@@ -94,7 +97,7 @@ fn of_lines(terms: &Terms, lines: &[Line], left: &Left, setting: &Setting<'_>) -
     }
     let rounded = exact.round_half_up()?;
     let reason = (rounded == 0).then(|| why_zero(terms, lines, left, &asked, &paid, exact));
-    Ok(Commission { rounded, exact, rule_of_line, paid, reason })
+    Ok(Commission { rounded, exact, rule_of_line, paid, reason, as_sold: None })
 }
 
 fn why_zero(terms: &Terms, lines: &[Line], left: &Left, asked: &Asked<'_>, paid: &[RulePaid], exact: Ratio) -> Reason {

@@ -1,20 +1,23 @@
 //! Lays a receipt out, from an order and what is due on it.
 
 use super::{
-    CommissionLines, CreditLine, EntryLines, Event, ExpiredLine, OrderLine, PostingLine, RateLine, ReasonText, Receipt, RefundLine,
-    RuleLine, SaleLines, ShareLine, SplitLines, Step, TermsLine, TouchLine,
+    AsSoldLines, CommissionLines, CreditLine, EntryLines, Event, ExpiredLine, OrderLine, PostingLine, RateLine, ReasonText, Receipt,
+    RefundLine, RefundedLine, RuleLine, SaleLines, ShareLine, SplitLines, Step, TermsLine, TierLine, TouchLine,
 };
 use crate::domain::{
     account::Account,
-    commission::RulePaid,
+    commission::{Commission, RulePaid},
     due::Due,
     entry::Entry,
     left::refusal,
     order::Order,
     program::Program,
     reason::Reason,
-    sale::Line,
-    terms::{PayableOn, Terms, Version, pay::Pay},
+    sale::{Line, Refund},
+    terms::{
+        PayableOn, Terms, Version,
+        pay::{Pay, Tier},
+    },
     touch::Touch,
 };
 use crate::kernel::{currency::Currency, money::Money, time::Time};
@@ -74,11 +77,13 @@ fn sale_lines(order: &Order, due: &Due) -> Option<SaleLines> {
     let (left, currency) = (&due.workings.left, sale.content.amount.currency);
     let money = |minor| Money::new(minor, currency);
     let rule = |n: usize| due.workings.commission.as_ref().and_then(|c| c.rule_of_line[n]).map(|rule| rule + 1);
+    let is_adjusted = order.adjust.as_ref().is_some_and(|adjust| adjust.amount.currency == currency);
     let line = |(n, (sold, now)): (usize, (&Line, &Line))| OrderLine {
         sku: sold.sku.clone(),
         category: sold.category.clone(),
         quantity: sold.quantity,
         amount: money(sold.amount),
+        amount_sent: is_adjusted.then(|| money(sale.content.lines[n].amount)),
         quantity_left: now.quantity,
         amount_left: money(now.amount),
         rule: rule(n),
@@ -88,6 +93,15 @@ fn sale_lines(order: &Order, due: &Due) -> Option<SaleLines> {
         refund_id: id.clone(),
         amount: fact.refund.money(),
         at: fact.at,
+        lines: match &fact.refund {
+            Refund::Amount(_) => None,
+            Refund::Lines { currency, lines } => Some(
+                lines
+                    .iter()
+                    .map(|line| RefundedLine { sku: line.sku.clone(), quantity: line.quantity, amount: Money::new(line.amount, *currency) })
+                    .collect(),
+            ),
+        },
         refused: refusal(order, sale, &fact.refund).map(ReasonText::of_code),
     });
     Some(SaleLines {
@@ -121,37 +135,65 @@ fn touch_line(touch: &Touch, refused: Option<Reason>, due: &Due) -> TouchLine {
 
 fn commission_lines(due: &Due, terms: &Terms, to: Currency) -> Option<CommissionLines> {
     let commission = due.workings.commission.as_ref()?;
+    let from = due.sold.currency;
+    let as_sold = commission.as_sold.as_ref().map(|most| AsSoldLines {
+        rules: rule_lines(most, terms, from, to),
+        exact: most.exact.to_string(),
+        amount: Money::new(most.rounded, to),
+    });
+    Some(CommissionLines {
+        rules: rule_lines(commission, terms, from, to),
+        exact: commission.exact.to_string(),
+        amount: Money::new(commission.rounded, to),
+        as_sold,
+    })
+}
+
+/// `from` is the sale's currency, `to` the program's.
+fn rule_lines(commission: &Commission, terms: &Terms, from: Currency, to: Currency) -> Vec<RuleLine> {
+    let lines_of = |rule| commission.rule_of_line.iter().enumerate().filter(move |(_, of)| **of == Some(rule)).map(|(n, _)| n + 1);
     let line = |paid: &RulePaid| {
         let rule = &terms.commission[paid.rule];
-        let tiered = matches!(rule.pay, Pay::Tiers(_));
+        let (mut each, mut tiers, mut reported) = (None, None, None);
+        match &rule.pay {
+            Pay::Percent(_) => {}
+            Pay::Flat(minor) | Pay::PerItem(minor) => each = Some(Money::new(*minor, to)),
+            Pay::Tiers(all) => {
+                let tier = |tier: &Tier| TierLine { from: Money::new(tier.from, to), percent: tier.percent };
+                tiers = Some(all.iter().map(tier).collect());
+            }
+            Pay::Reported(_) => reported = Some(Money::new(paid.base.reported, from)),
+        }
         RuleLine {
             rule: paid.rule + 1,
+            lines: lines_of(paid.rule).collect(),
             pays: rule.pay.kind(),
             percent: rule.pay.percent(paid.base.tier_base),
-            amount: Money::new(paid.base.amount, due.sold.currency),
+            each,
+            tier_base: tiers.is_some().then(|| Money::new(paid.base.tier_base, to)),
+            tiers,
+            reported,
+            amount: Money::new(paid.base.amount, from),
             quantity: paid.base.quantity,
-            tier_base: tiered.then(|| Money::new(paid.base.tier_base, to)),
             cap_per_order: rule.cap_per_order.map(|cap| Money::new(cap, to)),
             capped: paid.capped,
             exact: paid.exact.to_string(),
         }
     };
-    Some(CommissionLines {
-        rules: commission.paid.iter().map(line).collect(),
-        exact: commission.exact.to_string(),
-        amount: Money::new(commission.rounded, to),
-    })
+    commission.paid.iter().map(line).collect()
 }
 
 fn split_lines(due: &Due, terms: &Terms, to: Currency) -> Option<SplitLines> {
     let shared = due.workings.shared.as_ref()?;
     let money = |minor| Money::new(minor, to);
     let share = |percent, by_terms, due| ShareLine { percent, by_terms: money(by_terms), due: money(due) };
-    let credits = shared.credits.iter().zip(&shared.gifts).map(|(credit, gift)| CreditLine {
+    let credited = due.workings.attributed.credited.iter();
+    let credits = shared.credits.iter().zip(&shared.gifts).zip(credited).map(|((credit, gift), credited)| CreditLine {
         publisher: Some(credit.publisher),
         link: credit.link,
         click: credit.click,
         weight: credit.weight,
+        generosity: credited.generosity,
         gift: money(*gift),
         amount: money(credit.amount),
     });

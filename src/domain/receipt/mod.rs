@@ -118,7 +118,11 @@ pub struct OrderLine {
     #[schema(required)]
     pub category: Option<String>,
     pub quantity: i64,
+    /// As sold, after an adjustment.
     pub amount: Money,
+    /// As the merchant sent it, where the order was adjusted: the adjusted amount is shared out over the lines in proportion to these.
+    #[schema(required)]
+    pub amount_sent: Option<Money>,
     pub quantity_left: i64,
     pub amount_left: Money,
     /// The rule it took.
@@ -133,9 +137,21 @@ pub struct RefundLine {
     pub refund_id: String,
     pub amount: Money,
     pub at: Time,
+    /// What was given back of which goods; none for a part of the order as a whole, which its lines bear in proportion.
+    #[schema(required)]
+    pub lines: Option<Vec<RefundedLine>>,
     /// Why it does not count, if it does not.
     #[schema(required)]
     pub refused: Option<ReasonText>,
+}
+
+/// What was given back of one kind of goods.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptRefundedLine)]
+pub struct RefundedLine {
+    pub sku: String,
+    pub quantity: i64,
+    pub amount: Money,
 }
 
 /// amount × `to` ÷ `from`: both are units per euro of the same day.
@@ -181,6 +197,19 @@ pub struct CommissionLines {
     pub exact: String,
     /// Rounded half up, once; never above the commission of the order as sold.
     pub amount: Money,
+    /// The commission of the order as sold, where something was given back.
+    #[schema(required)]
+    pub as_sold: Option<AsSoldLines>,
+}
+
+/// What the merchant would pay if nothing had been given back: the most that it pays.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptCommissionAsSold)]
+pub struct AsSoldLines {
+    pub rules: Vec<RuleLine>,
+    /// The sum before rounding, minor units of the program's currency, as a fraction.
+    pub exact: String,
+    pub amount: Money,
 }
 
 /// What one rule pays for the lines that took it.
@@ -188,10 +217,21 @@ pub struct CommissionLines {
 #[schema(as = ReceiptRule)]
 pub struct RuleLine {
     pub rule: usize,
+    /// The positions of the lines that took it.
+    pub lines: Vec<usize>,
     #[schema(schema_with = pays)]
     pub pays: &'static str,
     #[schema(required)]
     pub percent: Option<Percent>,
+    /// What it pays once an order, or for each unit.
+    #[schema(required)]
+    pub each: Option<Money>,
+    /// The tiers of which the percent is one, ascending.
+    #[schema(required)]
+    pub tiers: Option<Vec<TierLine>>,
+    /// The commission that an upstream network reported for the whole order.
+    #[schema(required)]
+    pub reported: Option<Money>,
     /// What its lines hold, in the sale's currency.
     pub amount: Money,
     pub quantity: i64,
@@ -203,6 +243,14 @@ pub struct RuleLine {
     pub capped: bool,
     /// Minor units of the program's currency, as a fraction, before a cap.
     pub exact: String,
+}
+
+/// The percent from a base on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptTier)]
+pub struct TierLine {
+    pub from: Money,
+    pub percent: Percent,
 }
 
 /// How the commission is shared, in the program's currency.
@@ -241,6 +289,8 @@ pub struct CreditLine {
     #[schema(required)]
     pub click: Option<ClickId>,
     pub weight: i64,
+    /// Percent of its part that the publisher gives to the buyer.
+    pub generosity: Percent,
     pub gift: Money,
     pub amount: Money,
 }
