@@ -162,6 +162,8 @@ fn the_demos_lines_work() {
     demo.wait().expect("the demo ends");
     let said = String::from_utf8_lossy(&shell.stdout);
     assert!(shell.status.success(), "{said}{}", String::from_utf8_lossy(&shell.stderr));
+    assert_eq!(said.matches(r#"{"data":[{"id":"cnv_"#).count(), 4, "each role sees a sale\n{said}");
+    assert!(!said.contains("forbidden") && !said.contains("about:blank"), "nobody is refused\n{said}");
     for part in [r#""status":"recorded""#, r#""commission":{"amount":"6.00""#, r#""rules":[{"rule":4"#, ":pending\""] {
         assert!(said.contains(part), "{part} is missing in\n{said}");
     }

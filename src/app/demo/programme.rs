@@ -147,7 +147,7 @@ echo "$SALE"
 
 # Why these amounts: the receipt; and what the publisher has by now.
 CONVERSION=$(echo "$SALE" | grep -o 'cnv_[0-9a-z]*' | head -n 1)
-curl -s -H "Authorization: Bearer $OPERATOR" "$BASE/api/v1/conversions/$CONVERSION/receipt"; echo
+curl -s -H "Authorization: Bearer $PUBLISHER" "$BASE/api/v1/conversions/$CONVERSION/receipt"; echo
 curl -s -H "Authorization: Bearer $OPERATOR" "$BASE/api/v1/balances?owner={blog_id}"; echo
 "#,
             blog_name = blog.name,
