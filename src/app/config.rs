@@ -4,8 +4,9 @@ use crate::{
     engine::{clock::Clock, engine},
     kernel::{address::Trusted, seal::MasterKey, time::Zone},
     store,
+    web::limits,
 };
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 /// A database URL. Its `Debug` hides the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -204,6 +205,25 @@ pub struct ListenArgs {
     /// Networks of proxies whose X-Forwarded-For is believed, with commas between
     #[arg(long, env = "RISTOURNE_TRUSTED_PROXIES", default_value = "", value_name = "NETWORKS", value_parser = trusted)]
     pub trusted_proxies: Trusted,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// How often others may ask; everything is unlimited unless it is set, and redirects always are.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct LimitArgs {
+    /// Requests a minute of one API key, and wrong keys a minute of one address; unlimited if left out
+    #[arg(long, env = "RISTOURNE_LIMIT_API", value_name = "N")]
+    pub limit_api: Option<NonZeroU32>,
+    /// Messages a minute of one merchant at /postback and /pixel.gif, signed and unsigned counted apart; unlimited if left out
+    #[arg(long, env = "RISTOURNE_LIMIT_POSTBACKS", value_name = "N")]
+    pub limit_postbacks: Option<NonZeroU32>,
+}
+
+impl LimitArgs {
+    pub fn options(self) -> limits::Options {
+        limits::Options { api: self.limit_api, postbacks: self.limit_postbacks }
+    }
 }
 
 fn trusted(text: &str) -> Result<Trusted, String> {

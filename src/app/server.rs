@@ -32,7 +32,7 @@ impl Server {
         let (engine, stop) = Engine::start(options).await?;
         let (close, closed) = oneshot::channel::<()>();
         let settings = edge::Settings { trusted: listen.trusted_proxies.clone(), ..edge::Settings::new(listen.listen) };
-        let (fast, router) = router::build(&engine, metrics);
+        let (fast, router) = router::build(&engine, listen.limits.options(), metrics);
         // An error says that the sender is gone, which means the same.
         let stopped = async { closed.await.unwrap_or_default() };
         let edge = match edge::start(settings, fast, router, Handle::current(), stopped).await {

@@ -73,6 +73,7 @@ pub const METRICS: &[Metric] = &[
         &["outcome", "quality"],
         "Requests for a link, by what became of them and the click's quality",
     ),
+    metric(Counter, "ristourne_requests_limited_total", &["limit"], "Requests answered with 429, by the limit that they met"),
     metric(Counter, "ristourne_idempotent_replays_total", &[], "Requests that got their first answer again, by their Idempotency-Key"),
     metric(Counter, "ristourne_postbacks_total", &["channel", "verdict"], "Messages of merchants, by the way they came and their verdict"),
     metric(Counter, "ristourne_http_requests_total", &["route", "status"], "Answers, by route and HTTP status"),

@@ -5,7 +5,7 @@
 
 use crate::{
     kernel::address::{Address, Trusted},
-    web::{headers, problem::Problem},
+    web::{actor::Client, headers, problem::Problem},
 };
 use axum::{
     Router,
@@ -93,10 +93,6 @@ impl Settings {
         }
     }
 }
-
-/// The client's address, in the extensions of every request that the router gets.
-#[derive(Debug, Clone, Copy)]
-pub struct Client(pub Address);
 
 /// A listening edge.
 #[derive(Debug)]

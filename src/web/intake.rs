@@ -25,6 +25,7 @@ use crate::{
     web::{
         headers::{self, VERDICT, WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP},
         json,
+        limits::{Limits, Sender},
         problem::Problem,
     },
 };
@@ -53,15 +54,21 @@ pub fn owns(path: &str) -> bool {
 }
 
 /// Answers a request for one of the paths. `body` is only read where the method has one.
-pub async fn answer(engine: &Engine, parts: &Parts, body: impl Future<Output = Result<Bytes, Problem>>, now: Time) -> Response {
+pub async fn answer(
+    engine: &Engine,
+    limits: &Limits,
+    parts: &Parts,
+    body: impl Future<Output = Result<Bytes, Problem>>,
+    now: Time,
+) -> Response {
     let query = parts.uri.query().unwrap_or_default();
     let arrival = |channel, raw| Arrival { channel, headers: &parts.headers, raw, now };
     match (parts.uri.path(), &parts.method) {
-        (PIXEL, &Method::GET) => picture(&settle(engine, &arrival(Channel::Pixel, query.as_bytes())).await),
+        (PIXEL, &Method::GET) => picture(&settle(engine, limits, &arrival(Channel::Pixel, query.as_bytes())).await),
         (PIXEL, _) => Problem::method("GET").answer(&parts.headers),
-        (_, &Method::GET) => spoken(settle(engine, &arrival(Channel::SignedUrl, query.as_bytes())).await),
+        (_, &Method::GET) => spoken(settle(engine, limits, &arrival(Channel::SignedUrl, query.as_bytes())).await),
         (_, &Method::POST) => match body.await {
-            Ok(body) => spoken(settle(engine, &arrival(Channel::Postback, &body)).await),
+            Ok(body) => spoken(settle(engine, limits, &arrival(Channel::Postback, &body)).await),
             Err(problem) => problem.into_response(),
         },
         _ => Problem::method("GET, POST").answer(&parts.headers),
@@ -100,8 +107,8 @@ enum Refused {
     Fields(FieldErrors),
 }
 
-/// What a message came to, after the commit; not known to be stored is an answer of its own.
-async fn settle(engine: &Engine, arrival: &Arrival<'_>) -> Result<(Outcome, Option<Refused>), Problem> {
+/// What a message came to, after the commit; one beyond the limit, or not known to be stored, is an answer of its own.
+async fn settle(engine: &Engine, limits: &Limits, arrival: &Arrival<'_>) -> Result<(Outcome, Option<Refused>), Problem> {
     let read = arrival.read();
     let named = read.as_ref().ok().and_then(Postback::program);
     let entry = match named {
@@ -113,6 +120,11 @@ async fn settle(engine: &Engine, arrival: &Arrival<'_>) -> Result<(Outcome, Opti
         Some(program) => arrival.signature(&engine.catalogue, program.merchant).await?,
         None => arrival.verify(std::iter::empty()),
     };
+    limits.postback(match program {
+        Some(program) if signature.is_ok() && arrival.channel != Channel::Pixel => Sender::Signed(program.merchant),
+        Some(program) => Sender::Unsigned(program.merchant),
+        None => Sender::Unknown,
+    })?;
     let judged = arrival.judge(read, program, signature, &engine.ring);
     let (command, refused) = arrival.command(judged, program, &engine.ids);
     let outcome = engine.ledger.submit(command).await.map_err(|_| Problem::unavailable())?;

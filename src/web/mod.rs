@@ -9,6 +9,7 @@ pub mod health;
 pub mod idempotency;
 pub mod intake;
 pub mod json;
+pub mod limits;
 pub mod problem;
 pub mod redirect;
 pub mod router;

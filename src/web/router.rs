@@ -4,10 +4,11 @@ use crate::{
     engine::engine::Engine,
     kernel::{address::Address, id},
     web::{
-        actor::Keys,
+        actor::{Client, Keys},
         api,
-        edge::{Client, EdgeBody, Fast},
+        edge::{EdgeBody, Fast},
         health, intake,
+        limits::{self, Limits},
         problem::{self, Problem},
         redirect,
     },
@@ -25,14 +26,18 @@ use std::{sync::Arc, time::Instant};
 /// Names a request in the log and in its answer.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What a running engine shows to the outside; `metrics` renders what `/metrics` says.
-pub fn build(engine: &Arc<Engine>, metrics: PrometheusHandle) -> (Front, Router) {
-    (Front(Arc::clone(engine)), router(Arc::clone(engine), metrics))
+/// What a running engine shows to the outside, within these limits; `metrics` renders what `/metrics` says.
+pub fn build(engine: &Arc<Engine>, limits: limits::Options, metrics: PrometheusHandle) -> (Front, Router) {
+    let limits = Arc::new(Limits::new(limits));
+    (Front { engine: Arc::clone(engine), limits: Arc::clone(&limits) }, router(Arc::clone(engine), limits, metrics))
 }
 
 /// Redirects and postbacks.
 #[derive(Debug)]
-pub struct Front(Arc<Engine>);
+pub struct Front {
+    engine: Arc<Engine>,
+    limits: Arc<Limits>,
+}
 
 impl Fast for Front {
     fn owns(&self, path: &str) -> bool {
@@ -46,19 +51,20 @@ impl Fast for Front {
     async fn answer(&self, request: http::Request<EdgeBody>, client: Address) -> Response {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
-        let now = self.0.clock.now();
+        let now = self.engine.clock.now();
         let (route, answer) = if parts.uri.path().starts_with(redirect::PREFIX) {
-            ("/c/{slug}", redirect::answer(&self.0, &parts, client, now).await)
+            ("/c/{slug}", redirect::answer(&self.engine, &parts, client, now).await)
         } else {
-            ("/postback", intake::answer(&self.0, &parts, body.whole(intake::BODY_BYTES_MAX), now).await)
+            let body = body.whole(intake::BODY_BYTES_MAX);
+            ("/postback", intake::answer(&self.engine, &self.limits, &parts, body, now).await)
         };
         count(route, answer.status(), started);
         answer
     }
 }
 
-fn router(engine: Arc<Engine>, metrics: PrometheusHandle) -> Router {
-    let keys = Arc::new(Keys::new(engine.db.clone(), engine.clock.clone()));
+fn router(engine: Arc<Engine>, limits: Arc<Limits>, metrics: PrometheusHandle) -> Router {
+    let keys = Arc::new(Keys::new(engine.db.clone(), engine.clock.clone(), limits));
     Router::new()
         .merge(health::routes(Arc::clone(&engine), metrics))
         .nest(api::PREFIX, api::router(Arc::clone(&engine), keys))

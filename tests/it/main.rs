@@ -1,6 +1,7 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
 mod api_hostile;
 mod api_idempotency;
+mod api_limits;
 mod api_money;
 mod api_nodes;
 mod api_setup;

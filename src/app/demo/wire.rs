@@ -18,7 +18,9 @@ use crate::{
         time::{SECOND, Time, Zone},
     },
     web::{
-        cookie, intake, redirect,
+        cookie, intake,
+        limits::{self, Limits},
+        redirect,
         router::{self, Router},
     },
 };
@@ -38,6 +40,8 @@ use tower::ServiceExt as _;
 pub struct Wire {
     pub engine: Arc<Engine>,
     router: Router,
+    /// None.
+    limits: Limits,
     /// An operator's.
     key: String,
     messages: AtomicU64,
@@ -47,8 +51,9 @@ impl Wire {
     pub async fn connect(engine: &Arc<Engine>, metrics: PrometheusHandle) -> Result<Self, Failure> {
         let created = key::create(&engine.db, Role::Operator, None, Some("demo".to_owned())).await?;
         let key = created.ok_or_else(|| Failure::Refused("no operator's key could be made".to_owned()))?.text;
-        let (_, router) = router::build(engine, metrics);
-        Ok(Self { engine: Arc::clone(engine), router, key, messages: AtomicU64::new(0) })
+        let (_, router) = router::build(engine, limits::Options::default(), metrics);
+        let limits = Limits::new(limits::Options::default());
+        Ok(Self { engine: Arc::clone(engine), router, limits, key, messages: AtomicU64::new(0) })
     }
 
     /// A POST to the REST API that must succeed.
@@ -126,7 +131,7 @@ impl Wire {
             _ => self.signed(shop, at, body, how),
         };
         let (request, body) = (parts(request.0)?, request.1);
-        let answer = intake::answer(&self.engine, &request, async { Ok(body) }, at).await;
+        let answer = intake::answer(&self.engine, &self.limits, &request, async { Ok(body) }, at).await;
         let status = answer.status();
         let bytes = answer.into_body().collect().await.map_err(|error| Failure::Refused(error.to_string()))?.to_bytes();
         Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))

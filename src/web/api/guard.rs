@@ -7,7 +7,10 @@ use crate::{
         key::{Key, Role},
         program::Program,
     },
-    web::{actor::Keys, problem::Problem},
+    web::{
+        actor::{Client, Keys},
+        problem::Problem,
+    },
 };
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
@@ -74,7 +77,8 @@ impl Caller {
 /// Lets a key of the operation's roles through. Everybody else learns that they are not known, or that this is not theirs, before anything
 /// of the request is looked at.
 pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Result<Response, Problem> {
-    let key = guard.keys.authenticate(request.headers()).await?;
+    let from = request.extensions().get::<Client>().map(|client| client.0);
+    let (key, left) = guard.keys.authenticate(request.headers(), from).await?;
     let scope = Scope::of(&key).ok_or_else(|| {
         tracing::error!(key = %key.id, "a key has a role and no owner");
         Problem::internal()
@@ -86,7 +90,11 @@ pub async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: 
         request.extensions_mut().insert(operation);
     }
     request.extensions_mut().insert(Caller { key, scope });
-    Ok(next.run(request).await)
+    let mut answer = next.run(request).await;
+    if let Some(left) = left {
+        left.dress(answer.headers_mut());
+    }
+    Ok(answer)
 }
 
 fn forbidden(roles: Roles) -> String {
