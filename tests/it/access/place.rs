@@ -1,0 +1,78 @@
+//! Each operation's place in the access matrix: a call that succeeds, about the caller's own rows.
+use super::world::World;
+use ristourne::{
+    domain::key::Role,
+    web::api::{Kind, Operation},
+};
+use serde_json::{Value, json};
+
+/// What is put into an operation.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    /// Of the path, in its order.
+    pub ids: Vec<String>,
+    pub query: Vec<(&'static str, String)>,
+    pub body: Option<Value>,
+}
+
+/// A call of the operation that this role may make. What it would use up is made for it.
+pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
+    let mut call = Call { ids: operation.ids.iter().map(|field| own(world, field.kind)).collect(), ..Call::default() };
+    let operator = role == Role::Operator;
+    match operation.id {
+        "list_merchants" | "get_merchant" | "list_secrets" | "list_programs" | "get_program" | "list_terms" | "list_publishers"
+        | "get_publisher" | "list_links" | "get_link" | "list_coupons" | "list_buyers" | "get_buyer" | "list_conversions"
+        | "get_conversion" | "get_receipt" | "list_inbox" | "get_inbox" => {}
+        "create_merchant" | "create_publisher" => call.body = Some(json!({"name": "New"})),
+        "create_buyer" | "create_secret" => call.body = Some(json!({})),
+        "revoke_secret" => call.ids[1] = world.fresh_secret().await,
+        "create_program" => {
+            let mut body = world.new_program();
+            if operator {
+                body["merchant"] = json!(world.merchant.id);
+            }
+            call.body = Some(body);
+        }
+        "end_program" => call.ids = vec![world.fresh_program().await],
+        "create_terms" => call.body = Some(json!({"terms": world.new_program()["terms"]})),
+        "create_link" => {
+            let publisher = operator.then_some(&world.publisher);
+            call.body = Some(json!({"program": world.program, "publisher": publisher}));
+        }
+        "create_coupon" => call.body = Some(json!({"program": world.program, "code": world.number(), "publisher": world.publisher})),
+        "tie_clicks" => call.body = Some(json!({"click_ids": []})),
+        "create_conversions" => call.body = Some(json!([world.new_sale(None)])),
+        "approve_conversion" => call.ids = vec![world.fresh_conversion().await],
+        "reject_conversion" => (call.ids, call.body) = (vec![world.fresh_conversion().await], Some(json!({"reason": "returned"}))),
+        "adjust_conversion" => {
+            (call.ids, call.body) = (vec![world.fresh_conversion().await], Some(json!({"amount": "5.00", "reason": "a mistake"})));
+        }
+        "list_balances" | "list_entries" => {
+            if operator {
+                call.query = vec![("owner", world.merchant.id.clone())];
+            }
+        }
+        "report_clicks" => call.query = vec![("by", "link".to_owned())],
+        "list_rates" => call.query = vec![("date", "2025-01-02".to_owned())],
+        "create_rates" => call.body = Some(json!({"date": "2025-01-03", "rates": {"USD": "1.0321"}})),
+        new => panic!("{new} has no place in the access matrix: say here what a call of it by its roles looks like"),
+    }
+    call
+}
+
+/// The id of a row of the first merchant, publisher and buyer.
+fn own(world: &World, kind: Kind) -> String {
+    let Kind::Id(prefix) = kind else { panic!("a path holds ids") };
+    match prefix {
+        "mer" => world.merchant.id.clone(),
+        "prg" => world.program.clone(),
+        "pub" => world.publisher.clone(),
+        "lnk" => world.link.clone(),
+        "buy" => world.buyer.clone(),
+        "cnv" => world.conversion.clone(),
+        "inb" => world.message.clone(),
+        // Its operations say themselves which one.
+        "sec" => String::new(),
+        other => panic!("the access matrix has no row with an id of {other}_"),
+    }
+}

@@ -1,0 +1,246 @@
+//! Two of every party with rows of every kind: what the first ones see, and what they must not.
+use crate::support::server::{Merchant, Operator, Server, click, ristourne_ok, text};
+use ristourne::{
+    domain::key::Role,
+    kernel::time::Time,
+    store::{self, Db, Options},
+};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub struct World {
+    pub operator: Operator,
+    /// Keys of the first merchant, publisher and buyer.
+    keys: [String; 3],
+    pub revoked: String,
+    pub merchant: Merchant,
+    pub program: String,
+    pub publisher: String,
+    pub link: String,
+    pub buyer: String,
+    /// Of that program, by that publisher, bought by that buyer.
+    pub conversion: String,
+    /// A message of that merchant.
+    pub message: String,
+    /// The slug of the link.
+    slug: String,
+    second: Second,
+    next: AtomicU32,
+}
+
+/// The same of the others.
+struct Second {
+    merchant: Merchant,
+    secret: String,
+    program: String,
+    publisher: String,
+    link: String,
+    buyer: String,
+    coupon: String,
+    conversion: String,
+    message: String,
+    /// A click of the other publisher in a conversion that it shares with the first.
+    click: String,
+    /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
+    rivals: String,
+    /// A link of the other publisher to the first merchant's program.
+    rivals_link: String,
+}
+
+fn key(database: &str, role: &str, owner: &str) -> Value {
+    let line = ristourne_ok(database, &["key", "create", "--role", role, "--owner", owner]);
+    serde_json::from_str(&line).expect("one JSON line")
+}
+
+/// A key that is revoked before anybody used it.
+async fn revoked(database: &str, owner: &str) -> String {
+    let key = key(database, "merchant", owner);
+    let db = Db::open(database, &Options::default()).await.expect("the database opens");
+    let mut tx = db.begin().await.expect("begins");
+    let id = text(&key["id"]).parse().expect("an id");
+    assert!(store::key::revoke(&mut tx, id, Time::from_micros(0)).await.expect("revokes"));
+    tx.commit().await.expect("commits");
+    db.close().await;
+    text(&key["key"])
+}
+
+fn terms() -> Value {
+    json!({"commission": [{"pay": {"percent": "5"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"},
+        "attribution": {"model": "linear"}})
+}
+
+async fn link(operator: &Operator, program: &str, publisher: &str) -> (String, String) {
+    let link = operator.create("/links", json!({"program": program, "publisher": publisher})).await;
+    (text(&link["id"]), text(&link["slug"]))
+}
+
+/// A sale of these clicks, which are this buyer's; gives the conversion as the operator sees it.
+async fn sold(operator: &Operator, merchant: &Merchant, program: &str, order: &str, clicks: &[&str], buyer: &str) -> Value {
+    operator.post(&format!("/buyers/{buyer}/clicks"), json!({"click_ids": clicks})).await;
+    let sale = json!({"program": program, "type": "sale", "order_id": order, "amount": "100.00", "currency": "EUR", "click_ids": clicks});
+    let id = text(&merchant.postback(&sale).await.expect(201)["conversion"]["id"]);
+    let conversion = operator.get(&format!("/conversions/{id}")).await;
+    assert_eq!(conversion["buyer"], json!(buyer));
+    conversion
+}
+
+async fn message(operator: &Operator, program: &str) -> String {
+    text(&operator.get(&format!("/inbox?program={program}")).await["data"][0]["id"])
+}
+
+impl World {
+    pub async fn new(server: &Server) -> Self {
+        let operator = server.operator();
+        let (merchant, other) = (operator.merchant("First").await, operator.merchant("Second").await);
+        let (program, theirs) = (operator.program(&merchant, "EUR", terms()).await, operator.program(&other, "EUR", terms()).await);
+        let (publisher, rival) = (operator.publisher("First").await, operator.publisher("Second").await);
+        let stranger = text(&operator.create("/buyers", json!({"email": "second@example.com"})).await["id"]);
+        let buyer = text(&operator.create("/buyers", json!({"email": "first@example.com", "referred_by": stranger})).await["id"]);
+        let (link_id, slug) = link(&operator, &program, &publisher).await;
+        let (rivals_link, rivals_slug) = link(&operator, &program, &rival).await;
+        let (their_link, their_slug) = link(&operator, &theirs, &rival).await;
+        operator.create("/coupons", json!({"program": program, "code": "FIRST", "publisher": publisher})).await;
+        let coupon = operator.create("/coupons", json!({"program": theirs, "code": "SECOND", "publisher": rival})).await;
+        operator.create("/rates", json!({"date": "2025-01-02", "rates": {"USD": "1.0353"}})).await;
+        // A rule of their own for one publisher, which its rivals must not read.
+        let mut better = terms();
+        better["commission"] = json!([{"when": {"publisher": [rival]}, "pay": {"percent": "9"}}, {"pay": {"percent": "5"}}]);
+        operator.create(&format!("/programs/{program}/terms"), json!({"terms": better})).await;
+
+        let clicked = async |slug: &str| click(&operator.http, &operator.base, slug).await;
+        let conversion = sold(&operator, &merchant, &program, "A-1", &[&clicked(&slug).await], &buyer).await;
+        let both = [clicked(&rivals_slug).await, clicked(&slug).await];
+        let shared = sold(&operator, &merchant, &program, "A-2", &[&both[0], &both[1]], &buyer).await;
+        assert_eq!(shared["credits"].as_array().map(Vec::len), Some(2));
+        let rivals = sold(&operator, &merchant, &program, "A-3", &[&clicked(&rivals_slug).await], &stranger).await;
+        let theirs_sold = sold(&operator, &other, &theirs, "B-1", &[&clicked(&their_slug).await], &stranger).await;
+
+        let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
+        let keys = own.map(|(role, owner)| text(&key(&server.database, role, owner)["key"]));
+        let revoked = revoked(&server.database, &merchant.id).await;
+        let secret = text(&operator.get(&format!("/merchants/{}/secrets", other.id)).await["data"][0]["id"]);
+        let second = Second {
+            secret,
+            message: message(&operator, &theirs).await,
+            merchant: other,
+            program: theirs,
+            publisher: rival,
+            link: their_link,
+            buyer: stranger,
+            coupon: text(&coupon["id"]),
+            conversion: text(&theirs_sold["id"]),
+            click: text(&shared["credits"][0]["click"]),
+            rivals: text(&rivals["id"]),
+            rivals_link,
+        };
+        Self {
+            keys,
+            revoked,
+            message: message(&operator, &program).await,
+            operator,
+            merchant,
+            program,
+            publisher,
+            link: link_id,
+            buyer,
+            conversion: text(&conversion["id"]),
+            slug,
+            second,
+            next: AtomicU32::new(0),
+        }
+    }
+
+    pub fn key(&self, role: Role) -> &str {
+        match role {
+            Role::Operator => &self.operator.key,
+            Role::Merchant => &self.keys[0],
+            Role::Publisher => &self.keys[1],
+            Role::Buyer => &self.keys[2],
+        }
+    }
+
+    /// An id of this kind that exists and that the role may not know; none where it may know them all, or nobody asks by one.
+    pub fn foreign(&self, role: Role, prefix: &str) -> Option<String> {
+        let Second { merchant, secret, program, publisher, link, buyer, conversion, message, rivals, .. } = &self.second;
+        let found = match (role, prefix) {
+            (Role::Operator, _) => return None,
+            (_, "buy") => buyer,
+            (Role::Merchant, "mer") => &merchant.id,
+            (Role::Merchant, "prg") => program,
+            (Role::Merchant, "lnk") => link,
+            (Role::Merchant, "sec") => secret,
+            (Role::Merchant, "inb") => message,
+            (Role::Merchant, "cnv") => conversion,
+            (Role::Publisher, "pub") => publisher,
+            (Role::Publisher, "lnk") => link,
+            (Role::Publisher | Role::Buyer, "cnv") => rivals,
+            _ => return None,
+        };
+        Some(found.clone())
+    }
+
+    /// Texts that stand in no answer to this role.
+    pub fn secret_to(&self, role: Role) -> Vec<String> {
+        let Second { merchant, secret, program, publisher, link, buyer, coupon, conversion, message, click, rivals, rivals_link } =
+            &self.second;
+        let found: &[&String] = match role {
+            Role::Operator => &[],
+            Role::Merchant => &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, message],
+            Role::Publisher => &[secret, publisher, link, rivals_link, buyer, &self.buyer, coupon, conversion, message, click, rivals],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, message, rivals],
+        };
+        found.iter().map(|text| (*text).clone()).collect()
+    }
+
+    /// What is the second ones', as the operator sees it.
+    pub async fn theirs(&self) -> Vec<Value> {
+        let Second { merchant, program, publisher, link, buyer, conversion, rivals, .. } = &self.second;
+        let mut seen = Vec::new();
+        for path in [
+            format!("/merchants/{}", merchant.id),
+            format!("/merchants/{}/secrets", merchant.id),
+            format!("/programs?merchant={}", merchant.id),
+            format!("/programs/{program}/terms"),
+            format!("/publishers/{publisher}"),
+            format!("/links?publisher={publisher}"),
+            format!("/links/{link}"),
+            format!("/coupons?program={program}"),
+            format!("/buyers/{buyer}"),
+            format!("/conversions/{conversion}"),
+            format!("/conversions/{rivals}"),
+            format!("/conversions?program={program}"),
+            format!("/entries?owner={}", merchant.id),
+        ] {
+            seen.push(self.operator.get(&path).await);
+        }
+        seen
+    }
+
+    /// A text that was not given before.
+    pub fn number(&self) -> String {
+        format!("N-{}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn new_program(&self) -> Value {
+        json!({"name": "New", "currency": "EUR", "landing_url": "https://shop.example/", "domains": ["shop.example"], "terms": terms()})
+    }
+
+    /// A sale in the first merchant's program.
+    pub fn new_sale(&self, click: Option<String>) -> Value {
+        json!({"program": self.program, "type": "sale", "order_id": self.number(), "amount": "10.00", "currency": "EUR", "click_id": click})
+    }
+
+    pub async fn fresh_program(&self) -> String {
+        self.operator.program(&self.merchant, "EUR", terms()).await
+    }
+
+    pub async fn fresh_secret(&self) -> String {
+        text(&self.operator.create(&format!("/merchants/{}/secrets", self.merchant.id), json!({})).await["id"])
+    }
+
+    /// A pending sale through the first publisher's link.
+    pub async fn fresh_conversion(&self) -> String {
+        let click = click(&self.operator.http, &self.operator.base, &self.slug).await;
+        text(&self.merchant.postback(&self.new_sale(Some(click))).await.expect(201)["conversion"]["id"])
+    }
+}
