@@ -5,6 +5,7 @@ mod api_idempotency;
 mod api_limits;
 mod api_money;
 mod api_nodes;
+mod api_roles;
 mod api_setup;
 mod batches;
 mod commands;

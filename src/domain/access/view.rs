@@ -62,8 +62,11 @@ impl Scope {
             receipt.touches = receipt.touches.into_iter().map(|touch| own_touch(touch, id)).collect();
             // Tiers look at the newest credit; its publisher's sales of the month are that publisher's secret.
             let newest = receipt.split.as_ref().and_then(|split| split.credits.last()).and_then(|credit| credit.publisher);
-            for rule in receipt.commission.iter_mut().flat_map(|commission| &mut commission.rules) {
-                rule.tier_base = rule.tier_base.filter(|_| newest == Some(id));
+            if let Some(commission) = &mut receipt.commission {
+                let as_sold = commission.as_sold.iter_mut().flat_map(|most| &mut most.rules);
+                for rule in commission.rules.iter_mut().chain(as_sold) {
+                    rule.tier_base = rule.tier_base.filter(|_| newest == Some(id));
+                }
             }
             if let Some(split) = &mut receipt.split {
                 split.credits = std::mem::take(&mut split.credits).into_iter().map(|credit| own_credit(credit, id)).collect();

@@ -80,6 +80,13 @@ impl Server {
         Operator { base: self.base.clone(), key: created["key"].as_str().expect("a key").to_owned(), http: client() }
     }
 
+    /// Somebody with a key of this role and owner.
+    pub fn sign_in(&self, role: &str, owner: &str) -> Operator {
+        let line = ristourne_ok(&self.database, &["key", "create", "--role", role, "--owner", owner]);
+        let created: Value = serde_json::from_str(&line).expect("one JSON line");
+        Operator { base: self.base.clone(), key: text(&created["key"]), http: client() }
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -145,7 +152,7 @@ impl Answer {
     }
 }
 
-/// Somebody with an operator's key.
+/// Somebody with a key: an operator's, unless it was made by [`Server::sign_in`].
 #[derive(Debug, Clone)]
 pub struct Operator {
     pub base: String,
