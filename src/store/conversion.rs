@@ -36,6 +36,10 @@ statements! {
     TO_EXPIRE = "SELECT program, goal, order_id FROM conversion WHERE expire_at <= $1 ORDER BY expire_at, id LIMIT $2";
 }
 
+/// Of several credits of one publisher in one conversion.
+const OLDEST_CREDIT: &str = "NOT EXISTS (SELECT 1 FROM credit d
+    WHERE d.conversion = c.conversion AND d.publisher = c.publisher AND d.position < c.position)";
+
 /// Keep in step with the columns of `save`.
 const UPSERT: &str = "ON CONFLICT (id) DO UPDATE SET status = excluded.status, flags = excluded.flags, reason = excluded.reason,
     sale_currency = excluded.sale_currency, amount = excluded.amount, refunded = excluded.refunded, currency = excluded.currency,
@@ -169,10 +173,11 @@ pub async fn list(tx: &mut Tx, wanted: &Wanted, after: Option<ConversionId>, lim
         None => Filter::new(LIST).and("id <", after),
         // From its credits on, newest first, so that a page reads no more rows of a rare publisher than of a common one. Several credits in
         // one conversion count as the oldest of them.
-        Some(publisher) => Filter::new(LIST_CREDITED).and("c.publisher =", Some(publisher.raw())).and("c.conversion <", after).only(
-            true,
-            "NOT EXISTS (SELECT 1 FROM credit d WHERE d.conversion = c.conversion AND d.publisher = c.publisher AND d.position < c.position)",
-        ),
+        Some(publisher) => Filter::new(LIST_CREDITED)
+            .and("c.publisher =", Some(publisher.raw()))
+            .and("c.conversion <", after)
+            .and("id <", after)
+            .only(true, OLDEST_CREDIT),
     };
     let filter = filter
         .and("merchant =", merchant.map(MerchantId::raw))

@@ -56,8 +56,15 @@ pub fn routes() -> Routes {
 async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let (wanted, page) = query.read_page(|query, errors| Some(read(query, api.zone(), errors)))?;
     let Some(whose) = caller.scope.narrow(wanted.whose) else { return Ok(page.empty()) };
-    let wanted = Wanted { whose, ..wanted };
+    let mut wanted = Wanted { whose, ..wanted };
     let mut tx = api.db().read().await?;
+    if let (Some(_), Some(program)) = (caller.scope.merchant(), wanted.program) {
+        if caller.find_own_program(&mut tx, program).await?.is_none() {
+            return Ok(page.empty());
+        }
+        // A program has one merchant, and its own index is the narrower one.
+        wanted.whose.merchant = None;
+    }
     let conversions = store::conversion::list(&mut tx, &wanted, page.after, page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(conversions, |conversion| conversion.id.to_string(), |conversion| caller.scope.conversion(conversion)))
