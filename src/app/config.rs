@@ -4,7 +4,7 @@ use crate::{
     engine::{clock::Clock, engine},
     kernel::{address::Trusted, seal::MasterKey, time::Zone},
     store,
-    web::limits,
+    web::{edge, limits},
 };
 use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -207,6 +207,32 @@ pub struct ListenArgs {
     pub trusted_proxies: Trusted,
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// Open connections; more wait in the kernel's backlog. Each takes a file descriptor (`ulimit -n`)
+    #[arg(long, env = "RISTOURNE_CONNECTIONS_MAX", default_value_t = 3500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub connections_max: u32,
+    /// How long a connection may be idle, and a request's head take to come, in seconds
+    #[arg(long, env = "RISTOURNE_HEAD_TIMEOUT", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub head_timeout: u64,
+    /// How long a request's body may take to come, in seconds
+    #[arg(long, env = "RISTOURNE_BODY_TIMEOUT", default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub body_timeout: u64,
+    /// How long what is in flight may take at the end, in seconds
+    #[arg(long, env = "RISTOURNE_DRAIN_TIMEOUT", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub drain_timeout: u64,
+}
+
+impl ListenArgs {
+    /// Where and within which bounds the edge listens.
+    pub fn settings(&self) -> edge::Settings {
+        edge::Settings {
+            listen: self.listen,
+            trusted: self.trusted_proxies.clone(),
+            connections_max: self.connections_max as usize,
+            head_timeout: Duration::from_secs(self.head_timeout),
+            body_timeout: Duration::from_secs(self.body_timeout),
+            drain_timeout: Duration::from_secs(self.drain_timeout),
+        }
+    }
 }
 
 /// How often others may ask; everything is unlimited unless it is set, and redirects always are.

@@ -2,7 +2,10 @@
 
 use crate::{
     app::{config::ListenArgs, failure::Failure},
-    engine::engine::{self, Engine, Stop},
+    engine::{
+        engine::{self, Engine, Stop},
+        process,
+    },
     jobs::{self, Jobs},
     web::{edge, router},
 };
@@ -13,6 +16,9 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
 };
+
+/// File descriptors that are no client's: the database's, the spool's, those of look-ups.
+const FILES_BESIDE: u64 = 100;
 
 /// A running server.
 #[derive(Debug)]
@@ -31,7 +37,10 @@ impl Server {
     pub async fn start(options: engine::Options, listen: &ListenArgs, metrics: PrometheusHandle) -> Result<Self, Failure> {
         let (engine, stop) = Engine::start(options).await?;
         let (close, closed) = oneshot::channel::<()>();
-        let settings = edge::Settings { trusted: listen.trusted_proxies.clone(), ..edge::Settings::new(listen.listen) };
+        let settings = listen.settings();
+        if let Some(open_max) = process::open_files_max().filter(|most| *most < u64::from(listen.connections_max) + FILES_BESIDE) {
+            tracing::warn!(open_max, connections = listen.connections_max, "fewer files may be open than connections: raise `ulimit -n`");
+        }
         let (fast, router) = router::build(&engine, listen.limits.options(), metrics);
         // An error says that the sender is gone, which means the same.
         let stopped = async { closed.await.unwrap_or_default() };

@@ -24,10 +24,15 @@ const OPEN: Sample =
     Sample { name: "process_open_fds", kind: "gauge", help: "Open file descriptors: connections, database files, the spool" };
 const MOST: Sample = Sample { name: "process_max_fds", kind: "gauge", help: "File descriptors that this process may open" };
 
+/// How many files this process may have open, where that is known and limited.
+pub fn open_files_max() -> Option<u64> {
+    number(&fs::read_to_string("/proc/self/limits").ok()?, "Max open files")
+}
+
 /// Appends what is known, in the text format of Prometheus.
 pub fn render(out: &mut String) {
     let read = |name: &str| fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
-    let (stat, status, limits) = (read("stat"), read("status"), read("limits"));
+    let (stat, status) = (read("stat"), read("status"));
     let cpu = cpu_ticks(&stat).map(|ticks| format!("{}.{:02}", ticks / TICKS_PER_SECOND, ticks % TICKS_PER_SECOND));
     let bytes = |name| Some((number(&status, name)? * 1024).to_string());
     let open = fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count().to_string());
@@ -37,7 +42,7 @@ pub fn render(out: &mut String) {
         (VIRTUAL, bytes("VmSize:")),
         (THREADS, number(&status, "Threads:").map(|threads| threads.to_string())),
         (OPEN, open),
-        (MOST, number(&limits, "Max open files").map(|most| most.to_string())),
+        (MOST, open_files_max().map(|most| most.to_string())),
     ];
     for (Sample { name, kind, help }, value) in samples {
         let Some(value) = value else { continue };

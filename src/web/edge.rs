@@ -71,7 +71,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted: Trusted,
-    /// Open connections; more wait in the backlog. The default leaves room below the usual 4,096 file descriptors and more.
+    /// Open connections; more wait in the backlog.
     pub connections_max: usize,
     /// A head must have come, and an idle connection have spoken, within this.
     pub head_timeout: Duration,
@@ -79,19 +79,6 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// What is in flight at the end may take this long.
     pub drain_timeout: Duration,
-}
-
-impl Settings {
-    pub fn new(listen: SocketAddr) -> Self {
-        Self {
-            listen,
-            trusted: Trusted::default(),
-            connections_max: 3500,
-            head_timeout: Duration::from_secs(30),
-            body_timeout: Duration::from_secs(20),
-            drain_timeout: Duration::from_secs(10),
-        }
-    }
 }
 
 /// A listening edge.

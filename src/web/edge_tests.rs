@@ -51,11 +51,12 @@ async fn edge(stop: oneshot::Receiver<()>) -> Running {
         .route("/panic", get(breaks))
         .route("/body", axum::routing::post(|body: Bytes| async move { body.len().to_string() }));
     let settings = Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
         trusted: Trusted::parse("127.0.0.0/8").expect("a range"),
         head_timeout: Duration::from_millis(300),
         body_timeout: Duration::from_millis(300),
         connections_max: 8,
-        ..Settings::new(([127, 0, 0, 1], 0).into())
+        drain_timeout: Duration::from_secs(10),
     };
     let stop = async move {
         assert!(stop.await.is_ok(), "the test says when to stop");

@@ -16,7 +16,7 @@ use crate::{
     kernel::{
         code::Language,
         fields::FieldErrors,
-        id::{Generator, InboxId, MerchantId},
+        id::{InboxId, MerchantId},
         object::NOT_JSON,
         seal::KeyRing,
         signature::{self, SignatureError, WebhookSecret},
@@ -53,6 +53,11 @@ pub fn owns(path: &str) -> bool {
     path == POSTBACK || path == PIXEL
 }
 
+/// The path as metrics name it.
+pub fn route(path: &str) -> &'static str {
+    if path == PIXEL { PIXEL } else { POSTBACK }
+}
+
 /// Answers a request for one of the paths. `body` is only read where the method has one.
 pub async fn answer(
     engine: &Engine,
@@ -64,11 +69,13 @@ pub async fn answer(
     let query = parts.uri.query().unwrap_or_default();
     let arrival = |channel, raw| Arrival { channel, headers: &parts.headers, raw, now };
     match (parts.uri.path(), &parts.method) {
-        (PIXEL, &Method::GET) => picture(&settle(engine, limits, &arrival(Channel::Pixel, query.as_bytes())).await),
+        (PIXEL, &Method::GET) => {
+            settle(engine, limits, &arrival(Channel::Pixel, query.as_bytes())).await.answer(|settled| picture(&settled))
+        }
         (PIXEL, _) => Problem::method("GET").answer(&parts.headers),
-        (_, &Method::GET) => spoken(settle(engine, limits, &arrival(Channel::SignedUrl, query.as_bytes())).await),
+        (_, &Method::GET) => settle(engine, limits, &arrival(Channel::SignedUrl, query.as_bytes())).await.answer(spoken),
         (_, &Method::POST) => match body.await {
-            Ok(body) => spoken(settle(engine, limits, &arrival(Channel::Postback, &body)).await),
+            Ok(body) => settle(engine, limits, &arrival(Channel::Postback, &body)).await.answer(spoken),
             Err(problem) => problem.into_response(),
         },
         _ => Problem::method("GET, POST").answer(&parts.headers),
@@ -108,7 +115,44 @@ enum Refused {
 }
 
 /// What a message came to, after the commit; one beyond the limit, or not known to be stored, is an answer of its own.
-async fn settle(engine: &Engine, limits: &Limits, arrival: &Arrival<'_>) -> Result<(Outcome, Option<Refused>), Problem> {
+type Outcomes = Result<(Outcome, Option<Refused>), Problem>;
+
+/// A message that was dealt with.
+struct Settled {
+    /// Its row in the inbox, which names the request as well.
+    id: InboxId,
+    outcome: Outcomes,
+}
+
+impl Settled {
+    fn answer(self, say: impl FnOnce(Outcomes) -> Response) -> Response {
+        let mut answer = say(self.outcome);
+        let id = HeaderValue::try_from(self.id.to_string()).expect("ids are visible ASCII");
+        answer.headers_mut().insert(headers::REQUEST_ID, id);
+        answer
+    }
+}
+
+async fn settle(engine: &Engine, limits: &Limits, arrival: &Arrival<'_>) -> Settled {
+    let id = InboxId::from_raw(engine.ids.next(arrival.now));
+    let outcome = judge(engine, limits, arrival, id).await;
+    let channel = arrival.channel.word();
+    match &outcome {
+        Ok((outcome, _)) => {
+            let verdict = outcome.verdict();
+            metrics::counter!("ristourne_postbacks_total", "channel" => channel, "verdict" => verdict).increment(1);
+            if outcome.http() >= 400 {
+                tracing::info!(channel, verdict, status = outcome.http(), request_id = %id, "message refused");
+            }
+        }
+        // Whoever is limited is told so; a line each would be another flood.
+        Err(problem) if problem.status() == StatusCode::TOO_MANY_REQUESTS => {}
+        Err(problem) => tracing::warn!(channel, code = problem.code(), request_id = %id, "message not stored"),
+    }
+    Settled { id, outcome }
+}
+
+async fn judge(engine: &Engine, limits: &Limits, arrival: &Arrival<'_>, id: InboxId) -> Outcomes {
     let read = arrival.read();
     let named = read.as_ref().ok().and_then(Postback::program);
     let entry = match named {
@@ -126,13 +170,12 @@ async fn settle(engine: &Engine, limits: &Limits, arrival: &Arrival<'_>) -> Resu
         None => Sender::Unknown,
     })?;
     let judged = arrival.judge(read, program, signature, &engine.ring);
-    let (command, refused) = arrival.command(judged, program, &engine.ids);
+    let (command, refused) = arrival.command(judged, program, id);
     let outcome = engine.ledger.submit(command).await.map_err(|_| Problem::unavailable())?;
     let outcome = match program {
         Some(program) => Scope::Merchant(program.merchant).outcome(outcome),
         None => outcome,
     };
-    metrics::counter!("ristourne_postbacks_total", "channel" => arrival.channel.word(), "verdict" => outcome.verdict()).increment(1);
     Ok((outcome, refused))
 }
 
@@ -207,12 +250,12 @@ impl<'a> Arrival<'a> {
     }
 
     /// The command, and what it was refused for if it only notes that.
-    fn command(&self, judged: Judged, program: Option<&Program>, ids: &Generator) -> (Command, Option<Refused>) {
+    fn command(&self, judged: Judged, program: Option<&Program>, id: InboxId) -> (Command, Option<Refused>) {
         let Judged { act, merchant, test } = judged;
         let signed = merchant.is_some() && self.channel != Channel::Pixel;
         let kept = if signed { self.raw } else { &self.raw[..self.raw.len().min(ANONYMOUS_BYTES_KEPT)] };
         let message = Message {
-            id: InboxId::from_raw(ids.next(self.now)),
+            id,
             received_at: self.now,
             channel: self.channel,
             by: Actor::Merchant,
@@ -265,7 +308,7 @@ impl Refused {
 }
 
 /// The answer in words: JSON, or a problem.
-fn spoken(settled: Result<(Outcome, Option<Refused>), Problem>) -> Response {
+fn spoken(settled: Outcomes) -> Response {
     let (outcome, refused) = match settled {
         Ok(settled) => settled,
         Err(problem) => return problem.into_response(),
@@ -290,7 +333,7 @@ fn refusal_problem(refusal: Refusal, http: u16) -> Problem {
 }
 
 /// The pixel's answer: always the picture, since a broken one would show on the shop's page; the verdict is a header.
-fn picture(settled: &Result<(Outcome, Option<Refused>), Problem>) -> Response {
+fn picture(settled: &Outcomes) -> Response {
     let verdict = match settled {
         Ok((outcome, _)) => outcome.verdict(),
         Err(problem) => problem.code(),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::kernel::{
     currency::Currency,
-    id::{ClickId, LinkId, ProgramId},
+    id::{ClickId, InboxId, LinkId, ProgramId},
     seal::{ClickToken, SealKey},
 };
 use http::HeaderName;
@@ -55,7 +55,7 @@ fn take(channel: Channel, headers: &HeaderMap, raw: &[u8], pixel: bool) -> (Comm
     let program = known.then(|| program(pixel));
     let secrets: Vec<WebhookSecret> = known.then(secret).into_iter().collect();
     let judged = arrival.judge(read, program.as_ref(), arrival.verify(secrets.iter()), &ring());
-    let (command, refused) = arrival.command(judged, program.as_ref(), &Generator::new(1, 0));
+    let (command, refused) = arrival.command(judged, program.as_ref(), InboxId::from_raw(1));
     (command, refused.map(|refused| (refused.problem().status().as_u16(), refused.problem().code())))
 }
 

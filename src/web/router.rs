@@ -7,6 +7,7 @@ use crate::{
         actor::{Client, Keys},
         api,
         edge::{EdgeBody, Fast},
+        headers::REQUEST_ID,
         health, intake,
         limits::{self, Limits},
         problem::{self, Problem},
@@ -19,12 +20,9 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{sync::Arc, time::Instant};
-
-/// Names a request in the log and in its answer.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a running engine shows to the outside, within these limits; `metrics` renders what `/metrics` says.
 pub fn build(engine: &Arc<Engine>, limits: limits::Options, metrics: PrometheusHandle) -> (Front, Router) {
@@ -52,15 +50,35 @@ impl Fast for Front {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let now = self.engine.clock.now();
-        let (route, answer) = if parts.uri.path().starts_with(redirect::PREFIX) {
+        let (route, mut answer) = if parts.uri.path().starts_with(redirect::PREFIX) {
             ("/c/{slug}", redirect::answer(&self.engine, &parts, client, now).await)
         } else {
             let body = body.whole(intake::BODY_BYTES_MAX);
-            ("/postback", intake::answer(&self.engine, &self.limits, &parts, body, now).await)
+            (intake::route(parts.uri.path()), intake::answer(&self.engine, &self.limits, &parts, body, now).await)
         };
         count(route, answer.status(), started);
+        // These are most of all requests: their lines, and the ids of those that have no other, are made when somebody reads them.
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let request_id = match answer.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()) {
+                Some(id) => id.to_owned(),
+                None => name(&self.engine, &mut answer),
+            };
+            let (method, path, client) = (&parts.method, parts.uri.path(), client.anonymised());
+            let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            tracing::debug!(%method, path, %client, status = answer.status().as_u16(), took_us, request_id, "request");
+        }
         answer
     }
+}
+
+/// Gives an answer an id.
+fn name(engine: &Engine, answer: &mut Response) -> String {
+    let mut request_id = "req_".to_owned();
+    id::encode(engine.ids.next(engine.clock.now()), &mut request_id).expect("writing to a String never fails");
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        answer.headers_mut().insert(REQUEST_ID, value);
+    }
+    request_id
 }
 
 fn router(engine: Arc<Engine>, limits: Arc<Limits>, metrics: PrometheusHandle) -> Router {
@@ -77,22 +95,19 @@ fn router(engine: Arc<Engine>, limits: Arc<Limits>, metrics: PrometheusHandle) -
         .layer(middleware::from_fn_with_state(engine, note))
 }
 
-/// Counts a request, logs it in one line and gives it an id. The query is left out: it may hold what is nobody's business.
+/// Counts a request, logs it in one line and gives it an id. The query is left out, and so is a path that is none of ours: they may hold
+/// what is nobody's business.
 async fn note(State(engine): State<Arc<Engine>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let mut request_id = "req_".to_owned();
-    id::encode(engine.ids.next(engine.clock.now()), &mut request_id).expect("writing to a String never fails");
     let client = request.extensions().get::<Client>().map(|client| client.0.anonymised().to_string());
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let path = route.as_ref().map(|_| request.uri().path().to_owned());
     let mut answer = next.run(request).await;
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        answer.headers_mut().insert(REQUEST_ID, value);
-    }
-    count(route, answer.status(), started);
-    let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(%method, %path, client, status = answer.status().as_u16(), took_ms, request_id, "request");
+    let request_id = name(&engine, &mut answer);
+    count(route.map_or("unknown".into(), metrics::SharedString::from), answer.status(), started);
+    let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(%method, path, client, status = answer.status().as_u16(), took_us, request_id, "request");
     answer
 }
 
