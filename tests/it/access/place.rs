@@ -13,6 +13,8 @@ pub struct Call {
     pub ids: Vec<String>,
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
+    /// A media type other than JSON.
+    pub accept: Option<&'static str>,
 }
 
 /// A call of the operation that this role may make. What it would use up is made for it.
