@@ -23,9 +23,13 @@ struct Scene {
 
 impl Scene {
     async fn new(server: &Server) -> Self {
+        Self::with(server, terms()).await
+    }
+
+    async fn with(server: &Server, terms: Value) -> Self {
         let operator = server.operator();
         let shop = operator.merchant("Shop").await;
-        let program = operator.program(&shop, "EUR", terms()).await;
+        let program = operator.program(&shop, "EUR", terms).await;
         let blogs = [operator.publisher("One").await, operator.publisher("Two").await];
         let (buyer, _) = operator.buyer().await;
         let mut clicks = Vec::new();
@@ -140,6 +144,29 @@ async fn a_publisher_reads_the_terms_that_may_apply_to_it() {
         assert_eq!((&rules[0]["when"]["publisher"], &rules[0]["pay"]["percent"]), (&json!([one]), &json!("6")));
         let seller = server.sign_in("merchant", &scene.shop.id);
         assert_eq!(seller.get(&path).await, scene.operator.get(&path).await);
+        server.stop();
+    })
+    .await;
+}
+
+/// Tiers look at the month of the publisher whose click is the newest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rivals_month_is_its_own_secret() {
+    for_each_database(async |database| {
+        let server = Server::start(database);
+        let mut tiers = terms();
+        tiers["commission"] = json!([{"pay": {"tiers": [{"from": "0", "percent": "5"}, {"from": "1000", "percent": "7"}]}}]);
+        let scene = Scene::with(&server, tiers).await;
+        scene.operator.post(&format!("/conversions/{}/approve", scene.sale), json!({})).await;
+        let refund = json!({"program": scene.program, "type": "refund", "order_id": "A-1", "refund_id": "R-1", "amount": "10.00"});
+        scene.shop.postback(&refund).await.expect(201);
+        let zero = json!({"amount": "0.00", "currency": "EUR"});
+        let [one, two] = &scene.blogs;
+        for (blog, shown) in [(one, &Value::Null), (two, &zero)] {
+            let commission = scene.receipt(&server.sign_in("publisher", blog)).await["commission"].clone();
+            assert_eq!((&commission["rules"][0]["tier_base"], &commission["rules"][0]["percent"]), (shown, &json!("5")));
+            assert_eq!(&commission["as_sold"]["rules"][0]["tier_base"], shown);
+        }
         server.stop();
     })
     .await;

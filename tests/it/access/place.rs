@@ -23,8 +23,8 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
     let operator = role == Role::Operator;
     match operation.id {
         "list_merchants" | "get_merchant" | "list_secrets" | "list_programs" | "get_program" | "list_terms" | "list_publishers"
-        | "get_publisher" | "list_links" | "get_link" | "list_coupons" | "list_buyers" | "get_buyer" | "list_conversions"
-        | "get_conversion" | "get_receipt" | "list_inbox" | "get_inbox" => {}
+        | "get_publisher" | "list_links" | "get_link" | "list_coupons" | "get_coupon" | "list_clicks" | "get_click" | "list_keys"
+        | "list_buyers" | "get_buyer" | "list_conversions" | "get_conversion" | "get_receipt" | "list_inbox" | "get_inbox" => {}
         "create_merchant" | "create_publisher" => call.body = Some(json!({"name": "New"})),
         "create_buyer" | "create_secret" => call.body = Some(json!({})),
         "revoke_secret" => call.ids[1] = world.fresh_secret().await,
@@ -42,6 +42,14 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
             call.body = Some(json!({"program": world.program, "publisher": publisher}));
         }
         "create_coupon" => call.body = Some(json!({"program": world.program, "code": world.number(), "publisher": world.publisher})),
+        "change_merchant" | "change_publisher" | "change_program" => call.body = Some(json!({"name": "Renamed"})),
+        "change_buyer" => call.body = Some(json!({"external_id": world.number()})),
+        "change_link" => call.body = Some(json!({"url": "https://shop.example/novels"})),
+        "end_link" => call.ids = vec![world.fresh_link().await],
+        "change_coupon" => call.body = Some(json!({"until": "2099-01-01T00:00:00Z"})),
+        "end_coupon" => call.ids = vec![world.fresh_coupon().await],
+        "create_key" => call.body = Some(json!({"role": "buyer", "owner": world.buyer})),
+        "get_key" | "revoke_key" => call.ids = vec![world.fresh_key().await],
         "tie_clicks" => call.body = Some(json!({"click_ids": []})),
         "create_conversions" => call.body = Some(json!([world.new_sale(None)])),
         "approve_conversion" => call.ids = vec![world.fresh_conversion().await],
@@ -72,9 +80,11 @@ fn own(world: &World, kind: Kind) -> String {
         "lnk" => world.link.clone(),
         "buy" => world.buyer.clone(),
         "cnv" => world.conversion.clone(),
+        "clk" => world.click.clone(),
+        "cpn" => world.coupon.clone(),
         "inb" => world.message.clone(),
         // Its operations say themselves which one.
-        "sec" => String::new(),
+        "sec" | "key" => String::new(),
         other => panic!("the access matrix has no row with an id of {other}_"),
     }
 }

@@ -20,6 +20,9 @@ pub struct World {
     pub buyer: String,
     /// Of that program, by that publisher, bought by that buyer.
     pub conversion: String,
+    /// The click that led to it.
+    pub click: String,
+    pub coupon: String,
     /// A message of that merchant.
     pub message: String,
     /// The slug of the link.
@@ -38,9 +41,11 @@ struct Second {
     buyer: String,
     coupon: String,
     conversion: String,
+    /// The click that led to it.
+    click: String,
     message: String,
     /// A click of the other publisher in a conversion that it shares with the first.
-    click: String,
+    rivals_click: String,
     /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
     rivals: String,
     /// A link of the other publisher to the first merchant's program.
@@ -99,8 +104,8 @@ impl World {
         let (link_id, slug) = link(&operator, &program, &publisher).await;
         let (rivals_link, rivals_slug) = link(&operator, &program, &rival).await;
         let (their_link, their_slug) = link(&operator, &theirs, &rival).await;
-        operator.create("/coupons", json!({"program": program, "code": "FIRST", "publisher": publisher})).await;
-        let coupon = operator.create("/coupons", json!({"program": theirs, "code": "SECOND", "publisher": rival})).await;
+        let coupon = operator.create("/coupons", json!({"program": program, "code": "FIRST", "publisher": publisher})).await;
+        let their_coupon = operator.create("/coupons", json!({"program": theirs, "code": "SECOND", "publisher": rival})).await;
         operator.create("/rates", json!({"date": "2025-01-02", "rates": {"USD": "1.0353"}})).await;
         // A rule of their own for one publisher, which its rivals must not read.
         let mut better = terms();
@@ -127,9 +132,10 @@ impl World {
             publisher: rival,
             link: their_link,
             buyer: stranger,
-            coupon: text(&coupon["id"]),
+            coupon: text(&their_coupon["id"]),
             conversion: text(&theirs_sold["id"]),
-            click: text(&shared["credits"][0]["click"]),
+            click: text(&theirs_sold["click"]),
+            rivals_click: text(&shared["credits"][0]["click"]),
             rivals: text(&rivals["id"]),
             rivals_link,
         };
@@ -144,6 +150,8 @@ impl World {
             link: link_id,
             buyer,
             conversion: text(&conversion["id"]),
+            click: text(&conversion["click"]),
+            coupon: text(&coupon["id"]),
             slug,
             second,
             next: AtomicU32::new(0),
@@ -161,7 +169,8 @@ impl World {
 
     /// An id of this kind that exists and that the role may not know; none where it may know them all, or nobody asks by one.
     pub fn foreign(&self, role: Role, prefix: &str) -> Option<String> {
-        let Second { merchant, secret, program, publisher, link, buyer, conversion, message, rivals, .. } = &self.second;
+        let Second { merchant, secret, program, publisher, link, buyer, coupon, conversion, click, message, rivals_click, rivals, .. } =
+            &self.second;
         let found = match (role, prefix) {
             (Role::Operator, _) => return None,
             (_, "buy") => buyer,
@@ -171,8 +180,11 @@ impl World {
             (Role::Merchant, "sec") => secret,
             (Role::Merchant, "inb") => message,
             (Role::Merchant, "cnv") => conversion,
+            (Role::Merchant, "clk") => click,
+            (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
             (Role::Publisher, "lnk") => link,
+            (Role::Publisher, "clk") => rivals_click,
             (Role::Publisher | Role::Buyer, "cnv") => rivals,
             _ => return None,
         };
@@ -181,13 +193,28 @@ impl World {
 
     /// Texts that stand in no answer to this role.
     pub fn secret_to(&self, role: Role) -> Vec<String> {
-        let Second { merchant, secret, program, publisher, link, buyer, coupon, conversion, message, click, rivals, rivals_link } =
-            &self.second;
+        let Second {
+            merchant,
+            secret,
+            program,
+            publisher,
+            link,
+            buyer,
+            coupon,
+            conversion,
+            click,
+            message,
+            rivals_click,
+            rivals,
+            rivals_link,
+        } = &self.second;
         let found: &[&String] = match role {
             Role::Operator => &[],
-            Role::Merchant => &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, message],
-            Role::Publisher => &[secret, publisher, link, rivals_link, buyer, &self.buyer, coupon, conversion, message, click, rivals],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, message, rivals],
+            Role::Merchant => &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message],
+            Role::Publisher => {
+                &[secret, publisher, link, rivals_link, buyer, &self.buyer, coupon, conversion, click, message, rivals_click, rivals]
+            }
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }
@@ -236,6 +263,19 @@ impl World {
 
     pub async fn fresh_secret(&self) -> String {
         text(&self.operator.create(&format!("/merchants/{}/secrets", self.merchant.id), json!({})).await["id"])
+    }
+
+    pub async fn fresh_key(&self) -> String {
+        text(&self.operator.create("/keys", json!({"role": "merchant", "owner": self.merchant.id})).await["id"])
+    }
+
+    pub async fn fresh_link(&self) -> String {
+        link(&self.operator, &self.program, &self.publisher).await.0
+    }
+
+    pub async fn fresh_coupon(&self) -> String {
+        let coupon = json!({"program": self.program, "code": self.number(), "publisher": self.publisher});
+        text(&self.operator.create("/coupons", coupon).await["id"])
     }
 
     /// A pending sale through the first publisher's link.
