@@ -104,7 +104,11 @@ pub fn decode(text: &str) -> Option<i64> {
 
 /// Declares id types: a number inside, `prefix_…` outside.
 macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {
+        /// Every kind of id: its prefix, its name, its schema.
+        pub const KINDS: &[(&str, &str, fn() -> crate::kernel::schema::Shape)] =
+            &[$(($prefix, stringify!($name), <$name as utoipa::PartialSchema>::schema)),+];
+        $(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(i64);

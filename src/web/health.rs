@@ -22,7 +22,8 @@ const METRICS_TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=
 /// Robots that follow links would be recorded as clicks.
 const ROBOTS: &str = "User-agent: *\nDisallow: /c/\nDisallow: /postback\nDisallow: /pixel.gif\n";
 const ROOT: &str = "Ristourne: a self-hosted affiliate and cashback tracking platform.\n\n\
-    /api/v1   the REST API (Authorization: Bearer <key>)\n\
+    /docs     the REST API, to read and try\n\
+    /api/v1   the same for programs (Authorization: Bearer <key>), described by /openapi.json\n\
     /healthz  whether it serves\n\
     /readyz   whether its database answers too\n";
 

@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod api;
 pub mod cookie;
+pub mod docs;
 pub mod edge;
 pub mod headers;
 pub mod health;
@@ -10,6 +11,7 @@ pub mod idempotency;
 pub mod intake;
 pub mod json;
 pub mod limits;
+pub mod openapi;
 pub mod problem;
 pub mod redirect;
 pub mod router;

@@ -5,11 +5,12 @@ use crate::{
     kernel::{address::Address, id},
     web::{
         actor::{Client, Keys},
-        api,
+        api, docs,
         edge::{EdgeBody, Fast},
         headers::REQUEST_ID,
         health, intake,
         limits::{self, Limits},
+        openapi,
         problem::{self, Problem},
         redirect,
     },
@@ -85,6 +86,8 @@ fn router(engine: Arc<Engine>, limits: Arc<Limits>, metrics: PrometheusHandle) -
     let keys = Arc::new(Keys::new(engine.db.clone(), engine.clock.clone(), limits));
     Router::new()
         .merge(health::routes(Arc::clone(&engine), metrics))
+        .merge(docs::routes())
+        .merge(openapi::routes())
         .nest(api::PREFIX, api::router(Arc::clone(&engine), keys))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {

@@ -37,7 +37,7 @@ async fn a_key_and_an_address_may_ask_so_often_and_others_all_the_same() {
         assert!(passed >= 19, "{passed}");
         assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
         assert!((1..=3).contains(&header(&refused, "retry-after").expect("a wait")));
-        assert_eq!(Answer::read(refused).await.body["code"], "rate_limited");
+        assert_eq!(Answer::read(reqwest::Method::GET, refused).await.body["code"], "rate_limited");
         assert_eq!(ask(&server.base, &other.key).await.status(), StatusCode::OK, "another key has its own");
 
         // Keys that do not exist: soon they are not even looked for, while keys that do are let in.

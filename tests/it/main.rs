@@ -29,6 +29,7 @@ mod faults;
 mod hostile;
 mod jobs;
 mod naughty;
+mod openapi;
 mod quiet;
 mod races;
 mod rates;

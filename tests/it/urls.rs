@@ -4,6 +4,7 @@ use crate::support::retail::naughty_strings;
 use crate::support::server::{Answer, Merchant, Server, click, client, ristourne_ok, unix_now};
 use crate::support::sql::Sql;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
 use ristourne::kernel::signature::{WebhookSecret, sign_query};
 use serde_json::json;
 
@@ -42,7 +43,7 @@ impl Shop {
 
     async fn get(&self, query: &str) -> Answer {
         let url = self.server.url(&format!("/postback?{query}"));
-        Answer::read(self.merchant.http.get(url).send().await.expect("the server answers")).await
+        Answer::read(Method::GET, self.merchant.http.get(url).send().await.expect("the server answers")).await
     }
 
     /// Loads the pixel; gives its verdict.

@@ -15,7 +15,7 @@ pub fn routes() -> Routes {
     let list_them = op("list_balances", "An owner's balances: one row per account and currency")
         .roles(ANY)
         .query(&[OWNER])
-        .codes(&[(404, "not_found")]);
+        .codes(&[(404, "not_found"), (422, "missing_field")]);
     Routes::new("balances").get("/balances", list, list_them.whole::<View>())
 }
 

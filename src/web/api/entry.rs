@@ -23,7 +23,7 @@ pub fn routes() -> Routes {
     let list_them = op("list_entries", "The journal's lines behind an owner's balances, newest first")
         .roles(ANY)
         .query(&[OWNER])
-        .codes(&[(404, "not_found")]);
+        .codes(&[(404, "not_found"), (422, "missing_field")]);
     Routes::new("entries").get("/entries", list, list_them.page::<View>())
 }
 

@@ -31,11 +31,11 @@ mod terms_fields;
 
 pub use self::guard::PREFIX;
 pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
-pub use self::operation::{Answer, Body, Content, Field, Kind, Operation, Shape};
+pub use self::operation::{Answer, Body, Content, Field, Kind, Operation, PAGE_ROWS, Shape};
 use self::{
     guard::{Caller, Guard, caller_of, operation_of},
     input::{Ids, Input, Query, email, own_id, span, wrong_field},
-    operation::{AFTER, LIMIT, PAGE_ROWS, PAGE_ROWS_MAX, op},
+    operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_of},
     page::{Page, ok, whole},
     routes::Routes,

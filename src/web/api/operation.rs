@@ -154,8 +154,6 @@ pub enum Content {
     Whole(Shape),
     /// Something else than JSON: its media type.
     Raw(&'static str),
-    /// JSON of which nobody has said yet what it holds.
-    Undescribed,
 }
 
 /// A type whose JSON is described, to be asked when the document is written.
@@ -271,12 +269,6 @@ impl Operation {
     #[must_use]
     pub fn whole<T: ToSchema>(self) -> Self {
         self.answer(200, Content::Whole(Shape::of::<T>()))
-    }
-    /// A list in pages whose rows are not described yet.
-    #[must_use]
-    pub fn paged(mut self) -> Self {
-        self.paged = true;
-        self.answer(200, Content::Undescribed)
     }
     #[must_use]
     pub fn answer(mut self, status: u16, content: Content) -> Self {

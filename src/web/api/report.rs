@@ -1,6 +1,6 @@
 //! The click report: clicks, conversions and commission by day, link, publisher, program, country, referrer, agent or sub-id.
 
-use super::{AFTER, Api, Content, Field, Kind, LIMIT, Page, Query, Routes, op, span, whole};
+use super::{AFTER, Api, Content, Field, Kind, LIMIT, Page, Query, Routes, Shape, op, span, whole};
 use crate::{
     domain::facet::Facet,
     kernel::{
@@ -8,6 +8,7 @@ use crate::{
         id::{LinkId, MerchantId, ProgramId, PublisherId},
         money::Money,
         object::Object,
+        schema,
         time::{Day, Zone},
     },
     store::{
@@ -19,7 +20,8 @@ use crate::{
 use axum::{extract::State, response::Response};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
+use utoipa::ToSchema;
 
 const WANTED: &[Field] = &[
     Field::required("by", Kind::Word(&WORDS), "What a row stands for; its first key has this name."),
@@ -37,7 +39,7 @@ pub fn routes() -> Routes {
     let clicks_by =
         op("report_clicks", "Clicks, conversions and commission by day, link, publisher, program, country, referrer, agent or sub-id")
             .query(WANTED);
-    Routes::new("reports").get("/reports/clicks", clicks, clicks_by.answer(200, Content::Undescribed))
+    Routes::new("reports").get("/reports/clicks", clicks, clicks_by.answer(200, Content::Page(Shape::of::<View>())))
 }
 
 const WORDS: [&str; 8] = ["day", "link", "publisher", "program", "country", "referrer", "agent", "sub1"];
@@ -59,6 +61,64 @@ struct View {
     row: Row,
     epc: Vec<Money>,
     conversion_rate: Option<String>,
+}
+
+/// [`View`] as the document shows it.
+#[derive(ToSchema)]
+#[schema(as = ClickReportRow)]
+#[expect(dead_code, reason = "only its shape is wanted")]
+struct Wire {
+    /// By day.
+    #[schema(nullable = false)]
+    day: Option<Day>,
+    /// By link.
+    #[schema(nullable = false)]
+    link: Option<LinkId>,
+    /// By publisher.
+    #[schema(nullable = false)]
+    publisher: Option<PublisherId>,
+    /// By program.
+    #[schema(nullable = false)]
+    program: Option<ProgramId>,
+    /// By country: ISO 3166-1, two letters, or `unknown`.
+    #[schema(nullable = false)]
+    country: Option<String>,
+    /// By the host of the page that the link stood on.
+    #[schema(nullable = false)]
+    referrer: Option<String>,
+    /// By the browser's family.
+    #[schema(nullable = false)]
+    agent: Option<String>,
+    /// By the publisher's own mark.
+    #[schema(nullable = false)]
+    sub1: Option<String>,
+    /// Every recorded click.
+    raw: i64,
+    /// Those of quality `ok`.
+    counted: i64,
+    /// By the day of the sale.
+    conversions: i64,
+    /// What is due on them now, one for each currency.
+    commission: Vec<Money>,
+    /// Commission per counted click, one for each currency.
+    epc: Vec<Money>,
+    /// Conversions per counted click in percent, with at most 4 decimals; null without a click.
+    #[schema(required)]
+    conversion_rate: Option<String>,
+}
+
+impl utoipa::PartialSchema for View {
+    fn schema() -> schema::Shape {
+        Wire::schema()
+    }
+}
+impl ToSchema for View {
+    fn name() -> Cow<'static, str> {
+        Wire::name()
+    }
+    fn schemas(schemas: &mut Vec<(String, schema::Shape)>) {
+        Wire::schemas(schemas);
+    }
 }
 
 impl View {

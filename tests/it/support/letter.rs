@@ -1,6 +1,6 @@
 //! A postback of which every part can be wrong.
 use super::server::{Answer, Merchant, unix_now};
-use reqwest::{RequestBuilder, header};
+use reqwest::{Method, RequestBuilder, header};
 use ristourne::kernel::signature;
 use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,7 @@ impl Letter {
     }
 
     pub async fn send(&self, merchant: &Merchant) -> Answer {
-        Answer::read(self.request(merchant).send().await.expect("the server answers")).await
+        Answer::read(Method::POST, self.request(merchant).send().await.expect("the server answers")).await
     }
 
     /// The same, where the server may die at any moment.

@@ -1,4 +1,5 @@
 //! What tests share: fresh databases and directories.
+pub mod document;
 pub mod domain;
 pub mod domain_cases;
 pub mod domain_said;

@@ -1,5 +1,5 @@
 //! The real server in a process of its own, and a client that speaks its public interface.
-use super::TempDir;
+use super::{TempDir, document};
 use reqwest::{Client, Method, Response, StatusCode, header};
 use ristourne::{
     engine::clock::Clock,
@@ -138,10 +138,14 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub async fn read(response: Response) -> Self {
-        let status = response.status();
+    /// Reads the answer to a request with this method, which must be one that the OpenAPI document declares.
+    pub async fn read(method: Method, response: Response) -> Self {
+        let (status, path) = (response.status(), response.url().path().to_owned());
+        let media = response.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().expect("ASCII").to_owned());
         let text = response.text().await.expect("the body comes");
-        Self { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) }
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        document::check(&method, &path, status, &media.unwrap_or_default(), &body);
+        Self { status, body }
     }
 
     /// The body, if the status is this one.
@@ -167,11 +171,11 @@ impl Operator {
     }
 
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
-        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.base)).bearer_auth(&self.key);
+        let mut request = self.http.request(method.clone(), format!("{}/api/v1{path}", self.base)).bearer_auth(&self.key);
         if let Some(body) = body {
             request = request.json(body);
         }
-        Answer::read(request.send().await.expect("the server answers")).await
+        Answer::read(method, request.send().await.expect("the server answers")).await
     }
 
     pub async fn get(&self, path: &str) -> Value {
@@ -254,7 +258,7 @@ impl Merchant {
         let signature = signature::sign(&self.secret, id, now, body.as_bytes());
         let request = self.http.post(format!("{}/postback", self.base)).header(header::CONTENT_TYPE, "application/json");
         let request = request.header("webhook-id", id).header("webhook-timestamp", now).header("webhook-signature", signature);
-        Answer::read(request.body(body).send().await.expect("the server answers")).await
+        Answer::read(Method::POST, request.body(body).send().await.expect("the server answers")).await
     }
 }
 

@@ -1,0 +1,107 @@
+//! What refusals say, by code, for the document: the codes of the edge and of wrong fields, beside those of the domain's lists.
+
+use crate::{
+    codes,
+    domain::reason::{Reason, Refusal},
+    kernel::{code::Language, signature::SignatureError},
+};
+use serde_json::{Map, Value, json};
+
+codes! {
+    /// A code that no list of the domain has.
+    pub enum Code {
+        BodyIncomplete = "body_incomplete", "The body did not come whole, or not in time.", "Le corps n’est pas arrivé en entier, ou pas à temps.";
+        BuyerExists = "buyer_exists", "Another buyer has this e-mail address or external id.", "Un autre acheteur a cette adresse ou cet identifiant externe.";
+        CodeTaken = "code_taken", "The program has this coupon code already.", "Le programme a déjà ce code promo.";
+        DateInFuture = "date_in_future", "What is to be known of that day cannot be known yet.", "Ce jour n’est pas encore venu.";
+        DuplicateField = "duplicate_field", "The same name stands there more than once.", "Le même nom y figure plusieurs fois.";
+        EffectiveInPast = "effective_in_past", "Terms never change what has happened.", "Des conditions ne changent jamais le passé.";
+        EmptyList = "empty_list", "At least one element is wanted.", "Il faut au moins un élément.";
+        ExactlyOneReward = "exactly_one_reward", "Either `flat` or `percent_of_buyer_share`.", "Soit `flat`, soit `percent_of_buyer_share`.";
+        ExactlyOneWay = "exactly_one_way", "Exactly one of the ways to pay is wanted.", "Il faut exactement une façon de payer.";
+        Forbidden = "forbidden", "A key of another role is needed.", "Il faut une clé d’un autre rôle.";
+        IdempotencyConflict = "idempotency_conflict", "This Idempotency-Key was used with another body.", "Cette Idempotency-Key a déjà servi avec un autre corps.";
+        Internal = "internal", "Something went wrong on our side.", "Une erreur est survenue de notre côté.";
+        InvalidAmount = "invalid_amount", "Not an amount such as 12.34.", "Ce n’est pas un montant comme 12.34.";
+        InvalidClickParam = "invalid_click_param", "1 to 64 ASCII letters, digits, `.`, `_` or `-` are wanted.", "Il faut 1 à 64 lettres ASCII, chiffres, `.`, `_` ou `-`.";
+        InvalidCursor = "invalid_cursor", "Not the `next` of a page of this list.", "Ce n’est pas le `next` d’une page de cette liste.";
+        InvalidDate = "invalid_date", "Not a date such as 2026-11-22.", "Ce n’est pas une date comme 2026-11-22.";
+        InvalidDomain = "invalid_domain", "Not a host name such as shop.example.", "Ce n’est pas un nom d’hôte comme shop.example.";
+        InvalidEmail = "invalid_email", "Not an e-mail address.", "Ce n’est pas une adresse e-mail.";
+        InvalidId = "invalid_id", "Not an id of that kind.", "Ce n’est pas un identifiant de ce type.";
+        InvalidIdempotencyKey = "invalid_idempotency_key", "One Idempotency-Key of 1 to 255 characters is wanted.", "Il faut une seule Idempotency-Key de 1 à 255 caractères.";
+        InvalidPercent = "invalid_percent", "Not a percentage from 0 to 100 with at most 4 decimals.", "Ce n’est pas un pourcentage de 0 à 100 avec 4 décimales au plus.";
+        InvalidRate = "invalid_rate", "Not a rate: units per euro, above 0.", "Ce n’est pas un taux : unités par euro, au-dessus de 0.";
+        InvalidSlug = "invalid_slug", "1 to 64 ASCII letters, digits, `_` or `-` are wanted.", "Il faut 1 à 64 lettres ASCII, chiffres, `_` ou `-`.";
+        InvalidText = "invalid_text", "Not UTF-8, or with U+0000 or an unpaired surrogate.", "Pas de l’UTF-8, ou avec U+0000 ou une demi-paire.";
+        InvalidTime = "invalid_time", "Not a time such as 2026-11-22T09:00:00Z.", "Ce n’est pas un instant comme 2026-11-22T09:00:00Z.";
+        InvalidType = "invalid_type", "JSON of another type is wanted.", "Il faut un autre type de JSON.";
+        InvalidUrl = "invalid_url", "Not an absolute http or https URL.", "Ce n’est pas une URL absolue http ou https.";
+        ItemsMismatch = "items_mismatch", "The items do not add up to the amount.", "La somme des lignes n’est pas le montant.";
+        KeyInvalid = "key_invalid", "There is no such key, or it is revoked.", "Cette clé n’existe pas ou a été révoquée.";
+        KeyMissing = "key_missing", "Send the key as `Authorization: Bearer <key>`.", "Envoyez la clé dans `Authorization: Bearer <clé>`.";
+        MethodNotAllowed = "method_not_allowed", "This address does not take that method.", "Cette adresse n’accepte pas cette méthode.";
+        MissingField = "missing_field", "This field is required.", "Ce champ est obligatoire.";
+        NegativeAmount = "negative_amount", "0 or more is wanted.", "Il faut 0 ou plus.";
+        NegativeLine = "negative_line", "A line’s total is 0 or more.", "Le total d’une ligne est de 0 ou plus.";
+        NoPixel = "no_pixel", "This program takes no unsigned messages.", "Ce programme n’accepte pas de messages sans signature.";
+        NotJson = "not_json", "The body is not JSON.", "Le corps n’est pas du JSON.";
+        NotReady = "not_ready", "The database does not answer.", "La base de données ne répond pas.";
+        NotUpstream = "not_upstream", "Only a program that a network pays for reports commissions.", "Seul un programme payé par un réseau indique des commissions.";
+        OutOfRange = "out_of_range", "Outside of what is possible there.", "Hors de ce qui est possible ici.";
+        ProgramEnded = "program_ended", "This offer has ended.", "Cette offre est terminée.";
+        RateLimited = "rate_limited", "Too many requests; see `Retry-After`.", "Trop de demandes ; voir `Retry-After`.";
+        ReservedType = "reserved_type", "Refund, cancel, approve and reject are no goals.", "Refund, cancel, approve et reject ne sont pas des objectifs.";
+        SlugTaken = "slug_taken", "Another link has this slug.", "Un autre lien a ce nom.";
+        SplitNot100 = "split_not_100", "The shares do not add up to exactly 100.", "Les parts ne font pas exactement 100.";
+        TiersNotAscending = "tiers_not_ascending", "Tiers ascend, the first from 0.", "Les paliers montent, le premier part de 0.";
+        TooLarge = "too_large", "The body is too large.", "Le corps est trop grand.";
+        TooLong = "too_long", "The text is too long.", "Le texte est trop long.";
+        TooMany = "too_many", "The list is too long.", "La liste est trop longue.";
+        TooManyDecimals = "too_many_decimals", "The currency has fewer decimals.", "La devise a moins de décimales.";
+        Unavailable = "unavailable", "Not known to be stored: send it again.", "L’enregistrement n’est pas confirmé : renvoyez la demande.";
+        UnknownBuyer = "unknown_buyer", "There is no such buyer.", "Cet acheteur n’existe pas.";
+        UnknownCurrency = "unknown_currency", "Not an ISO 4217 code in upper case with minor units.", "Ce n’est pas un code ISO 4217 en majuscules avec des subdivisions.";
+        UnknownField = "unknown_field", "No field or parameter here has this name.", "Aucun champ ou paramètre ne porte ce nom ici.";
+        UnknownLink = "unknown_link", "This link does not exist.", "Ce lien n’existe pas.";
+        UnknownMacro = "unknown_macro", "Not one of the macros, or before the host’s end.", "Ce n’est pas l’une des macros, ou elle précède la fin de l’hôte.";
+        UnknownMerchant = "unknown_merchant", "There is no such merchant.", "Ce marchand n’existe pas.";
+        UnknownProgram = "unknown_program", "There is no such program.", "Ce programme n’existe pas.";
+        UnknownPublisher = "unknown_publisher", "There is no such publisher.", "Cet éditeur n’existe pas.";
+        UnknownWord = "unknown_word", "Not one of the words that are known there.", "Ce n’est pas l’un des mots connus ici.";
+        UriTooLong = "uri_too_long", "The address is too long.", "L’adresse est trop longue.";
+        UrlNotAllowed = "url_not_allowed", "Not on a domain of the program, or not https.", "Hors des domaines du programme, ou sans https.";
+    }
+}
+
+/// The texts of a code, English first; none if no list has it.
+pub fn texts(code: &str) -> Option<[&'static str; 2]> {
+    let both = |text: &dyn Fn(Language) -> &'static str| [text(Language::En), text(Language::Fr)];
+    Code::from_code(code)
+        .map(|found| both(&|language| found.text(language)))
+        .or_else(|| Refusal::from_code(code).map(|found| both(&|language| found.text(language))))
+        .or_else(|| SignatureError::from_code(code).map(|found| both(&|language| found.text(language))))
+        .or_else(|| Reason::from_code(code).map(|found| both(&|language| found.text(language))))
+}
+
+/// `{"slug_taken": {"en": …, "fr": …}}`
+pub fn described<'a>(codes: impl IntoIterator<Item = &'a str>) -> Map<String, Value> {
+    let text = |code: &str| texts(code).map_or_else(|| json!({}), |[en, fr]| json!({"en": en, "fr": fr}));
+    codes.into_iter().map(|code| (code.to_owned(), text(code))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_texts_once() {
+        for code in Code::ALL {
+            let elsewhere = Refusal::from_code(code.code()).is_some() || SignatureError::from_code(code.code()).is_some();
+            assert!(!elsewhere, "{code} stands in a list of the domain already");
+        }
+        assert_eq!(texts("slug_taken").map(|[_, fr]| fr), Some("Un autre lien a ce nom."));
+        assert_eq!(texts("order_conflict").map(|[en, _]| en), Some(Refusal::OrderConflict.text(Language::En)));
+        assert_eq!(texts("nothing_like_that"), None);
+    }
+}
