@@ -5,6 +5,7 @@ use super::error::StoreError;
 use super::filter::Filter;
 use crate::kernel::id::{ConversionId, ProgramId};
 use crate::statements;
+use std::collections::BTreeSet;
 
 statements! {
     LIST = "SELECT program, reference, first_order FROM customer";
@@ -17,18 +18,16 @@ struct Row {
     first_order: i64,
 }
 
-/// Those of the programs whose reference is in the list.
+/// Those of the programs' references that are known, and perhaps more.
 pub async fn by_references(
     tx: &mut Tx,
-    programs: &[ProgramId],
-    references: &[&str],
+    references: &BTreeSet<(ProgramId, String)>,
 ) -> Result<Vec<((ProgramId, String), ConversionId)>, StoreError> {
-    if programs.is_empty() || references.is_empty() {
+    if references.is_empty() {
         return Ok(Vec::new());
     }
-    let programs: Vec<i64> = programs.iter().map(|id| id.raw()).collect();
-    let filter = Filter::new(LIST).any_of("program", Some(programs)).any_of("reference", Some(references));
-    let rows: Vec<Row> = filter.all(tx).await?;
+    let keys = references.iter().map(|(program, reference)| (program.raw(), reference.as_str()));
+    let rows: Vec<Row> = Filter::new(LIST).keyed("program", "reference", keys).all(tx).await?;
     Ok(rows.into_iter().map(|row| ((ProgramId::from_raw(row.program), row.reference), ConversionId::from_raw(row.first_order))).collect())
 }
 

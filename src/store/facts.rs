@@ -33,7 +33,7 @@ pub struct Wanted {
     webhooks: BTreeSet<(MerchantId, String)>,
     /// Where first answers are kept.
     slots: BTreeSet<Slot>,
-    references: BTreeSet<String>,
+    references: BTreeSet<(ProgramId, String)>,
     /// Folded coupon codes.
     codes: BTreeSet<String>,
     links: BTreeSet<LinkId>,
@@ -104,7 +104,8 @@ impl Wanted {
         }
         let content = &sale.content;
         self.codes.extend(content.coupon.as_deref().map(fold_code));
-        self.references.extend(content.customer.as_ref().and_then(|customer| customer.reference.clone()));
+        let reference = content.customer.as_ref().and_then(|customer| customer.reference.clone());
+        self.references.extend(reference.map(|reference| (key.program, reference)));
         self.conversions.insert((key.program, content.amount.currency, zone.day(sale.occurred_at)));
     }
 
@@ -215,8 +216,7 @@ async fn load_links(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(
 }
 
 async fn load_named_orders(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId], facts: &mut Facts) -> Result<(), StoreError> {
-    let order_ids: BTreeSet<&str> = wanted.keys.iter().map(|key| key.order_id.as_str()).collect();
-    let named = order::by_order_ids(tx, programs, &listed(&order_ids)).await?;
+    let named = order::by_keys(tx, &wanted.keys).await?;
     facts.orders = named.into_iter().filter(|order| wanted.keys.contains(&order.key)).map(|order| (order.key.clone(), order)).collect();
     let named_by = tie::orders_of_clicks(tx, &listed(&wanted.tied_clicks)).await?;
     let ids: BTreeSet<_> = named_by.iter().map(|(_, order)| *order).collect();
@@ -237,10 +237,8 @@ async fn load_named_orders(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId],
 }
 
 async fn load_rest(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId], facts: &mut Facts) -> Result<(), StoreError> {
-    let merchants: BTreeSet<MerchantId> = wanted.webhooks.iter().map(|(merchant, _)| *merchant).collect();
-    let webhook_ids: BTreeSet<&str> = wanted.webhooks.iter().map(|(_, id)| id.as_str()).collect();
-    facts.webhooks = webhook::by_ids(tx, &listed(&merchants), &listed(&webhook_ids)).await?.into_iter().collect();
-    facts.customers = customer::by_references(tx, programs, &texts(&wanted.references)).await?.into_iter().collect();
+    facts.webhooks = webhook::by_ids(tx, &wanted.webhooks).await?.into_iter().collect();
+    facts.customers = customer::by_references(tx, &wanted.references).await?.into_iter().collect();
     let coupons = coupon::by_codes(tx, programs, &texts(&wanted.codes)).await?;
     facts.coupons = coupons.into_iter().map(|coupon| ((coupon.program, fold_code(&coupon.code)), coupon)).collect();
     facts.ties = tie::of_clicks(tx, &listed(&wanted.clicks)).await?.into_iter().collect();

@@ -65,6 +65,22 @@ impl<'a> Filter<'a> {
         self
     }
 
+    /// Adds ` AND (number, text)` is one of the keys. On SQLite rows may come too that pair one key's number with another's text.
+    ///
+    /// Not two lists on PostgreSQL: before statistics are there it looks for the numbers alone, and reads all that a merchant ever sent.
+    #[must_use]
+    pub fn keyed(mut self, number: &'static str, text: &'static str, keys: impl IntoIterator<Item = (i64, &'a str)>) -> Self {
+        let (numbers, texts): (Vec<i64>, Vec<&str>) = keys.into_iter().unzip();
+        self.args.push(numbers.into());
+        self.args.push(texts.into());
+        let (n, t) = (self.args.len() - 1, self.args.len());
+        self.push_split(
+            &format!(" AND {number} IN (SELECT value FROM json_each(${n})) AND {text} IN (SELECT value FROM json_each(${t}))"),
+            &format!(" AND ({number}, {text}) IN (SELECT * FROM UNNEST(CAST(${n} AS BIGINT[]), CAST(${t} AS TEXT[])))"),
+        );
+        self
+    }
+
     /// Adds a condition without a value when `wanted`: `.only(open, "paid_at IS NULL")`.
     #[must_use]
     pub fn only(mut self, wanted: bool, condition: &'static str) -> Self {

@@ -5,6 +5,7 @@ use super::error::StoreError;
 use super::filter::Filter;
 use crate::kernel::{id::MerchantId, time::Time};
 use crate::statements;
+use std::collections::BTreeSet;
 
 statements! {
     LIST = "SELECT merchant, webhook_id, body_hash FROM webhook_seen";
@@ -23,13 +24,13 @@ pub type Seen = ((MerchantId, String), [u8; 32]);
 /// Merchant, `webhook-id`, SHA-256 of the body, when.
 pub type Used<'a> = (MerchantId, &'a str, &'a [u8; 32], Time);
 
-/// Those of the merchants whose number is in the list.
-pub async fn by_ids(tx: &mut Tx, merchants: &[MerchantId], ids: &[&str]) -> Result<Vec<Seen>, StoreError> {
-    if merchants.is_empty() || ids.is_empty() {
+/// Those of the merchants' numbers that are used up, and perhaps more.
+pub async fn by_ids(tx: &mut Tx, ids: &BTreeSet<(MerchantId, String)>) -> Result<Vec<Seen>, StoreError> {
+    if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let merchants: Vec<i64> = merchants.iter().map(|id| id.raw()).collect();
-    let rows: Vec<Row> = Filter::new(LIST).any_of("merchant", Some(merchants)).any_of("webhook_id", Some(ids)).all(tx).await?;
+    let keys = ids.iter().map(|(merchant, id)| (merchant.raw(), id.as_str()));
+    let rows: Vec<Row> = Filter::new(LIST).keyed("merchant", "webhook_id", keys).all(tx).await?;
     let seen = |row: Row| {
         let merchant = MerchantId::from_raw(row.merchant);
         let corrupt = |_| StoreError::corrupt("webhook_seen", "body_hash", format_args!("{merchant}/{}", row.webhook_id));

@@ -21,7 +21,7 @@ use crate::store::{
 };
 use crate::{args, statements};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 statements! {
     LIST = "SELECT id, program, goal, order_id FROM orders";
@@ -105,13 +105,13 @@ impl From<FactRow> for Fact {
     }
 }
 
-/// Orders by key: those of the programs whose order id is in the list, which may be more than the keys asked for.
-pub async fn by_order_ids(tx: &mut Tx, programs: &[ProgramId], order_ids: &[&str]) -> Result<Vec<Order>, StoreError> {
-    if programs.is_empty() || order_ids.is_empty() {
+/// Orders by key, of whatever goal, and perhaps more.
+pub async fn by_keys(tx: &mut Tx, keys: &BTreeSet<OrderKey>) -> Result<Vec<Order>, StoreError> {
+    if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let programs: Vec<i64> = programs.iter().map(|id| id.raw()).collect();
-    let rows = Filter::new(LIST).any_of("program", Some(programs)).any_of("order_id", Some(order_ids)).all(tx).await?;
+    let pairs = keys.iter().map(|key| (key.program.raw(), key.order_id.as_str()));
+    let rows = Filter::new(LIST).keyed("program", "order_id", pairs).all(tx).await?;
     with_facts(tx, rows).await
 }
 
