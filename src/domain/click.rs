@@ -104,12 +104,16 @@ pub fn is_robot(agent: &str) -> bool {
 
 /// A header's bytes as text: what is not UTF-8 is replaced, and what PostgreSQL cannot store is left out.
 pub fn header_text(bytes: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(bytes);
+    // Nearly always UTF-8, and to check that is far cheaper than to look for what to replace.
+    let text = str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
     if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { text }
 }
 
 /// At most so many characters of a text.
 pub fn shortened(text: &str, chars_max: usize) -> &str {
+    if text.len() <= chars_max {
+        return text;
+    }
     text.char_indices().nth(chars_max).map_or(text, |(at, _)| &text[..at])
 }
 

@@ -4,7 +4,10 @@ use crate::{
     domain::click::Click,
     engine::spool,
     kernel::{id::ClickId, time::Zone},
-    store::{self, Db, StoreError},
+    store::{
+        self, Db, StoreError,
+        direct::{Direct, InsertTx},
+    },
 };
 use std::{
     collections::{HashSet, VecDeque},
@@ -43,6 +46,7 @@ pub enum Ids {
 #[derive(Debug)]
 pub struct ClickStore {
     db: Db,
+    direct: Option<Direct>,
     /// Says on which day a click counts.
     zone: Zone,
     batch_max: usize,
@@ -64,7 +68,12 @@ struct OpenSegment {
 
 impl ClickStore {
     pub fn new(db: Db, zone: Zone, batch_max: usize) -> Self {
-        Self { db, zone, batch_max, phrases: HashSet::new(), segments: VecDeque::new(), open: None }
+        Self { direct: db.direct(), db, zone, batch_max, phrases: HashSet::new(), segments: VecDeque::new(), open: None }
+    }
+
+    /// Whether storing keeps the thread that it runs on: then it should be one of its own.
+    pub fn blocks(&self) -> bool {
+        self.direct.is_some()
     }
 
     /// Stores a batch, and gives those that the database refuses: one bad click never hurts its batch.
@@ -112,8 +121,8 @@ impl ClickStore {
     }
 
     /// Gives the phrases that are stored now, and the number of clicks that were not stored before.
-    async fn transaction(&self, clicks: &[&Click], ids: Ids) -> Result<(Vec<i64>, usize), StoreError> {
-        let mut tx = self.db.begin().await?;
+    async fn transaction(&mut self, clicks: &[&Click], ids: Ids) -> Result<(Vec<i64>, usize), StoreError> {
+        let mut tx = InsertTx::begin(&self.db, self.direct.as_mut()).await?;
         let stored = match ids {
             Ids::New => (store::click::insert_new(&mut tx, &self.zone, clicks, &self.phrases).await?, clicks.len()),
             Ids::MayBeStored => store::click::insert_missing(&mut tx, &self.zone, clicks, &self.phrases).await?,
@@ -123,11 +132,8 @@ impl ClickStore {
     }
 
     /// Whether the database can begin a write.
-    pub async fn answers(&self) -> bool {
-        let probe = async {
-            let tx = self.db.begin().await?;
-            tx.commit().await
-        };
+    pub async fn answers(&mut self) -> bool {
+        let probe = async { InsertTx::begin(&self.db, self.direct.as_mut()).await?.commit().await };
         matches!(timeout(COMMIT_MAX, probe).await, Ok(Ok(())))
     }
 

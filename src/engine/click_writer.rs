@@ -15,6 +15,7 @@ use crate::{
     domain::click::Click,
     engine::{
         click_store::{ClickStore, Ids, Trouble},
+        desk::Desk,
         node::Spool,
         spooler::{self, Answer, Job, Kept, NotKept, Order, Spooler},
     },
@@ -32,6 +33,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    runtime::Builder,
     sync::{
         mpsc,
         oneshot::{self, error::TryRecvError},
@@ -45,6 +47,9 @@ use tokio::{
 const QUEUE_MAX: usize = 8_192;
 /// Rows of a transaction: what SQLite's write turn allows.
 const BATCH_MAX: usize = 1_000;
+/// After a batch of so many clicks the next one is waited for so long: half of what a commit takes. A few visitors wait for nobody.
+const LINGER_ROWS: usize = 16;
+const LINGER: Duration = Duration::from_micros(300);
 /// The longest wait for the spool. A local disk that takes longer hangs; the visitor is sent on.
 const SPOOL_WAIT_MAX: Duration = Duration::from_secs(1);
 /// While the database is away, how often it is tried.
@@ -73,6 +78,7 @@ pub struct ClickWriter {
     /// The database does not answer: nobody waits for it.
     away: Arc<AtomicBool>,
     wait_max: Duration,
+    desk: Desk<Result<Kept, NotKept>>,
 }
 
 impl std::fmt::Debug for Queued {
@@ -98,9 +104,24 @@ impl ClickWriter {
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
         let (end, ended) = oneshot::channel();
         let away = Arc::new(AtomicBool::new(false));
-        let writer = Writer { store, queue: receiver, spooler: spooler.clone(), away: Arc::clone(&away), ended, ending: false };
-        let task = tokio::spawn(writer.run());
-        Ok((Self { queue, spooler, away, wait_max }, ClickStop { end, task, thread }))
+        let desk = Desk::default();
+        let writer = Writer {
+            store,
+            queue: receiver,
+            spooler: spooler.clone(),
+            away: Arc::clone(&away),
+            desk: desk.clone(),
+            ended,
+            ending: false,
+            last_rows: 0,
+        };
+        let writer = writer.start()?;
+        Ok((Self { queue, spooler, away, wait_max, desk }, ClickStop { end, writer, spool: thread }))
+    }
+
+    /// Answers visitors on the runtime that this runs on, a batch at a time, for as long as it is polled.
+    pub fn attend(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.desk.clone().attend()
     }
 
     /// Records a click, and returns when it is committed, or after `wait_max` when it is spooled. An error means that neither could be
@@ -149,20 +170,35 @@ impl ClickWriter {
 #[derive(Debug)]
 pub struct ClickStop {
     end: oneshot::Sender<()>,
-    task: JoinHandle<()>,
-    thread: thread::JoinHandle<()>,
+    writer: Running,
+    spool: thread::JoinHandle<()>,
+}
+
+/// Where the writer runs.
+#[derive(Debug)]
+enum Running {
+    Task(JoinHandle<()>),
+    Thread(thread::JoinHandle<()>),
+}
+
+/// Whether a thread ended as it should, once it has.
+async fn joined(thread: thread::JoinHandle<()>) -> bool {
+    matches!(tokio::task::spawn_blocking(|| thread.join()).await, Ok(Ok(())))
 }
 
 impl ClickStop {
     /// Stores what is queued and spooled; what the database does not take stays in the spool. Clicks that come later are not kept.
     pub async fn stop(self) {
         drop(self.end);
-        if let Err(error) = self.task.await {
-            // It did not tell the thread to stop.
-            return tracing::error!(%error, "the click writer ended badly");
+        let well = match self.writer {
+            Running::Task(task) => task.await.is_ok(),
+            Running::Thread(thread) => joined(thread).await,
+        };
+        if !well {
+            // It did not tell the spool's thread to stop.
+            return tracing::error!("the click writer ended badly");
         }
-        let joined = tokio::task::spawn_blocking(|| self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
+        if !joined(self.spool).await {
             tracing::error!("the spool's thread ended badly");
         }
     }
@@ -173,15 +209,30 @@ struct Writer {
     queue: mpsc::Receiver<Queued>,
     spooler: Spooler,
     away: Arc<AtomicBool>,
+    desk: Desk<Result<Kept, NotKept>>,
     /// Resolves when the process ends.
     ended: oneshot::Receiver<()>,
     ending: bool,
+    /// Clicks of the last batch.
+    last_rows: usize,
 }
 
 impl Writer {
+    /// On SQLite a commit keeps its thread, so it gets one; on PostgreSQL the connections belong to this runtime.
+    fn start(self) -> io::Result<Running> {
+        if !self.store.blocks() {
+            return Ok(Running::Task(tokio::spawn(self.run())));
+        }
+        let runtime = Builder::new_current_thread().enable_time().build()?;
+        let thread = thread::Builder::new().name("clicks".to_owned());
+        Ok(Running::Thread(thread.spawn(move || runtime.block_on(self.run()))?))
+    }
+
     async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while self.next(&mut batch).await {
+            self.linger(&mut batch);
+            self.last_rows = batch.len();
             let caught_up = batch.len() < BATCH_MAX;
             let mut result = self.write(&mut batch).await;
             if result.is_ok() && caught_up {
@@ -201,11 +252,7 @@ impl Writer {
             if !self.ending && self.ended.try_recv() == Err(TryRecvError::Closed) {
                 self.end();
             }
-            while batch.len() < BATCH_MAX
-                && let Ok(queued) = self.queue.try_recv()
-            {
-                batch.push(queued);
-            }
+            self.take_along(batch);
             return !(self.ending && batch.is_empty());
         }
         tokio::select! {
@@ -222,6 +269,23 @@ impl Writer {
     fn end(&mut self) {
         self.ending = true;
         self.queue.close();
+    }
+
+    /// Under load a commit of twice the rows costs hardly more.
+    fn linger(&mut self, batch: &mut Vec<Queued>) {
+        if self.last_rows < LINGER_ROWS || !self.store.blocks() || self.ending {
+            return;
+        }
+        thread::sleep(LINGER);
+        self.take_along(batch);
+    }
+
+    fn take_along(&mut self, batch: &mut Vec<Queued>) {
+        while batch.len() < BATCH_MAX
+            && let Ok(queued) = self.queue.try_recv()
+        {
+            batch.push(queued);
+        }
     }
 
     /// Commits a batch and answers for it.
@@ -241,6 +305,7 @@ impl Writer {
             }
         };
         let mut redundant: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut stored = Vec::with_capacity(batch.len());
         for queued in batch.drain(..) {
             if refused.contains(&queued.job.click.id) {
                 // To the spool, and from there to a file for a person to look at.
@@ -250,8 +315,9 @@ impl Writer {
             if let Some(segment) = queued.job.mark_stored() {
                 *redundant.entry(segment).or_default() += 1;
             }
-            spooler::answer(queued.answer, Ok(Kept::Stored));
+            stored.push((queued.answer, Ok(Kept::Stored)));
         }
+        self.desk.answer(stored);
         for (segment, count) in redundant {
             if self.spooler.order(Order::Redundant { segment, count }).is_err() {
                 tracing::debug!(segment, count, "the spool is busy; what is stored will be read back and skipped");

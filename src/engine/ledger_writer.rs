@@ -4,7 +4,10 @@ use crate::domain::{
     command::{Command, Outcome},
     entry::Link,
 };
-use crate::engine::ledger_batch::{self, Setting};
+use crate::engine::{
+    desk::Desk,
+    ledger_batch::{self, Setting},
+};
 use crate::store::StoreError;
 use std::time::Instant;
 use tokio::{
@@ -35,6 +38,7 @@ struct Job {
 #[derive(Debug, Clone)]
 pub struct LedgerWriter {
     queue: mpsc::Sender<Job>,
+    desk: Desk<Answer>,
 }
 
 impl std::fmt::Debug for Job {
@@ -47,7 +51,13 @@ impl LedgerWriter {
     /// Starts the writer's task on the current runtime. It ends, everything queued written, when the last clone is dropped.
     pub fn start(setting: Setting) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        (Self { queue }, tokio::spawn(write(setting, jobs)))
+        let desk = Desk::default();
+        (Self { queue, desk: desk.clone() }, tokio::spawn(write(setting, jobs, desk)))
+    }
+
+    /// Answers senders on the runtime that this runs on, a batch at a time, for as long as it is polled.
+    pub fn attend(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.desk.clone().attend()
     }
 
     /// Commands that wait.
@@ -86,16 +96,12 @@ impl LedgerWriter {
 }
 
 /// Drains what is queued when the last commit ends, without a timer: a single caller waits for nobody, many share a commit.
-async fn write(setting: Setting, mut jobs: mpsc::Receiver<Job>) {
+async fn write(setting: Setting, mut jobs: mpsc::Receiver<Job>, desk: Desk<Answer>) {
     let mut head = None;
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let (commands, answers): (Vec<Command>, Vec<_>) = batch.drain(..).map(|job: Job| (job.command, job.answer)).unzip();
-        for (outcome, answer) in settle(&setting, &mut head, &commands).await.into_iter().zip(answers) {
-            if answer.send(outcome).is_err() {
-                tracing::debug!("a sender left before its answer");
-            }
-        }
+        desk.answer(answers.into_iter().zip(settle(&setting, &mut head, &commands).await).collect());
     }
 }
 

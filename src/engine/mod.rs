@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod click_store;
 pub mod click_writer;
 pub mod clock;
+pub mod desk;
 #[expect(clippy::module_inception, reason = "the noun of the floor is also that of its composition")]
 pub mod engine;
 pub mod export;

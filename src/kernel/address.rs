@@ -30,6 +30,21 @@ impl Address {
         self.0
     }
 
+    /// As [`Display`](fmt::Display) writes it, without the formatting machinery: every click has one.
+    pub fn text(self) -> String {
+        let IpAddr::V4(v4) = self.0 else { return self.to_string() };
+        let mut text = String::with_capacity("255.255.255.255".len());
+        for (at, octet) in v4.octets().into_iter().enumerate() {
+            if at > 0 {
+                text.push('.');
+            }
+            for unit in [100, 10, 1].into_iter().filter(|unit| octet >= *unit || *unit == 1) {
+                text.push(char::from(b'0' + octet / unit % 10));
+            }
+        }
+        text
+    }
+
     /// The network: /24 of IPv4, /48 of IPv6. What logs may show.
     #[must_use]
     pub fn anonymised(self) -> Self {
@@ -139,6 +154,8 @@ mod tests {
         for (text, full, hidden) in [
             ("192.0.2.77", "192.0.2.77", "192.0.2.0"),
             (" 192.0.2.77:8080 ", "192.0.2.77", "192.0.2.0"),
+            ("0.10.200.255", "0.10.200.255", "0.10.200.0"),
+            ("100.101.109.5", "100.101.109.5", "100.101.109.0"),
             ("::ffff:192.0.2.77", "192.0.2.77", "192.0.2.0"),
             ("2001:db8:1:2::3", "2001:db8:1:2::3", "2001:db8:1::"),
             ("[2001:db8:1:2::3]", "2001:db8:1:2::3", "2001:db8:1::"),
@@ -146,6 +163,7 @@ mod tests {
         ] {
             let address = Address::parse(text).expect("an address");
             assert_eq!((address.to_string(), format!("{address:?}")), (full.to_owned(), hidden.to_owned()));
+            assert_eq!(address.text(), full);
         }
         for bad in ["", "unknown", "1.2.3", "1.2.3.4.5", "_hidden", "2001:db8::g", "1.2.3.4; rm"] {
             assert_eq!(Address::parse(bad), None, "{bad}");

@@ -1,6 +1,7 @@
 //! Clicks, the dictionary of their long texts, and what is left with them for the roll-ups.
-use super::bulk::{self, Column};
+use super::bulk::Column;
 use super::db::Tx;
+use super::direct::InsertTx;
 use super::error::StoreError;
 use super::filter::Filter;
 use super::fold;
@@ -19,6 +20,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
 
 statements! {
+    STORED_ONE = "SELECT id FROM click WHERE id = $1";
     STORED = "SELECT id FROM click WHERE id IN (SELECT value FROM json_each($1))", postgres "SELECT id FROM click WHERE id = ANY($1)";
     /// Program and publisher are the link's. The phrases of a few thousand clicks are few, and found again at once.
     PAGE = "SELECT c.id, c.link, l.publisher, l.program, c.quality, c.country, a.text AS agent, r.text AS referrer, c.sub1
@@ -101,45 +103,71 @@ pub fn phrase_id(text: &str) -> i64 {
 /// Stores clicks whose ids were just made. `known` are phrases stored before; gives those stored now, for the caller to remember *after
 /// the commit*.
 pub async fn insert_new(
-    tx: &mut Tx,
+    tx: &mut InsertTx<'_>,
     zone: &Zone,
     clicks: &[&Click],
     known: &HashSet<i64, impl BuildHasher>,
 ) -> Result<Vec<i64>, StoreError> {
-    let phrases = insert_phrases(tx, clicks, known).await?;
-    insert_rows(tx, clicks).await?;
-    leave(tx, zone, clicks, false).await?;
-    Ok(phrases)
+    insert(tx, zone, clicks, known, false).await
 }
 
 /// As [`insert_new`], for clicks that may be stored already: from the spool, or of a commit whose end was not heard. Gives the phrases
 /// and how many clicks were new.
 pub async fn insert_missing(
-    tx: &mut Tx,
+    tx: &mut InsertTx<'_>,
     zone: &Zone,
     clicks: &[&Click],
     known: &HashSet<i64, impl BuildHasher>,
 ) -> Result<(Vec<i64>, usize), StoreError> {
-    let mut seen = stored(tx, &clicks.iter().map(|click| click.id).collect::<Vec<_>>()).await?;
+    let mut seen: HashSet<ClickId> = match tx {
+        InsertTx::Usual(tx) => stored(tx, &clicks.iter().map(|click| click.id).collect::<Vec<_>>()).await?,
+        InsertTx::Direct(tx) => {
+            tx.known(STORED_ONE, clicks.iter().map(|click| click.id.raw()))?.into_iter().map(ClickId::from_raw).collect()
+        }
+    };
     let missing: Vec<&Click> = clicks.iter().copied().filter(|click| seen.insert(click.id)).collect();
-    let phrases = insert_phrases(tx, &missing, known).await?;
-    insert_rows(tx, &missing).await?;
-    leave(tx, zone, &missing, true).await?;
+    let phrases = insert(tx, zone, &missing, known, true).await?;
     Ok((phrases, missing.len()))
 }
 
-async fn insert_phrases(tx: &mut Tx, clicks: &[&Click], known: &HashSet<i64, impl BuildHasher>) -> Result<Vec<i64>, StoreError> {
-    let texts = clicks.iter().flat_map(|click| [&click.agent, &click.referrer]).flatten();
+async fn insert(
+    tx: &mut InsertTx<'_>,
+    zone: &Zone,
+    clicks: &[&Click],
+    known: &HashSet<i64, impl BuildHasher>,
+    late: bool,
+) -> Result<Vec<i64>, StoreError> {
+    let phrases = phrases(clicks);
+    let new = insert_phrases(tx, clicks, &phrases, known).await?;
+    insert_rows(tx, clicks, &phrases).await?;
+    leave(tx, zone, clicks, late).await?;
+    Ok(new)
+}
+
+/// The numbers of each click's agent and referrer.
+type Phrases = [Option<i64>; 2];
+
+fn phrases(clicks: &[&Click]) -> Vec<Phrases> {
+    clicks.iter().map(|click| [&click.agent, &click.referrer].map(|text| text.as_deref().map(phrase_id))).collect()
+}
+
+async fn insert_phrases(
+    tx: &mut InsertTx<'_>,
+    clicks: &[&Click],
+    phrases: &[Phrases],
+    known: &HashSet<i64, impl BuildHasher>,
+) -> Result<Vec<i64>, StoreError> {
+    let texts = clicks.iter().flat_map(|click| [&click.agent, &click.referrer]);
+    let pairs = phrases.iter().flatten().zip(texts).filter_map(|(id, text)| Some(((*id)?, text.as_deref()?)));
     // Sorted: another node may store the same.
-    let new: BTreeMap<i64, &str> = texts.map(|text| (phrase_id(text), text.as_str())).filter(|(id, _)| !known.contains(id)).collect();
+    let new: BTreeMap<i64, &str> = pairs.filter(|(id, _)| !known.contains(id)).collect();
     let rows: Vec<(i64, &str)> = new.into_iter().collect();
     let columns = [("id", Column::int(&rows, |(id, _)| *id)), ("text", Column::text(&rows, |(_, text)| text))];
-    bulk::insert(tx, "phrase", &columns, "ON CONFLICT (id) DO NOTHING").await?;
+    tx.insert("phrase", &columns, "ON CONFLICT (id) DO NOTHING").await?;
     Ok(rows.into_iter().map(|(id, _)| id).collect())
 }
 
-async fn insert_rows(tx: &mut Tx, clicks: &[&Click]) -> Result<(), StoreError> {
-    let phrase = |text: &Option<String>| text.as_deref().map(phrase_id);
+async fn insert_rows(tx: &mut InsertTx<'_>, clicks: &[&Click], phrases: &[Phrases]) -> Result<(), StoreError> {
     let columns = [
         ("id", Column::int(clicks, |click| click.id.raw())),
         ("link", Column::int(clicks, |click| click.link.raw())),
@@ -148,8 +176,8 @@ async fn insert_rows(tx: &mut Tx, clicks: &[&Click]) -> Result<(), StoreError> {
         ("buyer", Column::int_or_null(clicks, |click| click.buyer.map(BuyerId::raw))),
         ("address", Column::text_or_null(clicks, |click| click.address.as_deref())),
         ("country", Column::text_or_null(clicks, |click| click.country.as_ref().map(Country::code))),
-        ("agent", Column::int_or_null(clicks, |click| phrase(&click.agent))),
-        ("referrer", Column::int_or_null(clicks, |click| phrase(&click.referrer))),
+        ("agent", Column::int_or_null(phrases, |[agent, _]| *agent)),
+        ("referrer", Column::int_or_null(phrases, |[_, referrer]| *referrer)),
         ("sub1", Column::text_or_null(clicks, |click| click.subs[0].as_deref())),
         ("sub2", Column::text_or_null(clicks, |click| click.subs[1].as_deref())),
         ("sub3", Column::text_or_null(clicks, |click| click.subs[2].as_deref())),
@@ -157,12 +185,12 @@ async fn insert_rows(tx: &mut Tx, clicks: &[&Click]) -> Result<(), StoreError> {
         ("sub5", Column::text_or_null(clicks, |click| click.subs[4].as_deref())),
         ("url", Column::text_or_null(clicks, |click| click.url.as_deref())),
     ];
-    bulk::insert(tx, "click", &columns, "").await?;
+    tx.insert("click", &columns, "").await?;
     Ok(())
 }
 
 /// What the clicks count for in reports, left for the folder.
-async fn leave(tx: &mut Tx, zone: &Zone, clicks: &[&Click], late: bool) -> Result<(), StoreError> {
+async fn leave(tx: &mut InsertTx<'_>, zone: &Zone, clicks: &[&Click], late: bool) -> Result<(), StoreError> {
     match clicks.first() {
         Some(first) => fold::leave_clicks(tx, first.id, &ClickFold::of(zone, clicks, late)).await,
         None => Ok(()),

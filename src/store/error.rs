@@ -8,13 +8,13 @@ use sqlx::sqlite::SqliteError;
 pub enum StoreError {
     /// The driver or the database failed.
     #[error("database: {0}")]
-    Driver(#[source] sqlx::Error),
+    Driver(#[source] DriverError),
     /// A unique, foreign, NOT NULL or CHECK constraint refused the row. The transaction cannot be used further.
     #[error("conflict: {0}")]
-    Conflict(#[source] sqlx::Error),
+    Conflict(#[source] DriverError),
     /// Another process held the write lock for longer than the time-out.
     #[error("database is busy: {0}")]
-    Busy(#[source] sqlx::Error),
+    Busy(#[source] DriverError),
     /// A stored value is not one that we write.
     #[error("corrupt row: {table}.{column} of row {row}")]
     Corrupt { table: &'static str, column: &'static str, row: String },
@@ -48,15 +48,15 @@ impl StoreError {
     /// time cannot help.
     pub fn is_connection(&self) -> bool {
         match self {
-            Self::Driver(sqlx::Error::Database(error)) => match Code::of(&**error) {
-                // Reading or writing the file failed, it is read-only, damaged, the disk is full, it cannot be opened, it is no database.
-                Code::Sqlite(code) => matches!(code, 8 | 10 | 11 | 13 | 14 | 26),
+            Self::Driver(DriverError::Rusqlite(error)) => error.sqlite_error().is_some_and(|error| cannot_write(error.extended_code)),
+            Self::Driver(DriverError::Sqlx(sqlx::Error::Database(error))) => match Code::of(&**error) {
+                Code::Sqlite(code) => cannot_write(code),
                 // Connection exceptions, no space or connections left, shutting down or starting up; a replica that does not write, a
                 // database or login that is not there (any more).
                 Code::Postgres(code) => ["08", "53", "57P", "25006", "28", "3D000"].iter().any(|class| code.starts_with(class)),
                 Code::None => false,
             },
-            Self::Driver(error) => matches!(
+            Self::Driver(DriverError::Sqlx(error)) => matches!(
                 error,
                 sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed
             ),
@@ -68,10 +68,27 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Busy(_) => true,
-            Self::Driver(sqlx::Error::Database(error)) => matches!(Code::of(&**error), Code::Postgres("40001" | "40P01")),
+            Self::Driver(DriverError::Sqlx(sqlx::Error::Database(error))) => {
+                matches!(Code::of(&**error), Code::Postgres("40001" | "40P01"))
+            }
             _ => false,
         }
     }
+}
+
+/// What one of the drivers said.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum DriverError {
+    Sqlx(sqlx::Error),
+    /// Of `direct`, which stores clicks.
+    Rusqlite(rusqlite::Error),
+}
+
+/// Of SQLite's codes: reading or writing the file failed, it is read-only, damaged, the disk is full, it cannot be opened, it is no
+/// database. Extended codes keep the primary code in their low byte.
+fn cannot_write(code: i32) -> bool {
+    matches!(code & 0xff, 8 | 10 | 11 | 13 | 14 | 26)
 }
 
 /// The database's own code: SQLite's primary result code, PostgreSQL's SQLSTATE.
@@ -88,7 +105,6 @@ impl<'a> Code<'a> {
         }
         let sqlite = error.try_downcast_ref::<SqliteError>().and_then(DatabaseError::code);
         match sqlite.map(|code| code.parse::<i32>()) {
-            // Extended codes keep the primary code in their low byte.
             Some(Ok(code)) => Self::Sqlite(code & 0xff),
             _ => Self::None,
         }
@@ -97,13 +113,25 @@ impl<'a> Code<'a> {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let sqlx::Error::Database(database) = &error else { return Self::Driver(error) };
-        match (database.kind(), Code::of(&**database)) {
-            (ErrorKind::Other, Code::Sqlite(5 | 6) | Code::Postgres("55P03")) => Self::Busy(error),
+        let sqlx::Error::Database(database) = &error else { return Self::Driver(DriverError::Sqlx(error)) };
+        let variant = match (database.kind(), Code::of(&**database)) {
+            (ErrorKind::Other, Code::Sqlite(5 | 6) | Code::Postgres("55P03")) => Self::Busy,
             // SQLITE_CONSTRAINT: kinds that sqlx does not map, a row id for one.
-            (ErrorKind::Other, Code::Sqlite(19)) => Self::Conflict(error),
-            (ErrorKind::Other, _) => Self::Driver(error),
-            _ => Self::Conflict(error),
-        }
+            (ErrorKind::Other, Code::Sqlite(19)) => Self::Conflict,
+            (ErrorKind::Other, _) => Self::Driver,
+            _ => Self::Conflict,
+        };
+        variant(DriverError::Sqlx(error))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let variant = match error.sqlite_error().map(|error| error.extended_code & 0xff) {
+            Some(5 | 6) => Self::Busy,
+            Some(19) => Self::Conflict,
+            _ => Self::Driver,
+        };
+        variant(DriverError::Rusqlite(error))
     }
 }

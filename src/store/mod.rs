@@ -17,6 +17,7 @@ pub mod conversion;
 pub mod coupon;
 pub mod customer;
 pub mod db;
+pub mod direct;
 pub mod entry;
 pub mod error;
 pub mod facts;

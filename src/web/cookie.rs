@@ -14,6 +14,8 @@ pub const BUYER: &str = "rst_buyer";
 const CLICKS_MAX: usize = 8;
 /// Both cookies live 30 days from when they were last set.
 const DAYS: u32 = 30;
+/// What ends each `Set-Cookie`: 30 days in seconds.
+const ATTRIBUTES: &str = "; HttpOnly; SameSite=Lax; Max-Age=2592000";
 /// Between click ids: legal in a cookie's value (RFC 6265, `cookie-octet`) and no character of base64url.
 const SEPARATOR: char = '.';
 /// No more pairs of a request's cookies are looked at than browsers keep for a site.
@@ -85,9 +87,9 @@ pub fn clear_buyer() -> HeaderValue {
 }
 
 fn finish(mut cookie: String, path: &str) -> HeaderValue {
-    use std::fmt::Write as _;
-    let seconds = DAYS * 86_400;
-    write!(cookie, "; Path={path}; HttpOnly; SameSite=Lax; Max-Age={seconds}").expect("writing to a String never fails");
+    for part in ["; Path=", path, ATTRIBUTES] {
+        cookie.push_str(part);
+    }
     HeaderValue::try_from(cookie).expect("base64url, dots and attributes are visible ASCII")
 }
 

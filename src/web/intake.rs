@@ -53,11 +53,6 @@ pub fn owns(path: &str) -> bool {
     path == POSTBACK || path == PIXEL
 }
 
-/// The path as metrics name it.
-pub fn route(path: &str) -> &'static str {
-    if path == PIXEL { PIXEL } else { POSTBACK }
-}
-
 /// Answers a request for one of the paths. `body` is only read where the method has one.
 pub async fn answer(
     engine: &Engine,

@@ -18,10 +18,13 @@ use crate::{
 };
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
-use std::borrow::Cow;
+use metrics::Counter;
+use std::{borrow::Cow, sync::LazyLock};
 
 /// Where links live.
 pub const PREFIX: &str = "/c/";
+/// Headers of a redirect: room for all of them at once.
+const HEADERS: usize = 4;
 const REPEAT: i64 = REPEAT_SECONDS * SECOND;
 
 /// What the query of a link may say.
@@ -86,6 +89,14 @@ pub struct Departure {
     pub cookie: Option<HeaderValue>,
 }
 
+impl Departure {
+    /// The click to be written, and the answer that leaves after it.
+    pub fn into_parts(self) -> (Click, Response) {
+        let Self { click, location, cookie } = self;
+        (click, go(location, cookie))
+    }
+}
+
 /// What every redirect needs besides the link.
 #[derive(Debug, Clone, Copy)]
 pub struct Tools<'a> {
@@ -144,7 +155,7 @@ pub fn depart(program: &ProgramRoute, link: &LinkRoute, arrival: &Arrival<'_>, t
         quality,
         consent,
         buyer,
-        address: consent.then(|| client.to_string()),
+        address: consent.then(|| client.text()),
         country: None,
         agent: consent.then(|| kept(&agent, AGENT_BYTES_MAX)).flatten(),
         referrer: referrer.and_then(|referrer| kept(&referrer, REFERRER_CHARS_MAX)),
@@ -174,26 +185,28 @@ pub async fn answer(engine: &Engine, request: &Parts, client: Address, now: Time
     let query = request.uri.query().unwrap_or_default();
     let arrival = Arrival { query, headers: &request.headers, client, head, now };
     let tools = Tools { ids: &engine.ids, ring: &engine.ring, recent: &engine.recent };
-    let Departure { click, location, cookie } = depart(&found.program.route, &found.link.route, &arrival, &tools);
+    let (click, answer) = depart(&found.program.route, &found.link.route, &arrival, &tools).into_parts();
     if !head {
-        count("redirected", click.quality.code());
+        REDIRECTED[usize::from(click.quality.number())].increment(1);
         // The writer has counted it and told the log why. The sealed click id carries the sale without the row.
         if let Err(error) = engine.clicks.record(click).await {
             tracing::debug!(%error, "click not kept");
         }
     }
-    go(location, cookie)
+    answer
 }
 
 /// Does now what would make the first visitor wait: reads the list of robots.
 pub fn prepare() {
     click::is_robot("");
+    LazyLock::force(&REDIRECTED);
 }
 
 fn go(location: String, cookie: Option<HeaderValue>) -> Response {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::FOUND;
     let headers = answer.headers_mut();
+    headers.reserve(HEADERS);
     headers.insert(header::LOCATION, HeaderValue::try_from(location).expect("`domain::link` writes visible ASCII only"));
     if let Some(cookie) = cookie {
         headers.insert(header::SET_COOKIE, cookie);
@@ -202,14 +215,22 @@ fn go(location: String, cookie: Option<HeaderValue>) -> Response {
     answer
 }
 
-/// A request that was answered; HEAD leaves no trace here either.
-fn count(outcome: &'static str, quality: &'static str) {
-    metrics::counter!("ristourne_redirects_total", "outcome" => outcome, "quality" => quality).increment(1);
+/// Redirects by the number of the click's quality, looked up once: that takes as long as to seal a click.
+static REDIRECTED: LazyLock<[Counter; Quality::ALL.len()]> = LazyLock::new(|| {
+    std::array::from_fn(|number| {
+        let quality = u8::try_from(number).ok().and_then(Quality::from_number);
+        answered("redirected", quality.map_or("none", Quality::code))
+    })
+});
+
+/// Requests that were answered; HEAD leaves no trace here either.
+fn answered(outcome: &'static str, quality: &'static str) -> Counter {
+    metrics::counter!("ristourne_redirects_total", "outcome" => outcome, "quality" => quality)
 }
 
 fn refuse(problem: Problem, request: &Parts, outcome: &'static str) -> Response {
     if request.method != Method::HEAD {
-        count(outcome, "none");
+        answered(outcome, "none").increment(1);
     }
     let mut answer = problem.answer(&request.headers);
     seal(answer.headers_mut());

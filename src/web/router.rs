@@ -22,13 +22,21 @@ use axum::{
     response::Response,
 };
 use http::{HeaderValue, StatusCode};
+use metrics::{Counter, Histogram, SharedString};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{sync::Arc, time::Instant};
 
 /// What a running engine shows to the outside, within these limits; `metrics` renders what `/metrics` says.
 pub fn build(engine: &Arc<Engine>, limits: limits::Options, metrics: PrometheusHandle) -> (Front, Router) {
     let limits = Arc::new(Limits::new(limits));
-    (Front { engine: Arc::clone(engine), limits: Arc::clone(&limits) }, router(Arc::clone(engine), limits, metrics))
+    let front = Front {
+        engine: Arc::clone(engine),
+        limits: Arc::clone(&limits),
+        redirects: Tally::new("/c/{slug}", StatusCode::FOUND),
+        postbacks: Tally::new(intake::POSTBACK, StatusCode::CREATED),
+        pixels: Tally::new(intake::PIXEL, StatusCode::OK),
+    };
+    (front, router(Arc::clone(engine), limits, metrics))
 }
 
 /// Redirects and postbacks.
@@ -36,6 +44,9 @@ pub fn build(engine: &Arc<Engine>, limits: limits::Options, metrics: PrometheusH
 pub struct Front {
     engine: Arc<Engine>,
     limits: Arc<Limits>,
+    redirects: Tally,
+    postbacks: Tally,
+    pixels: Tally,
 }
 
 impl Fast for Front {
@@ -45,19 +56,23 @@ impl Fast for Front {
 
     fn prepare(&self) {
         redirect::prepare();
+        // Those who wait for a commit wait here.
+        tokio::spawn(self.engine.clicks.attend());
+        tokio::spawn(self.engine.ledger.attend());
     }
 
     async fn answer(&self, request: http::Request<EdgeBody>, client: Address) -> Response {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let now = self.engine.clock.now();
-        let (route, mut answer) = if parts.uri.path().starts_with(redirect::PREFIX) {
-            ("/c/{slug}", redirect::answer(&self.engine, &parts, client, now).await)
+        let (tally, mut answer) = if parts.uri.path().starts_with(redirect::PREFIX) {
+            (&self.redirects, redirect::answer(&self.engine, &parts, client, now).await)
         } else {
             let body = body.whole(intake::BODY_BYTES_MAX);
-            (intake::route(parts.uri.path()), intake::answer(&self.engine, &self.limits, &parts, body, now).await)
+            let tally = if parts.uri.path() == intake::PIXEL { &self.pixels } else { &self.postbacks };
+            (tally, intake::answer(&self.engine, &self.limits, &parts, body, now).await)
         };
-        count(route, answer.status(), started);
+        tally.count(answer.status(), started);
         // These are most of all requests: their lines, and the ids of those that have no other, are made when somebody reads them.
         if tracing::enabled!(tracing::Level::DEBUG) {
             let request_id = match answer.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()) {
@@ -108,14 +123,45 @@ async fn note(State(engine): State<Arc<Engine>>, request: Request, next: Next) -
     let path = route.as_ref().map(|_| request.uri().path().to_owned());
     let mut answer = next.run(request).await;
     let request_id = name(&engine, &mut answer);
-    count(route.map_or("unknown".into(), metrics::SharedString::from), answer.status(), started);
+    count(route.map_or("unknown".into(), SharedString::from), answer.status(), started);
     let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     tracing::info!(%method, path, client, status = answer.status().as_u16(), took_us, request_id, "request");
     answer
 }
 
-fn count(route: impl Into<metrics::SharedString>, status: StatusCode, started: Instant) {
-    let route = route.into();
-    metrics::counter!("ristourne_http_requests_total", "route" => route.clone(), "status" => status.as_str().to_owned()).increment(1);
-    metrics::histogram!("ristourne_http_request_duration_seconds", "route" => route).record(started.elapsed());
+/// Counts the answers of one route. The usual status is looked up once: to find a metric by its labels takes as long as to seal a click.
+#[derive(Debug)]
+struct Tally {
+    route: &'static str,
+    usual: StatusCode,
+    answered: Counter,
+    took: Histogram,
+}
+
+impl Tally {
+    fn new(route: &'static str, usual: StatusCode) -> Self {
+        Self { route, usual, answered: answered(route.into(), usual), took: took(route.into()) }
+    }
+
+    fn count(&self, status: StatusCode, started: Instant) {
+        if status == self.usual {
+            self.answered.increment(1);
+        } else {
+            answered(self.route.into(), status).increment(1);
+        }
+        self.took.record(started.elapsed());
+    }
+}
+
+fn answered(route: SharedString, status: StatusCode) -> Counter {
+    metrics::counter!("ristourne_http_requests_total", "route" => route, "status" => status.as_str().to_owned())
+}
+
+fn took(route: SharedString) -> Histogram {
+    metrics::histogram!("ristourne_http_request_duration_seconds", "route" => route)
+}
+
+fn count(route: SharedString, status: StatusCode, started: Instant) {
+    answered(route.clone(), status).increment(1);
+    took(route).record(started.elapsed());
 }

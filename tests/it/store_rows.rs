@@ -17,7 +17,7 @@ use ristourne::kernel::{
     money::Money,
     time::{DAY, SECOND, Time, Zone},
 };
-use ristourne::store::{self, Tx, link::Link, seal_key::StoredKey, stat};
+use ristourne::store::{self, Tx, direct::InsertTx, link::Link, seal_key::StoredKey, stat};
 use std::collections::HashSet;
 
 #[tokio::test]
@@ -145,18 +145,20 @@ async fn clicks_count_once() {
         clicks.push(row(200, LINK, Quality::Bot, today));
         clicks.push(Click { publisher: OTHER_BLOG, ..row(0, OTHER_LINK, Quality::Ok, tomorrow) });
         let all: Vec<&Click> = clicks.iter().collect();
-        let mut tx = world.db().begin().await.expect("begins");
+        let mut direct = world.db().direct();
+        let mut tx = InsertTx::begin(world.db(), direct.as_mut()).await.expect("begins");
         let phrases = store::click::insert_new(&mut tx, &Zone::UTC, &all[..150], &HashSet::new()).await.expect("inserts");
         assert_eq!(phrases.len(), 3);
         let known: HashSet<i64> = phrases.into_iter().collect();
         let (phrases, new) = store::click::insert_missing(&mut tx, &Zone::UTC, &all, &known).await.expect("inserts");
         assert_eq!((phrases.len(), new), (0, 52));
         assert_eq!(store::click::insert_missing(&mut tx, &Zone::UTC, &[all[0], all[0]], &known).await.expect("runs").1, 0);
+        tx.commit().await.expect("commits");
+        let mut tx = world.db().read().await.expect("reads");
         assert!(store::click::exists(&mut tx, clicks[7].id).await.expect("runs"));
         assert!(!store::click::exists(&mut tx, ClickId::from_raw(1)).await.expect("runs"));
         let stored = store::click::by_id(&mut tx, clicks[7].id).await.expect("loads").expect("is there");
         assert_eq!((stored.agent, stored.subs, stored.buyer), (clicks[7].agent.clone(), clicks[7].subs.clone(), None));
-        tx.commit().await.expect("commits");
 
         let act = Act::Sale { key: key(EURO, "A"), sale: sale(11_999, Currency::EUR, &[click(LINK, 1)]) };
         world.one(Actor::Merchant, act).await;

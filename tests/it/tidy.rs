@@ -10,7 +10,7 @@ const FLOORS: [(&str, u32); 8] =
 
 /// Folders whose files may not import each other; the files that they share; the files that may import the whole folder, as `mod.rs` may.
 const SIBLINGS: [(&str, &[&str], &[&str]); 4] = [
-    ("store", &["db", "sql", "bulk", "filter", "error", "migrate", "turn", "fold"], &["facts", "apply"]),
+    ("store", &["db", "sql", "bulk", "direct", "filter", "error", "migrate", "turn", "fold"], &["facts", "apply"]),
     ("formats", &[], &[]),
     ("jobs", &[], &[]),
     ("web", &["actor", "problem", "json", "idempotency", "cookie", "limits", "headers", "ui"], &["edge", "openapi", "router"]),

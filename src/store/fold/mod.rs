@@ -9,7 +9,9 @@ mod sale;
 pub use part::{Folded, StoredDay, days, of_day, parts, prepare};
 pub use sale::{Kept, SaleChange, Words, changes, kept_of_day, lone};
 
+use super::bulk::Column;
 use super::db::Tx;
+use super::direct::InsertTx;
 use super::error::StoreError;
 use super::sql::Sql;
 use crate::domain::{
@@ -28,7 +30,6 @@ statements! {
     STATE = "SELECT version, words FROM report_state WHERE id = 1";
     NEXT = "UPDATE report_state SET version = version + 1 WHERE id = 1 AND version = $1";
     SET_WORDS = "UPDATE report_state SET words = $1 WHERE id = 1";
-    LEAVE_CLICKS = "INSERT INTO click_fold (id, body) VALUES ($1, $2)";
     LEAVE_SALES = "INSERT INTO sale_fold (id, conversions) VALUES ($1, $2)";
     CLICKS = "SELECT id, body FROM click_fold ORDER BY id LIMIT $1";
     SALES = "SELECT id, conversions AS body FROM sale_fold ORDER BY id LIMIT $1";
@@ -134,9 +135,9 @@ pub async fn state(tx: &mut Tx) -> Result<State, StoreError> {
 }
 
 /// Leaves what a transaction of clicks counted. `first` is one of its new clicks.
-pub async fn leave_clicks(tx: &mut Tx, first: ClickId, fold: &ClickFold) -> Result<(), StoreError> {
-    let text = fold.text();
-    tx.run(LEAVE_CLICKS, args![first.raw(), &text]).await.map(drop)
+pub async fn leave_clicks(tx: &mut InsertTx<'_>, first: ClickId, fold: &ClickFold) -> Result<(), StoreError> {
+    let columns = [("id", Column::Int(vec![first.raw()])), ("body", Column::String(vec![fold.text()]))];
+    tx.insert("click_fold", &columns, "").await.map(drop)
 }
 
 /// Leaves the conversions that a transaction of the ledger changed. `id` is that of one of its messages.
