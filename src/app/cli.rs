@@ -3,7 +3,7 @@
 //! Results go to stdout, logs and progress to stderr. To add a command: a file with its `Args` and `run`, and its two lines here.
 
 use crate::app::{
-    demo, explain, export,
+    backup, demo, explain, export,
     failure::Failure,
     key, serve,
     telemetry::{self, LogArgs},
@@ -28,7 +28,9 @@ enum Command {
     Serve(serve::Args),
     /// Make a fresh demo database with weeks of traffic, then run the server on it
     Demo(demo::Args),
-    /// API keys
+    /// Copy the SQLite database and the click spool of a running server
+    Backup(backup::Args),
+    /// API keys, and the keys that seal
     #[command(subcommand)]
     Key(key::Command),
     /// Say why a conversion's amounts are what they are
@@ -53,6 +55,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args).await,
             Self::Demo(args) => demo::run(args).await,
+            Self::Backup(args) => backup::run(args).await,
             Self::Key(command) => key::run(command).await,
             Self::Explain(args) => explain::run(args).await,
             Self::Verify(args) => verify::run(args).await,

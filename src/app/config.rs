@@ -25,7 +25,7 @@ impl DatabaseUrl {
     }
 
     /// Where clicks wait that the database does not have yet: beside SQLite's file, or in the working directory.
-    fn spool_dir(&self) -> PathBuf {
+    pub fn spool_dir(&self) -> PathBuf {
         match self.sqlite_file() {
             Some(file) => {
                 let mut name = file.into_os_string();
@@ -115,6 +115,20 @@ impl DatabaseArgs {
 #[derive(Clone)]
 pub struct MasterKeyText(String);
 
+impl MasterKeyText {
+    /// Clap's parsers may fail and then repeat what they were given; this one leaves that to `parse`.
+    #[expect(clippy::unnecessary_wraps, reason = "the form that clap wants")]
+    pub fn read(text: &str) -> Result<Self, String> {
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The key; `Err` says what is wrong with the option without repeating it.
+    pub fn parse(&self, option: &str) -> Result<MasterKey, String> {
+        let wanted = || format!("{option}: 32 bytes in base64 are wanted, as `openssl rand -base64 32` prints them");
+        MasterKey::parse(&self.0).ok_or_else(wanted)
+    }
+}
+
 impl From<&str> for MasterKeyText {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
@@ -130,16 +144,11 @@ impl fmt::Debug for MasterKeyText {
 #[derive(Debug, Clone, clap::Args)]
 pub struct InstallationArgs {
     /// 32 bytes in base64 (`openssl rand -base64 32`): secrets in the database are sealed with it
-    #[arg(long, env = "RISTOURNE_MASTER_KEY", value_name = "KEY", hide_env_values = true, value_parser = clap::builder::ValueParser::new(master_key_text))]
+    #[arg(long, env = "RISTOURNE_MASTER_KEY", value_name = "KEY", hide_env_values = true, value_parser = clap::builder::ValueParser::new(MasterKeyText::read))]
     pub master_key: Option<MasterKeyText>,
     /// The time zone of calendar months and report days
     #[arg(long, env = "RISTOURNE_TIMEZONE", default_value = "UTC", value_name = "ZONE", value_parser = zone)]
     pub timezone: Zone,
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "clap's parsers may fail; this one leaves that to `master_key`, which does not print the key")]
-fn master_key_text(text: &str) -> Result<MasterKeyText, String> {
-    Ok(MasterKeyText::from(text))
 }
 
 fn zone(text: &str) -> Result<Zone, String> {
@@ -149,11 +158,7 @@ fn zone(text: &str) -> Result<Zone, String> {
 impl InstallationArgs {
     /// The key that was given, if any; `Err` says what is wrong without repeating it.
     pub fn master_key(&self) -> Result<Option<MasterKey>, String> {
-        let parse = |text: &MasterKeyText| {
-            MasterKey::parse(&text.0)
-                .ok_or_else(|| "--master-key: 32 bytes in base64 are wanted, as `openssl rand -base64 32` prints them".to_owned())
-        };
-        self.master_key.as_ref().map(parse).transpose()
+        self.master_key.as_ref().map(|text| text.parse("--master-key")).transpose()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ristourne key create`: an API key, printed once as one JSON line. Works beside a running server, which reads unknown keys from the database.
 
 use crate::{
-    app::{config::DatabaseArgs, failure::Failure},
+    app::{config::DatabaseArgs, failure::Failure, key_ring},
     domain::key::{self, Key, Role},
     engine::clock::Clock,
     kernel::{
@@ -20,6 +20,10 @@ const NAME_CHARS_MAX: usize = 200;
 pub enum Command {
     /// Make a key and print it as one JSON line; it is shown once
     Create(CreateArgs),
+    /// Add a key that seals click ids and refs, from a minute on; those sealed before go on opening
+    Rotate(key_ring::RotateArgs),
+    /// Seal all that is stored sealed under a new master key, while no server runs
+    Reseal(key_ring::ResealArgs),
 }
 
 #[derive(Debug, Args)]
@@ -53,7 +57,14 @@ pub struct Created {
 }
 
 pub async fn run(command: Command) -> Result<(), Failure> {
-    let Command::Create(args) = command;
+    match command {
+        Command::Create(args) => create_and_print(args).await,
+        Command::Rotate(args) => key_ring::rotate(args).await,
+        Command::Reseal(args) => key_ring::reseal(args).await,
+    }
+}
+
+async fn create_and_print(args: CreateArgs) -> Result<(), Failure> {
     let (role, owner) = holder(args.role, args.owner.as_deref())?;
     if args.name.as_deref().is_some_and(|name| text::check(name, NAME_CHARS_MAX).is_err()) {
         return Err(Failure::Usage(format!("--name: at most {NAME_CHARS_MAX} characters without U+0000")));

@@ -1,5 +1,6 @@
 //! Floor 5: the command line (one file a command), configuration, start and stop, telemetry, and the demo.
 
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -7,6 +8,7 @@ pub mod explain;
 pub mod export;
 pub mod failure;
 pub mod key;
+pub mod key_ring;
 pub mod serve;
 pub mod server;
 pub mod telemetry;

@@ -103,7 +103,7 @@ impl Engine {
         let terms = Arc::new(TermsCache::default());
         let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::clone(&terms) };
         let (ledger, ledger_task) = LedgerWriter::start(setting);
-        let feed = Feed::start(db.clone(), clock.clone(), Arc::clone(&catalogue));
+        let feed = Feed::start(db.clone(), clock.clone(), Arc::clone(&catalogue), Arc::clone(&ring), Arc::clone(&vault));
         let base_url = OnceLock::new();
         if let Some(url) = options.base_url {
             base_url.get_or_init(|| url);

@@ -1,8 +1,11 @@
-//! The feed: every second, what other nodes have changed is taken into the catalogue.
+//! The feed: every second, what other nodes have changed is taken into the catalogue and the key ring.
 
 use crate::{
-    engine::{catalogue::Catalogue, clock::Clock, snapshot::Snapshot},
-    kernel::time::{SECOND, Time},
+    engine::{catalogue::Catalogue, clock::Clock, keys, snapshot::Snapshot},
+    kernel::{
+        seal::{KeyRing, Vault},
+        time::{SECOND, Time},
+    },
     store::{Db, StoreError},
 };
 use std::{sync::Arc, time::Duration};
@@ -25,8 +28,8 @@ pub struct Feed(JoinHandle<()>);
 
 impl Feed {
     /// Starts it on the current runtime.
-    pub fn start(db: Db, clock: Clock, catalogue: Arc<Catalogue>) -> Self {
-        Self(tokio::spawn(run(db, clock, catalogue)))
+    pub fn start(db: Db, clock: Clock, catalogue: Arc<Catalogue>, ring: Arc<KeyRing>, vault: Arc<Vault>) -> Self {
+        Self(tokio::spawn(run(db, clock, catalogue, ring, vault)))
     }
 }
 
@@ -36,7 +39,7 @@ impl Drop for Feed {
     }
 }
 
-async fn run(db: Db, clock: Clock, catalogue: Arc<Catalogue>) {
+async fn run(db: Db, clock: Clock, catalogue: Arc<Catalogue>, ring: Arc<KeyRing>, vault: Arc<Vault>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let age = i64::try_from(catalogue.age().as_micros()).unwrap_or(i64::MAX);
@@ -45,7 +48,11 @@ async fn run(db: Db, clock: Clock, catalogue: Arc<Catalogue>) {
         ticks.tick().await;
         let now = clock.now();
         // After an outage everything since the last success is read.
-        let failure = match timeout(READ_MAX, refresh(&catalogue, &db, last.plus(-OVERLAP))).await {
+        let read = async {
+            refresh(&catalogue, &db, last.plus(-OVERLAP)).await?;
+            keys::refresh(&ring, &db, &vault, now).await
+        };
+        let failure = match timeout(READ_MAX, read).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),
             Err(elapsed) => Some(elapsed.to_string()),

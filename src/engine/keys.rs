@@ -2,18 +2,22 @@
 
 use crate::{
     kernel::{
-        seal::{KeyRing, RingError, SealKey, Vault, VaultError},
+        seal::{KEY_NUMBER_MAX, KeyRing, RingError, SealKey, Vault, VaultError},
         signature::{SecretError, WebhookSecret},
-        time::Time,
+        time::{SECOND, Time},
     },
     store::{
         Db, StoreError,
         seal_key::{self, StoredKey},
+        sealed,
     },
 };
 
 /// The number of an installation's first key.
 const FIRST: u8 = 1;
+/// Servers read the ring every second, and each must know a key before any of them seals with it. One that the database was away from for a
+/// minute could take no sale either. Microseconds.
+const KNOWN_AFTER: i64 = 60 * SECOND;
 
 /// Why keys or secrets cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,11 +50,68 @@ pub async fn ring(db: &Db, vault: &Vault, now: Time) -> Result<KeyRing, KeysErro
             stored = vec![new];
         }
     }
-    let opened = stored.iter().map(|key| {
+    let keys = open(&stored, vault)?;
+    let ring = KeyRing::new(&keys)?;
+    ring.renew(&keys, sealing(&stored, now))?;
+    Ok(ring)
+}
+
+/// Takes in what was added to the ring, here or on another node, and lets a new key seal when its time has come.
+pub async fn refresh(ring: &KeyRing, db: &Db, vault: &Vault, now: Time) -> Result<(), KeysError> {
+    let mut tx = db.read().await?;
+    let stored = seal_key::all(&mut tx).await?;
+    tx.commit().await?;
+    let seals = sealing(&stored, now);
+    if !ring.is(stored.iter().map(|key| key.number), seals) {
+        ring.renew(&open(&stored, vault)?, seals)?;
+        tracing::info!(keys = stored.len(), seals, "the key ring changed");
+    }
+    Ok(())
+}
+
+/// Adds a key to the ring, which seals from a minute on, when every server knows it; the others go on opening. Gives its number and when
+/// it begins.
+pub async fn rotate(db: &Db, vault: &Vault, now: Time) -> Result<(u8, Time), KeysError> {
+    let mut tx = db.begin().await?;
+    seal_key::lock(&mut tx).await?;
+    let stored = seal_key::all(&mut tx).await?;
+    // A vault that cannot open the others would add a key that no server can open.
+    open(&stored, vault)?;
+    let number = stored.iter().map(|key| key.number).max().map_or(FIRST, |last| last + 1);
+    if number > KEY_NUMBER_MAX {
+        return Err(RingError::Number(number).into());
+    }
+    let begins = if stored.is_empty() { now } else { now.plus(KNOWN_AFTER) };
+    seal_key::insert(&mut tx, &StoredKey { number, sealed: vault.seal_secret(&random::<32>()?, random()?), created_at: begins }).await?;
+    tx.commit().await?;
+    Ok((number, begins))
+}
+
+/// Seals everything anew that is stored under the master key of `old`. Gives how much there was.
+pub async fn reseal(db: &Db, old: &Vault, new: &Vault) -> Result<usize, KeysError> {
+    let mut tx = db.begin().await?;
+    seal_key::lock(&mut tx).await?;
+    let all = sealed::all(&mut tx).await?;
+    for sealed in &all {
+        let again = new.seal_secret(&old.open_secret(sealed)?, random()?);
+        sealed::replace(&mut tx, sealed, &again).await?;
+    }
+    tx.commit().await?;
+    Ok(all.len())
+}
+
+/// The newest key whose time has come.
+fn sealing(stored: &[StoredKey], now: Time) -> u8 {
+    let begun = stored.iter().rev().find(|key| key.created_at <= now);
+    begun.or(stored.first()).map_or(FIRST, |key| key.number)
+}
+
+fn open(stored: &[StoredKey], vault: &Vault) -> Result<Vec<SealKey>, KeysError> {
+    let key = |key: &StoredKey| {
         let secret = vault.open_secret(&key.sealed)?.try_into().map_err(|_| KeysError::Length(key.number))?;
         Ok(SealKey { number: key.number, secret })
-    });
-    Ok(KeyRing::new(&opened.collect::<Result<Vec<_>, KeysError>>()?)?)
+    };
+    stored.iter().map(key).collect()
 }
 
 /// A new signing secret of a merchant, and what to store of it.

@@ -1,5 +1,6 @@
 //! Floor 3: what runs. A file is here only if it owns a queue, a task, a snapshot or a connection to the outside.
 
+pub mod backup;
 pub mod catalogue;
 pub mod click_store;
 pub mod click_writer;

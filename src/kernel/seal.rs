@@ -19,10 +19,14 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 const FORMAT: u8 = 0;
-const KEY_NUMBER_MAX: u8 = 63;
+/// The highest number of a key.
+pub const KEY_NUMBER_MAX: u8 = 63;
 const HEADER: usize = 1;
 const TAG: usize = 16;
 /// Longer text is no token and is refused before it is decoded.
@@ -63,6 +67,8 @@ pub enum RingError {
     Number(u8),
     #[error("key number {0} stands twice")]
     Twice(u8),
+    #[error("key number {0} is not there")]
+    Missing(u8),
 }
 
 /// What a sealed click id says: enough to attribute a sale without the click's row.
@@ -85,20 +91,23 @@ pub struct BuyerCookie {
     pub set_on: Day,
 }
 
-/// The keys that seal: the newest (last) seals, all open.
-pub struct KeyRing {
-    keys: Vec<(u8, Aes256GcmSiv)>,
+/// The keys that seal: one seals, all open. It may be renewed while others use it.
+pub struct KeyRing(RwLock<Arc<Keys>>);
+
+struct Keys {
+    all: Vec<(u8, Aes256GcmSiv)>,
+    /// The place of the one that seals.
+    seals: usize,
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|(number, _)| number)).finish()
+        f.debug_list().entries(self.keys().all.iter().map(|(number, _)| number)).finish()
     }
 }
 
-impl KeyRing {
-    /// `keys` from the oldest to the newest.
-    pub fn new(keys: &[SealKey]) -> Result<Self, RingError> {
+impl Keys {
+    fn new(keys: &[SealKey], seals: u8) -> Result<Self, RingError> {
         if keys.is_empty() {
             return Err(RingError::Empty);
         }
@@ -110,7 +119,32 @@ impl KeyRing {
                 return Err(RingError::Twice(key.number));
             }
         }
-        Ok(Self { keys: keys.iter().map(|key| (key.number, Aes256GcmSiv::new(&key.secret.into()))).collect() })
+        let seals = keys.iter().position(|key| key.number == seals).ok_or(RingError::Missing(seals))?;
+        Ok(Self { all: keys.iter().map(|key| (key.number, Aes256GcmSiv::new(&key.secret.into()))).collect(), seals })
+    }
+}
+
+impl KeyRing {
+    /// The last of `keys` seals.
+    pub fn new(keys: &[SealKey]) -> Result<Self, RingError> {
+        Ok(Self(RwLock::new(Arc::new(Keys::new(keys, keys.last().map_or(0, |key| key.number))?))))
+    }
+
+    /// From now on these keys open, and the one of this number seals. What is wrong with them leaves the ring as it is.
+    pub fn renew(&self, keys: &[SealKey], seals: u8) -> Result<(), RingError> {
+        let keys = Arc::new(Keys::new(keys, seals)?);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    /// Whether these numbers are its keys, and this one seals.
+    pub fn is(&self, numbers: impl Iterator<Item = u8>, seals: u8) -> bool {
+        let keys = self.keys();
+        keys.all[keys.seals].0 == seals && keys.all.iter().map(|(number, _)| *number).eq(numbers)
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The click id that travels as `rclid`: [`CLICK_CHARS`] characters.
@@ -161,7 +195,8 @@ impl KeyRing {
     }
 
     fn seal(&self, kind: &[u8], plain: &[u8]) -> String {
-        let (number, key) = self.keys.last().expect("a ring is never empty: `new` refuses that");
+        let keys = self.keys();
+        let (number, key) = &keys.all[keys.seals];
         let mut token = [0; TOKEN_CHARS_MAX];
         let length = HEADER + plain.len() + TAG;
         token[0] = FORMAT << 6 | number;
@@ -186,7 +221,8 @@ impl KeyRing {
             return None;
         }
         let header = token[0];
-        let key = self.keys.iter().find_map(|(number, key)| (*number == header & KEY_NUMBER_MAX).then_some(key))?;
+        let keys = self.keys();
+        let key = keys.all.iter().find_map(|(number, key)| (*number == header & KEY_NUMBER_MAX).then_some(key))?;
         let mut plain = [0; PLAIN];
         let (body, tag) = token[HEADER..length].split_at(PLAIN);
         plain.copy_from_slice(body);
@@ -285,99 +321,5 @@ impl fmt::Debug for Vault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ring(numbers: &[u8]) -> KeyRing {
-        let keys: Vec<_> = numbers.iter().map(|&number| SealKey { number, secret: [number; 32] }).collect();
-        KeyRing::new(&keys).expect("a ring")
-    }
-
-    fn token() -> ClickToken {
-        ClickToken {
-            click: ClickId::from_raw(0x0102_0304_0506_0708),
-            link: LinkId::from_raw(42),
-            buyer: Some(BuyerId::from_raw(7)),
-            consent: true,
-            quality: 4,
-        }
-    }
-
-    #[test]
-    fn every_kind_round_trips_and_opens_as_no_other() {
-        let ring = ring(&[1]);
-        let (click, cookie, reference) = (
-            ring.seal_click(&token()),
-            ring.seal_cookie(BuyerCookie { buyer: BuyerId::from_raw(7), set_on: Day::from_number(20_000) }),
-            ring.seal_ref(BuyerId::from_raw(7)),
-        );
-        assert_eq!(click.len(), CLICK_CHARS);
-        assert_eq!(ring.open_click(&click), Some(token()));
-        let anonymous = ClickToken { buyer: None, consent: false, quality: 0, ..token() };
-        assert_eq!(ring.open_click(&ring.seal_click(&anonymous)), Some(anonymous));
-        assert_eq!(ring.open_cookie(&cookie).map(|c| (c.buyer.raw(), c.set_on.number())), Some((7, 20_000)));
-        assert_eq!(ring.open_ref(&reference), Some(BuyerId::from_raw(7)));
-        assert_eq!(reference, ring.seal_ref(BuyerId::from_raw(7)), "a ref is the same each time");
-        assert_eq!(ring.open_ref(&cookie), None);
-        assert_eq!(ring.open_cookie(&reference), None);
-        assert_eq!(ring.open_click(&reference), None);
-        // Same length, same key: only the kind keeps them apart.
-        let forged: String = ring.seal(CLICK_KIND, &7_i64.to_be_bytes());
-        assert_eq!(ring.open_ref(&forged), None);
-    }
-
-    #[test]
-    fn the_newest_key_seals_and_all_open() {
-        let (old, both, new) = (ring(&[1]), ring(&[1, 2]), ring(&[2]));
-        let token = token();
-        assert_eq!(both.open_click(&old.seal_click(&token)), Some(token));
-        assert_eq!(both.seal_click(&token), new.seal_click(&token));
-        assert_eq!(new.open_click(&old.seal_click(&token)), None);
-        let key = |number| SealKey { number, secret: [0; 32] };
-        assert_eq!(KeyRing::new(&[]).map(|_| ()), Err(RingError::Empty));
-        assert_eq!(KeyRing::new(&[key(64)]).map(|_| ()), Err(RingError::Number(64)));
-        assert_eq!(KeyRing::new(&[key(3), key(3)]).map(|_| ()), Err(RingError::Twice(3)));
-    }
-
-    #[test]
-    fn whatever_is_altered_stays_shut() {
-        let ring = ring(&[1]);
-        let click = ring.seal_click(&token());
-        for at in 0..click.len() {
-            for other in ["A", "_", "x", "=", "+", "é"] {
-                if &click[at..=at] != other {
-                    let altered = format!("{}{other}{}", &click[..at], &click[at + 1..]);
-                    assert_eq!(ring.open_click(&altered), None, "{altered}");
-                }
-            }
-        }
-        for odd in [String::new(), click[..55].to_owned(), format!("{click}A"), format!("{click}="), "A".repeat(64), "A".repeat(100_000)] {
-            assert_eq!(ring.open_click(&odd), None);
-        }
-        // A ref has 25 bytes, 34 characters: the last carries four bits that must be zero.
-        let reference = ring.seal_ref(BuyerId::from_raw(1));
-        let texts = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-            .iter()
-            .filter(|&&last| ring.open_ref(&format!("{}{}", &reference[..33], char::from(last))).is_some());
-        assert_eq!(texts.count(), 1, "one text for one token");
-    }
-
-    #[test]
-    fn secrets_are_stored_under_the_master_key_if_there_is_one() {
-        let master = MasterKey::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").expect("32 bytes");
-        let (open, locked) = (Vault::new(Some(&master)), Vault::new(None));
-        let stored = open.seal_secret(b"whsec", [9; 12]);
-        assert_eq!(open.open_secret(&stored).as_deref(), Ok(b"whsec".as_slice()));
-        assert_eq!(locked.open_secret(&stored), Err(VaultError::Locked));
-        assert_ne!(stored, open.seal_secret(b"whsec", [8; 12]));
-        let plain = locked.seal_secret(b"whsec", [9; 12]);
-        assert_eq!(open.open_secret(&plain).as_deref(), Ok(b"whsec".as_slice()));
-        let mut altered = stored.clone();
-        altered[20] ^= 1;
-        for bad in [altered, stored[..10].to_vec(), vec![], vec![7, 7]] {
-            assert_eq!(open.open_secret(&bad), Err(VaultError::Wrong));
-        }
-        assert!(MasterKey::parse("short").is_none());
-        assert!(!format!("{master:?}{open:?}{:?}", SealKey { number: 1, secret: [77; 32] }).contains("77"));
-    }
-}
+#[path = "seal_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@ use super::turn::{Turn, Writer};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Executor as _, FromRow, PgConnection, Postgres, SqlSafeStr as _, Sqlite, SqliteConnection, Transaction};
+use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -185,6 +186,15 @@ impl Db {
             Pools::Postgres { pool, .. } => drop(pool.acquire().await?.prepare(sql.postgres.into_sql_str()).await?),
         }
         Ok(())
+    }
+
+    /// Writes a SQLite database as it is at this moment into a new file, beside all that goes on; false, and nothing is written, on
+    /// PostgreSQL, which has its own tools.
+    pub async fn copy_to(&self, file: &Path) -> Result<bool, StoreError> {
+        let Pools::Sqlite { read, .. } = &self.0 else { return Ok(false) };
+        let name = file.to_str().ok_or(StoreError::Url("a file's name is UTF-8"))?;
+        sqlx::query("VACUUM INTO $1").bind(name).execute(&mut *read.acquire().await?).await?;
+        Ok(true)
     }
 
     /// Connections that are open, and those of them that are idle. SQLite's one writer is not counted.

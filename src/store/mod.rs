@@ -35,6 +35,7 @@ pub mod program;
 pub mod publisher;
 pub mod rate;
 pub mod seal_key;
+pub mod sealed;
 pub mod secret;
 pub mod setting;
 pub mod sql;
@@ -72,6 +73,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         publisher::ALL,
         rate::ALL,
         seal_key::ALL,
+        sealed::ALL,
         secret::ALL,
         setting::ALL,
         stat::ALL,

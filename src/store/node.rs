@@ -42,6 +42,11 @@ pub async fn acquire(tx: &mut Tx, holder: &str, now: Time, expires_at: Time) -> 
     Ok(Some(number))
 }
 
+/// The numbers that somebody has.
+pub async fn live(tx: &mut Tx, now: Time) -> Result<Vec<i64>, StoreError> {
+    Ok(tx.all::<Number>(LIVE, args![now.micros()]).await?.into_iter().map(|row| row.number).collect())
+}
+
 /// False if the lease is no longer the holder's.
 pub async fn renew(tx: &mut Tx, number: u16, holder: &str, expires_at: Time) -> Result<bool, StoreError> {
     Ok(tx.run(RENEW, args![expires_at.micros(), i64::from(number), holder]).await? == 1)

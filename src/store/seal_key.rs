@@ -18,6 +18,7 @@ pub struct StoredKey {
     pub number: u8,
     /// What `kernel::seal::Vault` made of it.
     pub sealed: Vec<u8>,
+    /// From when it seals. A key that was made just now waits until every server knows it.
     pub created_at: Time,
 }
 

@@ -158,7 +158,9 @@ async fn what_is_ended_or_revoked_elsewhere_is_gone_within_two_seconds() {
         let (row, sealed) = secret(20);
         write(&db, async |tx| store::secret::insert(tx, row.id, MERCHANT, &sealed, now).await.expect("stored")).await;
         let catalogue = fill(&db).await;
-        let feed = Feed::start(db.clone(), clock.clone(), Arc::clone(&catalogue));
+        let vault = Arc::new(Vault::new(None));
+        let ring = Arc::new(keys::ring(&db, &vault, now).await.expect("a ring"));
+        let feed = Feed::start(db.clone(), clock.clone(), Arc::clone(&catalogue), ring, vault);
         assert_eq!(catalogue.secrets(MERCHANT).iter().count(), 1);
         let started = Instant::now();
         write(&db, async |tx| {

@@ -15,15 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A shop with one program and a link.
 #[derive(Clone)]
-struct Shop {
-    merchant: Merchant,
-    program: String,
-    slug: String,
+pub struct Shop {
+    pub merchant: Merchant,
+    pub program: String,
+    pub slug: String,
     http: Client,
 }
 
 impl Shop {
-    async fn open(server: &Server) -> Self {
+    pub async fn open(server: &Server) -> Self {
         let operator = server.operator();
         let merchant = operator.merchant("Shop").await;
         let terms = json!({"commission": [{"pay": {"percent": "5"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}});
@@ -32,12 +32,12 @@ impl Shop {
         Self { merchant, program, slug, http: client() }
     }
 
-    fn at(&self, server: &Server) -> Self {
+    pub fn at(&self, server: &Server) -> Self {
         Self { merchant: self.merchant.at(server), ..self.clone() }
     }
 
     /// A visit that bears this mark; whether it was redirected.
-    async fn visit(&self, mark: &str) -> bool {
+    pub async fn visit(&self, mark: &str) -> bool {
         let agent = format!("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 {mark}");
         let url = format!("{}/c/{}?sub1={mark}", self.merchant.base, self.slug);
         match self.http.get(url).header(header::USER_AGENT, agent).send().await {
@@ -47,19 +47,19 @@ impl Shop {
         }
     }
 
-    fn sale(&self, order: &str) -> Value {
+    pub fn sale(&self, order: &str) -> Value {
         json!({"program": self.program, "order_id": order, "amount": "120.00", "currency": "EUR"})
     }
 
     /// A postback; the status of its answer, if there was one.
-    async fn post(&self, body: &Value) -> Option<u16> {
+    pub async fn post(&self, body: &Value) -> Option<u16> {
         let answer = Letter::json(&self.merchant, body).try_send(&self.merchant).await;
         answer.map_or(None, |answer| Some(answer.status.as_u16()))
     }
 }
 
 /// Every mark that was acknowledged is in the clicks, and none is there twice.
-async fn clicks_are_there(database: &str, acknowledged: &BTreeSet<String>) {
+pub async fn clicks_are_there(database: &str, acknowledged: &BTreeSet<String>) {
     let marks = async || {
         let mut sql = Sql::open(database).await;
         let marks = sql.texts("SELECT sub1 FROM click WHERE sub1 IS NOT NULL").await;
@@ -80,7 +80,7 @@ async fn clicks_are_there(database: &str, acknowledged: &BTreeSet<String>) {
 }
 
 /// The conversions of acknowledged orders are there; none is there twice by the table's own key.
-async fn orders_are_there(database: &str, acknowledged: &BTreeSet<String>) {
+pub async fn orders_are_there(database: &str, acknowledged: &BTreeSet<String>) {
     let mut sql = Sql::open(database).await;
     let stored: BTreeSet<String> = sql.texts("SELECT order_id FROM conversion").await.into_iter().collect();
     sql.close().await;
@@ -88,7 +88,7 @@ async fn orders_are_there(database: &str, acknowledged: &BTreeSet<String>) {
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
 }
 
-fn verify(database: &str) {
+pub fn verify(database: &str) {
     let report = ristourne_ok(database, &["verify"]);
     assert!(report.contains("everything holds"), "{report}");
 }

@@ -45,7 +45,7 @@ impl Letter {
         Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
     }
 
-    fn request(&self, merchant: &Merchant) -> RequestBuilder {
+    pub fn request(&self, merchant: &Merchant) -> RequestBuilder {
         let mut request = merchant.http.post(format!("{}/postback", merchant.base)).header(header::CONTENT_TYPE, self.content_type);
         let headers = [("webhook-id", &self.id), ("webhook-timestamp", &self.timestamp), ("webhook-signature", &self.signature)];
         for (name, value) in headers {

@@ -33,6 +33,11 @@ impl TempDir {
         Self(path)
     }
 
+    /// One that is there already.
+    pub fn take(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }

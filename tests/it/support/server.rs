@@ -7,7 +7,9 @@ use ristourne::{
 };
 use serde_json::{Value, json};
 use std::{
+    fs::File,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, Command, Output, Stdio},
     sync::{
         Arc,
@@ -52,17 +54,31 @@ impl Server {
         Self::start_in(database, options, Arc::new(TempDir::new("spool")))
     }
 
+    /// On what a backup brought back.
+    pub fn start_on(database: &str, spool: &Path) -> Self {
+        Self::start_in(database, &[], Arc::new(TempDir::take(spool)))
+    }
+
+    /// The same, with its log in a file.
+    pub fn start_logging(database: &str, options: &[&str], log: &Path) -> Self {
+        let log = File::create(log).expect("a file for the log");
+        Self::spawn(Self::command(database, options).stderr(log), database, Arc::new(TempDir::new("spool")))
+    }
+
     fn start_in(database: &str, options: &[&str], spool: Arc<TempDir>) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(["serve", "--listen", "127.0.0.1:0", "--spool-dir"])
-            .arg(spool.path())
-            .args(options)
-            .env("DATABASE_URL", database)
-            .env("RISTOURNE_LOG", std::env::var_os("RISTOURNE_LOG").unwrap_or_else(|| "warn".into()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
+        Self::spawn(&mut Self::command(database, options), database, spool)
+    }
+
+    fn command(database: &str, options: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(options).env("DATABASE_URL", database);
+        command.env("RISTOURNE_LOG", std::env::var_os("RISTOURNE_LOG").unwrap_or_else(|| "warn".into()));
+        command
+    }
+
+    fn spawn(command: &mut Command, database: &str, spool: Arc<TempDir>) -> Self {
+        command.arg("--spool-dir").arg(spool.path()).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the server starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("standard output is a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("the server speaks");
@@ -85,6 +101,11 @@ impl Server {
         let line = ristourne_ok(&self.database, &["key", "create", "--role", role, "--owner", owner]);
         let created: Value = serde_json::from_str(&line).expect("one JSON line");
         Operator { base: self.base.clone(), key: text(&created["key"]), http: client() }
+    }
+
+    /// Where its clicks wait.
+    pub fn spool(&self) -> &Path {
+        self.spool.path()
     }
 
     pub fn url(&self, path: &str) -> String {
