@@ -7,6 +7,7 @@ pub mod demo;
 pub mod explain;
 pub mod export;
 pub mod failure;
+pub mod import;
 pub mod key;
 pub mod key_ring;
 pub mod serve;

@@ -3,16 +3,17 @@
 use crate::domain::{
     conversion::Conversion,
     idempotency::{Kept, Slot, is_kept},
-    order::Actor,
+    order::{Actor, FactKind, Order},
     rate::Rate,
     reason::{Reason, Refusal},
     sale::{OpenedClick, OrderKey, Refund, Sale},
+    touch::ClickTie,
     word::words,
 };
 use crate::kernel::{
     currency::Currency,
     fields::FieldErrors,
-    id::{BuyerId, InboxId, MerchantId, ProgramId},
+    id::{BuyerId, ClickId, InboxId, MerchantId, ProgramId},
     money::Money,
     time::{Day, Time},
 };
@@ -147,12 +148,23 @@ pub enum Act {
     Release {
         key: OrderKey,
     },
+    /// What another database of ours exported, taken over with what was looked up for it then.
+    Restore(Restored),
     /// Refused before it could be a command; only noted.
     Refused {
         http: u16,
         code: &'static str,
         errors: FieldErrors,
     },
+}
+
+/// One line of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restored {
+    /// `order` holds this one fact, and with a sale the context that was found for it.
+    Fact { order: Box<Order>, fact: FactKind },
+    /// A click that a sign-in gave a buyer.
+    ClickTie { click: ClickId, tie: ClickTie },
 }
 
 impl Act {
@@ -168,7 +180,8 @@ impl Act {
             | Self::MerchantPaid { key }
             | Self::Expire { key }
             | Self::Release { key } => Some(key),
-            Self::Tie { .. } | Self::Rates { .. } | Self::Refused { .. } => None,
+            Self::Restore(Restored::Fact { order, .. }) => Some(&order.key),
+            Self::Tie { .. } | Self::Rates { .. } | Self::Restore(Restored::ClickTie { .. }) | Self::Refused { .. } => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A decision: everything that one command changes, as a value. `fold` and `apply` carry it out.
 
+pub use crate::domain::order::FactKind;
 use crate::domain::{
     command::Outcome,
     conversion::Conversion,
@@ -48,19 +49,4 @@ pub struct Change {
     pub new_clicks: Vec<ClickId>,
     /// By how much a publisher's approved net amount of a month changes, minor units of the program's currency.
     pub tier_deltas: Vec<(PublisherId, Month, i64)>,
-}
-
-/// Which fact of the order is new; the order holds its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FactKind {
-    /// First content, completed or replaced: the order's current revision.
-    Sale,
-    Refund(String),
-    Cancel,
-    Approve(crate::domain::order::Actor),
-    Reject,
-    Adjust,
-    Tie,
-    MerchantPaid,
-    Expire,
 }

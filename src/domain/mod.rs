@@ -30,6 +30,7 @@ pub mod reason;
 pub mod receipt;
 pub mod report;
 pub mod sale;
+pub mod setup;
 pub mod split;
 pub mod terms;
 pub mod touch;

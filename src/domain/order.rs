@@ -107,6 +107,21 @@ pub struct Adjust {
     pub revision: u32,
 }
 
+/// Which fact of the order is new; the order holds its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactKind {
+    /// First content, completed or replaced: the order's current revision.
+    Sale,
+    Refund(String),
+    Cancel,
+    Approve(Actor),
+    Reject,
+    Adjust,
+    Tie,
+    MerchantPaid,
+    Expire,
+}
+
 /// A sign-in that gave the unclaimed share its buyer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tie {

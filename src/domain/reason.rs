@@ -51,6 +51,8 @@ codes! {
         NotRecorded = "not_recorded", "The sale is not recorded yet.", "La vente n’est pas encore enregistrée.";
         NotFound = "not_found", "There is no such order.", "Cette commande n’existe pas.";
         NotDue = "not_due", "The time for this has not come.", "Le moment n’est pas venu.";
+        UnknownReference = "unknown_reference", "It names a link, publisher, buyer or version of terms that is not stored.", "Il nomme un lien, un éditeur, un acheteur ou une version des conditions qui n’est pas enregistré.";
+        TieConflict = "tie_conflict", "The click belongs to another buyer.", "Le clic appartient à un autre acheteur.";
         RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";
     }
 }
@@ -60,7 +62,12 @@ impl Refusal {
     pub const fn is_conflict(self) -> bool {
         matches!(
             self,
-            Self::IdempotencyConflict | Self::WebhookIdConflict | Self::OrderConflict | Self::RefundConflict | Self::RateConflict
+            Self::IdempotencyConflict
+                | Self::WebhookIdConflict
+                | Self::OrderConflict
+                | Self::RefundConflict
+                | Self::TieConflict
+                | Self::RateConflict
         )
     }
 }

@@ -1,7 +1,7 @@
 //! One batch of commands in one transaction: lock → load → decide and fold → apply → commit.
 
 use crate::domain::{
-    command::{Act, Command, Outcome},
+    command::{Act, Channel, Command, Message, Outcome},
     decide::decide,
     decision::Decision,
     entry::Link,
@@ -50,11 +50,21 @@ pub async fn run(setting: &Setting, head: &mut Option<Link>, commands: &[Command
         Some(head) => head,
         None => chain::head(&mut tx, setting.ids.node()).await?,
     };
-    let all: Vec<(&Command, &Decision)> = decided.iter().map(|(command, decision)| (&**command, decision)).collect();
+    let all: Vec<(&Command, &Decision)> = decided
+        .iter()
+        .filter(|(command, decision)| leaves_trace(command, decision))
+        .map(|(command, decision)| (&**command, decision))
+        .collect();
     let after = apply::apply(&mut tx, &facts, &all, before).await?;
     tx.commit().await?;
     *head = Some(after);
     Ok(outcomes)
+}
+
+/// Whether anything is stored of it. Every message has its row in the inbox, but for the lines of a file that change nothing: whoever
+/// imports has their verdicts already, and importing a file again is to leave everything as it is.
+fn leaves_trace(command: &Command, decision: &Decision) -> bool {
+    command.message.channel != Channel::Import || !(decision.changes.is_empty() && decision.ties.is_empty() && decision.rates.is_empty())
 }
 
 /// Takes the locks of `Idempotency-Key`s and programs, and says what to load. Where rates come, every sale that waits for one is locked and loaded too:
@@ -99,10 +109,10 @@ fn release(setting: &Setting, facts: &mut Facts, at: Time, decided: &mut Vec<(Co
 
 /// A command of the clock: nobody sent it.
 pub fn clock_command(id: i64, at: Time, act: Act) -> Command {
-    let message = crate::domain::command::Message {
+    let message = Message {
         id: InboxId::from_raw(id),
         received_at: at,
-        channel: crate::domain::command::Channel::Clock,
+        channel: Channel::Clock,
         by: Actor::Clock,
         merchant: None,
         program: act.key().map(|key: &OrderKey| key.program),

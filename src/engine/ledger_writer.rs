@@ -27,7 +27,7 @@ const TRIES_MAX: u32 = 3;
 #[error("not known to be stored; send it again")]
 pub struct Unavailable;
 
-type Answer = Result<Outcome, Unavailable>;
+pub type Answer = Result<Outcome, Unavailable>;
 
 struct Job {
     command: Command,
@@ -105,8 +105,8 @@ async fn write(setting: Setting, mut jobs: mpsc::Receiver<Job>, desk: Desk<Answe
     }
 }
 
-/// Runs a batch until its commands have answers.
-async fn settle(setting: &Setting, head: &mut Option<Link>, commands: &[Command]) -> Vec<Answer> {
+/// Runs a batch until its commands have answers: for whoever is a node of its own without a queue. `head` as in [`ledger_batch::run`].
+pub async fn settle(setting: &Setting, head: &mut Option<Link>, commands: &[Command]) -> Vec<Answer> {
     match attempt(setting, head, commands).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(error) if error.is_connection() || commands.len() == 1 => {

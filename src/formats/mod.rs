@@ -1,4 +1,6 @@
 //! Floor 2: other people's bytes to our types and back. Pure.
 
+pub mod csv;
 pub mod ledger;
 pub mod postback;
+pub mod setup;

@@ -48,6 +48,8 @@ pub struct Postback<'a> {
 enum Form {
     Body,
     Query,
+    /// A line of a table.
+    Row,
 }
 
 /// How a message came to us, as far as it decides what may be said in it.
@@ -76,6 +78,13 @@ impl<'a> Postback<'a> {
         let mut errors = FieldErrors::default();
         let object = Object::from_query(query, &mut errors);
         Self::envelope(object, Form::Query, errors)
+    }
+
+    /// A line of a table whose columns have the names of the query's fields; `items` is JSON.
+    pub fn parse_row(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let object = Object::from_row(fields, &["items"], &mut errors);
+        Self::envelope(object, Form::Row, errors)
     }
 
     fn envelope(object: Object<'a>, form: Form, mut errors: FieldErrors) -> Result<Self, FieldErrors> {
@@ -220,7 +229,7 @@ impl<'a> Postback<'a> {
 
     fn customer(&self, errors: &mut FieldErrors) -> Option<Customer> {
         let customer = match self.form {
-            Form::Query => customer(&self.object, "customer_ref", "customer_status", errors),
+            Form::Query | Form::Row => customer(&self.object, "customer_ref", "customer_status", errors),
             Form::Body => customer(&self.object.optional("customer").object(errors)?, "ref", "status", errors),
         };
         (customer.reference.is_some() || customer.new.is_some()).then_some(customer)

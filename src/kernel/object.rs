@@ -59,6 +59,23 @@ impl<'a> Object<'a> {
         Self::checked(String::new(), fields, errors)
     }
 
+    /// The fields of a line of a table, by the names of its columns. Those of `json` hold JSON, the others text that may stand for any type.
+    pub fn from_row(fields: impl Iterator<Item = (&'a str, &'a str)>, json: &[&str], errors: &mut FieldErrors) -> Self {
+        let mut read = Vec::new();
+        for (name, text) in fields.filter(|(_, text)| !text.is_empty()) {
+            let value = if !json.contains(&name) {
+                Value::Query(Cow::Borrowed(text))
+            } else if let Ok(raw) = serde_json::from_str::<&RawValue>(text) {
+                Value::Json(raw)
+            } else {
+                errors.push(name, "invalid_type", "JSON is wanted");
+                continue;
+            };
+            read.push((Cow::Borrowed(name), value));
+        }
+        Self::checked(String::new(), read, errors)
+    }
+
     /// The elements of a body that is one list, each with its raw text.
     pub fn parse_list(body: &'a [u8], max: usize, errors: &mut FieldErrors) -> Option<Vec<&'a str>> {
         let whole = Field { base: "", name: Cow::Borrowed(""), value: Some(Value::Json(grammar(body, errors)?)) };

@@ -49,8 +49,13 @@ impl Time {
         let shaped =
             text.len() >= 20 && text.as_bytes()[4] == b'-' && matches!(text.as_bytes()[10], b'T' | b't' | b' ') && !text.contains('[');
         let timestamp: Timestamp = shaped.then(|| text.parse().ok())??;
-        let micros = timestamp.as_microsecond();
-        (0..253_370_764_800 * SECOND).contains(&micros).then_some(Self(micros))
+        let time = Self(timestamp.as_microsecond());
+        time.is_plain().then_some(time)
+    }
+
+    /// Whether it lies in the years 1970 to 9998, as every time does that is read from text.
+    pub fn is_plain(self) -> bool {
+        (0..253_370_764_800 * SECOND).contains(&self.0)
     }
 }
 

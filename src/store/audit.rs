@@ -18,7 +18,8 @@ statements! {
     TOUCHES = "SELECT conversion, click FROM touch WHERE conversion IN (SELECT value FROM json_each($1)) ORDER BY conversion, click",
         postgres "SELECT conversion, click FROM touch WHERE conversion = ANY($1) ORDER BY conversion, click";
     TIER_BASES = "SELECT program, publisher, month, amount FROM tier_base ORDER BY program, publisher, month";
-    LAST_MESSAGE = "SELECT MAX(received_at) AS n FROM inbox";
+    /// An import runs without the clock's jobs: it says nothing about how far they should be.
+    LAST_MESSAGE = "SELECT MAX(received_at) AS n FROM inbox WHERE channel <> 'import'";
     LONE_CONVERSIONS = "SELECT c.id AS n FROM conversion c LEFT JOIN orders o ON o.id = c.id WHERE o.id IS NULL ORDER BY c.id LIMIT 100";
     LONE_CREDITS = "SELECT DISTINCT c.conversion AS n FROM credit c LEFT JOIN conversion o ON o.id = c.conversion WHERE o.id IS NULL ORDER BY n LIMIT 100";
     LONE_FACTS = "SELECT DISTINCT f.conversion AS n FROM order_fact f LEFT JOIN orders o ON o.id = f.conversion WHERE o.id IS NULL ORDER BY n LIMIT 100";

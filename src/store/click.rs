@@ -250,3 +250,19 @@ pub async fn exists(tx: &mut Tx, id: ClickId) -> Result<bool, StoreError> {
 pub async fn by_id(tx: &mut Tx, id: ClickId) -> Result<Option<Stored>, StoreError> {
     Filter::new(LIST).and("c.id =", Some(id.raw())).one::<Row>(tx).await?.map(Stored::try_from).transpose()
 }
+
+/// Every click, oldest first, behind `after`.
+pub async fn page(tx: &mut Tx, after: ClickId, limit: i64) -> Result<Vec<Stored>, StoreError> {
+    let rows: Vec<Row> = Filter::new(LIST).and("c.id >", Some(after.raw())).order("ORDER BY c.id", limit).all(tx).await?;
+    rows.into_iter().map(Stored::try_from).collect()
+}
+
+/// Those of these clicks that are stored.
+pub async fn by_ids(tx: &mut Tx, ids: &[ClickId]) -> Result<Vec<Stored>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
+    let rows: Vec<Row> = Filter::new(LIST).any_of("c.id", Some(ids)).all(tx).await?;
+    rows.into_iter().map(Stored::try_from).collect()
+}

@@ -6,7 +6,7 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::{buyer, coupon, customer, entry, idempotency, link, order, program, publisher, rate, terms, tie, tier, webhook};
 use crate::domain::{
-    command::{Act, Command},
+    command::{Act, Command, Restored},
     entry::Entry,
     facts::{Facts, LinkFacts, ProgramFacts},
     idempotency::Slot,
@@ -39,6 +39,9 @@ pub struct Wanted {
     links: BTreeSet<LinkId>,
     clicks: BTreeSet<ClickId>,
     buyers: BTreeSet<BuyerId>,
+    publishers: BTreeSet<PublisherId>,
+    /// Orders that are to be restored under these numbers: are the numbers free?
+    ids: BTreeSet<ConversionId>,
     /// Links and clicks of sign-ins: their orders are wanted too.
     tied_links: BTreeSet<LinkId>,
     tied_clicks: BTreeSet<ClickId>,
@@ -84,6 +87,11 @@ impl Wanted {
                 self.stores_rates = true;
                 self.rates.extend(rates.iter().map(|(currency, _)| (*day, *currency)));
             }
+            Act::Restore(Restored::ClickTie { click, tie }) => {
+                self.clicks.insert(*click);
+                self.buyers.insert(tie.buyer);
+            }
+            Act::Restore(Restored::Fact { order, .. }) => self.add_restored(order),
             Act::Refund { .. }
             | Act::Cancel { .. }
             | Act::Approve { .. }
@@ -107,6 +115,25 @@ impl Wanted {
         let reference = content.customer.as_ref().and_then(|customer| customer.reference.clone());
         self.references.extend(reference.map(|reference| (key.program, reference)));
         self.conversions.insert((key.program, content.amount.currency, zone.day(sale.occurred_at)));
+    }
+
+    /// What the fact names, and nothing that its sale would look up.
+    fn add_restored(&mut self, order: &Order) {
+        self.ids.insert(order.id);
+        if let Some(fact) = &order.sale {
+            self.references.extend(fact.sale.content.customer.as_ref().and_then(|customer| customer.reference.clone()));
+        }
+        for touch in order.context.iter().flat_map(|context| &context.touches) {
+            if let Touch::Known(known) = touch {
+                self.links.insert(known.link);
+                self.buyers.extend(known.buyer.map(|buyer| buyer.id));
+            }
+        }
+        self.publishers.extend(order.context.iter().filter_map(|context| Some(context.coupon.as_ref()?.publisher)));
+        if let Some(tie) = order.tie {
+            self.clicks.insert(tie.click);
+            self.buyers.insert(tie.buyer);
+        }
     }
 
     fn add_click(&mut self, click: &OpenedClick) {
@@ -220,6 +247,11 @@ async fn load_named_orders(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId],
     facts.orders = named.into_iter().filter(|order| wanted.keys.contains(&order.key)).map(|order| (order.key.clone(), order)).collect();
     let named_by = tie::orders_of_clicks(tx, &listed(&wanted.tied_clicks)).await?;
     let ids: BTreeSet<_> = named_by.iter().map(|(_, order)| *order).collect();
+    let missing: Vec<_> = {
+        let found: BTreeSet<_> = facts.orders.values().map(|order| order.id).collect();
+        wanted.ids.difference(&found).copied().collect()
+    };
+    facts.orders.extend(order::by_ids(tx, &missing).await?.into_iter().map(|order| (order.key.clone(), order)));
     // An order of another program that names the click too is not locked, and does not count the click.
     let orders: HashMap<_, Order> = order::by_ids(tx, &listed(&ids))
         .await?
@@ -260,6 +292,7 @@ async fn load_rest(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId], facts: 
 async fn load_people(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
     let mut publishers: BTreeSet<PublisherId> = facts.links.values().map(|link| link.publisher).collect();
     publishers.extend(facts.coupons.values().map(|coupon| coupon.publisher));
+    publishers.extend(&wanted.publishers);
     let mut buyers = wanted.buyers.clone();
     buyers.extend(facts.ties.values().map(|tie| tie.buyer));
     for order in facts.orders.values() {

@@ -38,6 +38,7 @@ pub mod seal_key;
 pub mod sealed;
 pub mod secret;
 pub mod setting;
+pub mod setup;
 pub mod sql;
 pub mod stat;
 pub mod terms;
@@ -69,6 +70,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         merchant::ALL,
         node::ALL,
         order::ALL,
+        order::export::ALL,
         program::ALL,
         publisher::ALL,
         rate::ALL,
@@ -76,6 +78,8 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         sealed::ALL,
         secret::ALL,
         setting::ALL,
+        setup::ALL,
+        setup::add::ALL,
         stat::ALL,
         terms::ALL,
         tie::ALL,

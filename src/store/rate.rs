@@ -18,6 +18,7 @@ statements! {
     LOCK = "SELECT $1", postgres "SELECT pg_advisory_xact_lock($1)";
     LOCK_SHARED = "SELECT $1", postgres "SELECT pg_advisory_xact_lock_shared($1)";
     LIST = "SELECT day, currency, rate FROM rate";
+    CURRENCIES = "SELECT DISTINCT currency FROM rate ORDER BY currency";
 }
 
 #[derive(sqlx::FromRow)]
@@ -77,4 +78,21 @@ pub async fn table(tx: &mut Tx, days: &[Day], currencies: &[Currency]) -> Result
 pub async fn of_day(tx: &mut Tx, day: Day) -> Result<Vec<(Currency, Rate)>, StoreError> {
     let rows: Vec<Row> = Filter::new(LIST).and("day =", Some(day.number())).tail("ORDER BY currency").all(tx).await?;
     rows.iter().map(|row| row.read().map(|(_, currency, rate)| (currency, rate))).collect()
+}
+
+/// Every currency that has a rate, by code.
+pub async fn currencies(tx: &mut Tx) -> Result<Vec<Currency>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Code {
+        currency: String,
+    }
+    let rows: Vec<Code> = tx.all(CURRENCIES, args![]).await?;
+    rows.iter().map(|row| row.currency.parse().map_err(|_| StoreError::corrupt("rate", "currency", &row.currency))).collect()
+}
+
+/// Every rate behind that of a day and currency, by day and currency.
+pub async fn page(tx: &mut Tx, after: Option<(Day, Currency)>, limit: i64) -> Result<Vec<(Day, Currency, Rate)>, StoreError> {
+    let after = after.as_ref().map(|(day, currency)| (day.number(), currency.code()));
+    let rows: Vec<Row> = Filter::new(LIST).and_pair("(day, currency) >", after).order("ORDER BY day, currency", limit).all(tx).await?;
+    rows.iter().map(Row::read).collect()
 }

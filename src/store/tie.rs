@@ -14,6 +14,7 @@ statements! {
         postgres "SELECT click, buyer, tied_at FROM click_tie WHERE click = ANY($1)";
     TOUCHES = "SELECT click, conversion FROM touch WHERE click IN (SELECT value FROM json_each($1)) ORDER BY click, conversion",
         postgres "SELECT click, conversion FROM touch WHERE click = ANY($1) ORDER BY click, conversion";
+    PAGE = "SELECT click, buyer, tied_at FROM click_tie WHERE click > $1 ORDER BY click LIMIT $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -21,6 +22,12 @@ struct TieRow {
     click: i64,
     buyer: i64,
     tied_at: i64,
+}
+
+impl TieRow {
+    fn read(self) -> (ClickId, ClickTie) {
+        (ClickId::from_raw(self.click), ClickTie { buyer: BuyerId::from_raw(self.buyer), at: Time::from_micros(self.tied_at) })
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -39,8 +46,13 @@ pub async fn of_clicks(tx: &mut Tx, clicks: &[ClickId]) -> Result<Vec<(ClickId, 
         return Ok(Vec::new());
     }
     let rows: Vec<TieRow> = tx.all(TIES, args![raw(clicks)]).await?;
-    let tie = |row: &TieRow| ClickTie { buyer: BuyerId::from_raw(row.buyer), at: Time::from_micros(row.tied_at) };
-    Ok(rows.iter().map(|row| (ClickId::from_raw(row.click), tie(row))).collect())
+    Ok(rows.into_iter().map(TieRow::read).collect())
+}
+
+/// Every tie, by click.
+pub async fn page(tx: &mut Tx, after: ClickId, limit: i64) -> Result<Vec<(ClickId, ClickTie)>, StoreError> {
+    let rows: Vec<TieRow> = tx.all(PAGE, args![after.raw(), limit]).await?;
+    Ok(rows.into_iter().map(TieRow::read).collect())
 }
 
 /// The orders that name these clicks.

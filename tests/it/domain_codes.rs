@@ -3,17 +3,18 @@
 use crate::support::domain::{Said, World, back, back_lines, in_category, noon, pays_flat, pays_percent, sale, terms, when};
 use ristourne::domain::{
     click::Quality,
-    command::{Act, Command, Once, Outcome},
+    command::{Act, Command, Once, Outcome, Restored},
     idempotency::{Scope, Slot},
     order::Actor,
     publisher::Kind,
     reason::{Reason, Refusal},
     sale::OpenedClick,
     terms::{Rule, SelfReferral, Terms},
+    touch::ClickTie,
 };
 use ristourne::kernel::{
     code::Language,
-    id::KeyId,
+    id::{BuyerId, ClickId, KeyId},
     time::{DAY, SECOND},
 };
 use std::sync::Arc;
@@ -171,6 +172,12 @@ fn refused(act: impl FnOnce(&mut World) -> Outcome) -> Vec<Refusal> {
     }
 }
 
+/// A line of an export: a click that a sign-in gave a buyer.
+fn restore_tie(world: &mut World, buyer: BuyerId) -> Outcome {
+    let (click, tie) = (ClickId::from_raw(7), ClickTie { buyer, at: noon() });
+    world.tell(Actor::Buyer, Act::Restore(Restored::ClickTie { click, tie }))
+}
+
 const REFUSALS: &[Row<Refusal>] = &[
     (Refusal::IdempotencyConflict, || {
         refused(|world| {
@@ -239,6 +246,15 @@ const REFUSALS: &[Row<Refusal>] = &[
     }),
     (Refusal::NotFound, || refused(|world| world.adjust("A-2", "5.00"))),
     (Refusal::NotDue, || refused(|world| world.expire("A-1"))),
+    (Refusal::UnknownReference, || refused(|world| restore_tie(world, BuyerId::from_raw(1)))),
+    (Refusal::TieConflict, || {
+        refused(|world| {
+            let (first, second) = (world.buyer(None), world.buyer(None));
+            assert_eq!(restore_tie(world, first), Outcome::Tied(Vec::new()));
+            assert_eq!(restore_tie(world, first), Outcome::Duplicate(None));
+            restore_tie(world, second)
+        })
+    }),
     (Refusal::RateConflict, || refused(|world| world.rates("2026-11-22", &[("JPY", "160")]))),
 ];
 

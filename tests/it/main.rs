@@ -28,6 +28,7 @@ mod engine_clicks;
 mod engine_node;
 mod faults;
 mod hostile;
+mod imports;
 mod jobs;
 mod key_ring;
 mod naughty;

@@ -3,6 +3,7 @@
 mod acts;
 mod change;
 mod record;
+mod restore;
 mod tie;
 
 pub use change::{Mint, due_of};
@@ -70,6 +71,7 @@ fn act(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
         Act::Expire { key } => acts::expire(facts, key, now, mint),
         Act::Tie { buyer, clicks } => return tie::tie(facts, *buyer, clicks, now, mint),
         Act::Rates { day, rates } => return self::rates(facts, *day, rates),
+        Act::Restore(restored) => return restore::restore(facts, restored, now, mint),
         Act::Refused { http, code, .. } => Ok((Outcome::Noted { http: *http, code }, Vec::new())),
     };
     match step {

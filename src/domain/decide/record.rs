@@ -131,8 +131,9 @@ fn put(
     finish(facts, before, order, Some(FactKind::Sale), &sale, kind, now, mint)
 }
 
+/// What storing a sale comes to, with the touches and the customer that are new.
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, all of different types")]
-fn finish(
+pub(super) fn finish(
     facts: &Facts,
     before: Option<&Order>,
     order: Order,

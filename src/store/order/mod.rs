@@ -1,12 +1,13 @@
 //! Orders: the sets of their facts, append-only, and the contexts that were looked up when their sales were recorded.
 mod context;
+pub mod export;
 mod fact;
 #[cfg(test)]
 mod tests;
 
 use crate::domain::{
     decision::{Change, FactKind},
-    order::Order,
+    order::{Actor, Order},
     sale::OrderKey,
 };
 use crate::kernel::{
@@ -253,4 +254,56 @@ async fn save_contexts(tx: &mut Tx, changes: &[Changed<'_>]) -> Result<(), Store
     ];
     bulk::insert(tx, "order_context", &columns, "").await?;
     Ok(())
+}
+
+/// When a context was found.
+fn recorded_at(context: &str) -> Option<Time> {
+    context::parse(context).map(|context| context.recorded_at)
+}
+
+/// A fact that was exported, as text.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    pub id: ConversionId,
+    pub key: &'a OrderKey,
+    pub kind: &'a str,
+    pub fact_key: &'a str,
+    pub at: Time,
+    pub body: &'a str,
+    pub context: Option<&'a str>,
+}
+
+/// An order that holds this one fact. None if it is not one that we write.
+pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
+    let Given { id, key, kind, fact_key, at, body, context } = *given;
+    let mut order = Order::empty(id, key.clone());
+    let row = Fact {
+        conversion: id,
+        kind: kind.to_owned(),
+        key: fact_key.to_owned(),
+        // Where it stood there is of no use here.
+        inbox: InboxId::from_raw(0),
+        at,
+        body: body.to_owned(),
+    };
+    fact::add(&mut order, &row)?;
+    order.context = match context {
+        Some(text) => Some(context::parse(text)?),
+        None => None,
+    };
+    let kind = match kind {
+        "sale" => FactKind::Sale,
+        "refund" => FactKind::Refund(fact_key.to_owned()),
+        "cancel" => FactKind::Cancel,
+        "reject" => FactKind::Reject,
+        "approve" => FactKind::Approve(Actor::from_word(fact_key)?),
+        "adjust" => FactKind::Adjust,
+        "tie" => FactKind::Tie,
+        "merchant_paid" => FactKind::MerchantPaid,
+        "expire" => FactKind::Expire,
+        _ => return None,
+    };
+    let is_unkeyed = !matches!(kind, FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust);
+    let is_sound = (is_unkeyed == fact_key.is_empty()) && (order.context.is_none() || kind == FactKind::Sale);
+    is_sound.then_some((order, kind))
 }

@@ -2,7 +2,7 @@
 
 use ristourne::domain::terms::when::fold_code;
 use ristourne::domain::{
-    command::{Act, Command},
+    command::{Act, Command, Restored},
     decision::Decision,
     facts::{ClickTie, Facts},
     idempotency::{Kept, Slot},
@@ -90,6 +90,10 @@ impl Tables {
                         facts.rates.insert(*day, *currency, *rate);
                     }
                 }
+            }
+            Act::Restore(Restored::ClickTie { click, tie }) => {
+                wanted.clicks.insert(*click);
+                wanted.buyers.insert(tie.buyer);
             }
             act => wanted.orders.extend(act.key().cloned()),
         }

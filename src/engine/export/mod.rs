@@ -1,4 +1,6 @@
-//! `export ledger`: the whole journal, streamed from one snapshot in the order of posting time and id.
+//! Exports. `export ledger`: the whole journal, streamed from one snapshot in the order of posting time and id.
+
+pub mod data;
 
 use crate::formats::ledger::{self, Format};
 use crate::kernel::{id::EntryId, time::Time};
@@ -13,6 +15,8 @@ const PAGE: i64 = 500;
 pub enum ExportError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("{0} is sealed with another master key: give the one that sealed it, --master-key")]
+    Sealed(String),
     #[error("writing: {0}")]
     Write(#[from] std::io::Error),
 }

@@ -1,0 +1,127 @@
+//! Clicks of a file into the database.
+use super::{Feed, ImportError, Item, Progress, Rejects, Store, Tally, Target, kept, pump};
+use crate::domain::{click::Click, facts::LinkFacts};
+use crate::formats::csv::{
+    Refused, Table, TableError,
+    click::{Links, Reader},
+};
+use crate::kernel::{id::LinkId, time::Time};
+use crate::store::{self, Db, StoreError};
+use std::{
+    collections::{HashMap, HashSet},
+    io::Read,
+};
+use tokio::sync::mpsc;
+
+/// Clicks of one write turn: some 40 ms on SQLite at the measured rate.
+const BATCH_MAX: usize = 4096;
+/// A deadlock or a serialisation failure runs the transaction again so often.
+const TRIES_MAX: u32 = 3;
+/// Phrases known to be stored, so that they are not written again: some 2 MB.
+const PHRASES_MAX: usize = 100_000;
+
+/// Stores the clicks of a file, which are new if their ids are.
+pub async fn clicks(
+    source: impl Read + Send + 'static,
+    target: &mut Target,
+    rejects: &mut dyn Rejects,
+    progress: &Progress,
+) -> Result<(), ImportError> {
+    let mut table = Table::open(source)?;
+    let header = table.header()?;
+    let mut reader = Reader::new(&header)?;
+    rejects.header(&header);
+    let links = Known::load(&target.db).await?;
+    // Ids of this moment and later may be made by a server that runs.
+    let now = target.clock.now();
+    let read = move |to| read(&mut table, &mut reader, &links, now, to);
+    let store = Clicks { target, phrases: HashSet::new() };
+    let pause = store.target.shares_sqlite();
+    pump(read, store, pause, &mut Tally { progress, rejects }).await
+}
+
+fn read(
+    table: &mut Table<impl Read>,
+    reader: &mut Reader,
+    links: &Known,
+    now: Time,
+    to: mpsc::Sender<super::Batch<Click>>,
+) -> Result<(), TableError> {
+    let mut feed = Feed::new(to, BATCH_MAX);
+    while let Some(line) = table.next()? {
+        let fields = line.fields();
+        let click = fields.map_err(Refused::from).and_then(|fields| reader.read(&fields, links, now));
+        // Nothing but the reader refuses a click, so only then is its line of any use.
+        let kept = if click.is_err() { kept(&line) } else { Vec::new() };
+        feed.add(line.number, kept, fields.map_or(0, |fields| fields.bytes()), click);
+        if feed.is_full() && !feed.send(table.bytes()) {
+            return Ok(());
+        }
+    }
+    feed.send(table.bytes());
+    Ok(())
+}
+
+/// Every link that there is.
+#[derive(Debug)]
+struct Known {
+    by_id: HashMap<LinkId, LinkFacts>,
+    by_slug: HashMap<String, LinkId>,
+}
+
+impl Known {
+    async fn load(db: &Db) -> Result<Self, StoreError> {
+        let links = store::link::all(&mut db.read().await?).await?;
+        let mut known = Self { by_id: HashMap::with_capacity(links.len()), by_slug: HashMap::with_capacity(links.len()) };
+        for link in links {
+            known.by_id.insert(link.id, LinkFacts { program: link.program, publisher: link.publisher });
+            known.by_slug.insert(link.slug, link.id);
+        }
+        Ok(known)
+    }
+}
+
+impl Links for Known {
+    fn by_id(&self, id: LinkId) -> Option<LinkFacts> {
+        self.by_id.get(&id).copied()
+    }
+    fn by_slug(&self, slug: &str) -> Option<(LinkId, LinkFacts)> {
+        let id = *self.by_slug.get(slug)?;
+        Some((id, self.by_id(id)?))
+    }
+}
+
+struct Clicks<'a> {
+    target: &'a mut Target,
+    phrases: HashSet<i64>,
+}
+
+impl Store<Click> for Clicks<'_> {
+    async fn store(&mut self, items: Vec<Item<Click>>, tally: &mut Tally<'_>) -> Result<(), ImportError> {
+        let clicks: Vec<&Click> = items.iter().map(|item| &item.value).collect();
+        let mut tries = 0;
+        let (phrases, new) = loop {
+            tries += 1;
+            match self.transaction(&clicks).await {
+                Err(error) if error.is_retryable() && tries < TRIES_MAX => {}
+                done => break done?,
+            }
+        };
+        if self.phrases.len() + phrases.len() > PHRASES_MAX {
+            self.phrases.clear();
+        }
+        self.phrases.extend(phrases);
+        tally.imported(new);
+        tally.duplicates(clicks.len() - new);
+        Ok(())
+    }
+}
+
+impl Clicks<'_> {
+    async fn transaction(&self, clicks: &[&Click]) -> Result<(Vec<i64>, usize), StoreError> {
+        let mut tx = self.target.db.begin().await?;
+        let stored = store::click::insert_missing(&mut tx, &self.target.zone, clicks, &self.phrases).await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+}

@@ -1,0 +1,126 @@
+//! Things of a set-up that are new here.
+use crate::domain::{
+    key::Role,
+    setup::{LinkLine, ProgramLine, Thing},
+    terms::when::fold_code,
+};
+use crate::kernel::time::Time;
+use crate::store::{db::Tx, error::StoreError, sql::Sql};
+use crate::{args, statements};
+
+statements! {
+    IS_MERCHANT = "SELECT id FROM merchant WHERE id = $1";
+    IS_PROGRAM = "SELECT id FROM program WHERE id = $1";
+    IS_PUBLISHER = "SELECT id FROM publisher WHERE id = $1";
+    IS_BUYER = "SELECT id FROM buyer WHERE id = $1";
+    ADD_MERCHANT = "INSERT INTO merchant (id, name, email, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    ADD_SECRET = "INSERT INTO secret (id, merchant, sealed, created_at, revoked_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT DO NOTHING";
+    ADD_PROGRAM = "INSERT INTO program (id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, created_at,
+        ended_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+    ADD_TERMS = "INSERT INTO terms (program, version, effective_at, created_at, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    ADD_PUBLISHER = "INSERT INTO publisher (id, name, email, kind, portal, generosity, created_at, changed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    ADD_BUYER = "INSERT INTO buyer (id, email, external_id, referred_by, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    ADD_LINK = "INSERT INTO link (id, slug, program, publisher, url, created_at, ended_at, changed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    ADD_COUPON = "INSERT INTO coupon (id, program, publisher, code, folded, valid_from, valid_until, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    ADD_API_KEY = "INSERT INTO api_key (id, hash, role, owner, name, created_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT DO NOTHING";
+    ADD_SEAL_KEY = "INSERT INTO seal_key (number, sealed, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+}
+
+/// The first thing that a new one names and that is not stored, as a word; none if all of it is.
+pub async fn missing(tx: &mut Tx, thing: &Thing) -> Result<Option<&'static str>, StoreError> {
+    for (word, sql, id) in named(thing) {
+        if tx.one::<(i64,)>(sql, args![id]).await?.is_none() {
+            return Ok(Some(word));
+        }
+    }
+    Ok(None)
+}
+
+fn named(thing: &Thing) -> Vec<(&'static str, Sql, i64)> {
+    match thing {
+        Thing::Merchant { .. } | Thing::Publisher { .. } | Thing::SealKey { .. } => Vec::new(),
+        Thing::Secret { merchant, .. } => vec![("merchant", IS_MERCHANT, merchant.raw())],
+        Thing::Program(program) => vec![("merchant", IS_MERCHANT, program.merchant.raw())],
+        Thing::Terms { program, .. } => vec![("program", IS_PROGRAM, program.raw())],
+        Thing::Buyer { referred_by, .. } => referred_by.iter().map(|id| ("buyer", IS_BUYER, id.raw())).collect(),
+        Thing::Link(link) => {
+            vec![("program", IS_PROGRAM, link.program.raw()), ("publisher", IS_PUBLISHER, link.publisher.raw())]
+        }
+        Thing::Coupon { program, publisher, .. } => {
+            vec![("program", IS_PROGRAM, program.raw()), ("publisher", IS_PUBLISHER, publisher.raw())]
+        }
+        Thing::ApiKey { role, owner, .. } => match (role, owner) {
+            (Role::Merchant, Some(id)) => vec![("merchant", IS_MERCHANT, *id)],
+            (Role::Publisher, Some(id)) => vec![("publisher", IS_PUBLISHER, *id)],
+            (Role::Buyer, Some(id)) => vec![("buyer", IS_BUYER, *id)],
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// Stores a thing whose number is free and whose names are stored; secrets sealed. False if something of it that must be one's own is
+/// taken: a slug, an e-mail address, a code.
+///
+/// `now` is when other nodes are to find it in their feed.
+pub async fn insert(tx: &mut Tx, thing: &Thing, now: Time) -> Result<bool, StoreError> {
+    let (now, made) = (now.micros(), thing.created_at().micros());
+    let micros = |time: &Option<Time>| time.map(Time::micros);
+    let changed = match thing {
+        Thing::Merchant { id, name, email, .. } => tx.run(ADD_MERCHANT, args![id.raw(), name, email, made]).await?,
+        Thing::Secret { id, merchant, secret, revoked_at, .. } => {
+            tx.run(ADD_SECRET, args![id.raw(), merchant.raw(), secret, made, micros(revoked_at), now]).await?
+        }
+        Thing::Program(program) => add_program(tx, program, now).await?,
+        Thing::Terms { program, version, effective_at, body, .. } => {
+            tx.run(ADD_TERMS, args![program.raw(), i64::from(*version), effective_at.micros(), made, body]).await?
+        }
+        Thing::Publisher { id, name, email, kind, portal, generosity, .. } => {
+            let generosity = generosity.to_string();
+            tx.run(ADD_PUBLISHER, args![id.raw(), name, email, kind.word(), *portal, &generosity, made, now]).await?
+        }
+        Thing::Buyer { id, email, external_id, referred_by, .. } => {
+            let referred_by = referred_by.map(|id| id.raw());
+            tx.run(ADD_BUYER, args![id.raw(), email, external_id, referred_by, made]).await?
+        }
+        Thing::Link(link) => {
+            let LinkLine { id, slug, program, publisher, url, ended_at, .. } = &**link;
+            let args = args![id.raw(), slug, program.raw(), publisher.raw(), url, made, micros(ended_at), now];
+            tx.run(ADD_LINK, args).await?
+        }
+        Thing::Coupon { id, program, publisher, code, from, until, .. } => {
+            let folded = fold_code(code);
+            let args = args![id.raw(), program.raw(), publisher.raw(), code, &folded, micros(from), micros(until), made];
+            tx.run(ADD_COUPON, args).await?
+        }
+        Thing::ApiKey { id, hash, role, owner, name, revoked_at, .. } => {
+            tx.run(ADD_API_KEY, args![id.raw(), hash, role.word(), *owner, name, made, micros(revoked_at)]).await?
+        }
+        Thing::SealKey { number, key, .. } => tx.run(ADD_SEAL_KEY, args![i64::from(*number), key, made]).await?,
+    };
+    Ok(changed == 1)
+}
+
+async fn add_program(tx: &mut Tx, program: &ProgramLine, now: i64) -> Result<u64, StoreError> {
+    let ProgramLine { id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, created_at, ended_at } = program;
+    let domains = serde_json::json!(domains).to_string();
+    let args = args![
+        id.raw(),
+        merchant.raw(),
+        name,
+        currency.code(),
+        landing_url,
+        &domains,
+        click_param,
+        *pixel,
+        *upstream,
+        created_at.micros(),
+        ended_at.map(Time::micros),
+        now,
+    ];
+    tx.run(ADD_PROGRAM, args).await
+}

@@ -1,0 +1,142 @@
+//! Everything that clicks and sales refer to, as exports read it and imports store it: with its number and the time it was made.
+pub mod add;
+
+use super::db::Tx;
+use super::error::StoreError;
+use crate::domain::{
+    key::Role,
+    publisher::Kind,
+    setup::{Kinds, LinkLine, ProgramLine, Thing},
+};
+use crate::kernel::{
+    id::{BuyerId, CouponId, KeyId, LinkId, MerchantId, ProgramId, PublisherId, SecretId},
+    time::Time,
+};
+use crate::{args, statements};
+
+statements! {
+    MERCHANTS = "SELECT id, name, email, created_at FROM merchant WHERE id > $1 ORDER BY id LIMIT $2";
+    SECRETS = "SELECT id, merchant, sealed, created_at, revoked_at FROM secret WHERE id > $1 ORDER BY id LIMIT $2";
+    PROGRAMS = "SELECT id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, created_at, ended_at
+        FROM program WHERE id > $1 ORDER BY id LIMIT $2";
+    /// The limit counts programs: the versions of one come together.
+    TERMS = "SELECT t.program, t.version, t.effective_at, t.created_at, t.body FROM terms t
+        JOIN (SELECT id FROM program WHERE id > $1 ORDER BY id LIMIT $2) AS p ON p.id = t.program ORDER BY t.program, t.version";
+    PUBLISHERS = "SELECT id, name, email, kind, portal, generosity, created_at FROM publisher WHERE id > $1 ORDER BY id LIMIT $2";
+    BUYERS = "SELECT id, email, external_id, referred_by, created_at FROM buyer WHERE id > $1 ORDER BY id LIMIT $2";
+    LINKS = "SELECT id, slug, program, publisher, url, created_at, ended_at FROM link WHERE id > $1 ORDER BY id LIMIT $2";
+    COUPONS = "SELECT id, program, publisher, code, valid_from, valid_until, created_at FROM coupon WHERE id > $1 ORDER BY id LIMIT $2";
+    API_KEYS = "SELECT id, hash, role, owner, name, created_at, revoked_at FROM api_key WHERE id > $1 ORDER BY id LIMIT $2";
+    SEAL_KEYS = "SELECT number, sealed, created_at FROM seal_key WHERE number > $1 ORDER BY number LIMIT $2";
+}
+
+/// The next things of a kind by number, behind `after` (−1 for the first). Secrets come as they are stored, sealed.
+pub async fn page(tx: &mut Tx, kinds: Kinds, after: i64, limit: i64) -> Result<Vec<Thing>, StoreError> {
+    let asked = args![after, limit];
+    match kinds {
+        Kinds::Merchants => Ok(tx.all(MERCHANTS, asked).await?.into_iter().map(merchant).collect()),
+        Kinds::Programs => tx.all(PROGRAMS, asked).await?.into_iter().map(program).collect(),
+        Kinds::Terms => tx.all(TERMS, asked).await?.into_iter().map(terms).collect(),
+        Kinds::Publishers => tx.all(PUBLISHERS, asked).await?.into_iter().map(publisher).collect(),
+        Kinds::Buyers => Ok(tx.all(BUYERS, asked).await?.into_iter().map(buyer).collect()),
+        Kinds::Links => Ok(tx.all(LINKS, asked).await?.into_iter().map(link).collect()),
+        Kinds::Coupons => Ok(tx.all(COUPONS, asked).await?.into_iter().map(coupon).collect()),
+        Kinds::Secrets => Ok(tx.all(SECRETS, asked).await?.into_iter().map(secret).collect()),
+        Kinds::ApiKeys => tx.all(API_KEYS, asked).await?.into_iter().map(api_key).collect(),
+        Kinds::SealKeys => tx.all(SEAL_KEYS, asked).await?.into_iter().map(seal_key).collect(),
+    }
+}
+
+/// The thing that is stored under the number of another.
+pub async fn stored(tx: &mut Tx, thing: &Thing) -> Result<Option<Thing>, StoreError> {
+    let (kinds, number) = thing.place();
+    let near = page(tx, kinds, number - 1, 1).await?;
+    Ok(near.into_iter().find(|near| near.place() == (kinds, number) && near.version() == thing.version()))
+}
+
+type Merchant = (i64, String, Option<String>, i64);
+type Program = (i64, i64, String, String, String, String, String, bool, bool, i64, Option<i64>);
+type Publisher = (i64, String, Option<String>, String, bool, String, i64);
+type Buyer = (i64, Option<String>, Option<String>, Option<i64>, i64);
+type Link = (i64, String, i64, i64, Option<String>, i64, Option<i64>);
+type Coupon = (i64, i64, i64, String, Option<i64>, Option<i64>, i64);
+type Secret = (i64, i64, Vec<u8>, i64, Option<i64>);
+type ApiKey = (i64, Vec<u8>, String, Option<i64>, Option<String>, i64, Option<i64>);
+
+fn time(micros: i64) -> Time {
+    Time::from_micros(micros)
+}
+
+fn merchant((id, name, email, created_at): Merchant) -> Thing {
+    Thing::Merchant { id: MerchantId::from_raw(id), name, email, created_at: time(created_at) }
+}
+
+fn program(row: Program) -> Result<Thing, StoreError> {
+    let (id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, created_at, ended_at) = row;
+    let id = ProgramId::from_raw(id);
+    Ok(Thing::Program(Box::new(ProgramLine {
+        id,
+        merchant: MerchantId::from_raw(merchant),
+        name,
+        currency: currency.parse().map_err(|_| StoreError::corrupt("program", "currency", id))?,
+        landing_url,
+        domains: serde_json::from_str(&domains).map_err(|_| StoreError::corrupt("program", "domains", id))?,
+        click_param,
+        pixel,
+        upstream,
+        created_at: time(created_at),
+        ended_at: ended_at.map(time),
+    })))
+}
+
+fn terms((program, version, effective_at, created_at, body): (i64, i64, i64, i64, String)) -> Result<Thing, StoreError> {
+    let program = ProgramId::from_raw(program);
+    let version = u32::try_from(version).map_err(|_| StoreError::corrupt("terms", "version", program))?;
+    Ok(Thing::Terms { program, version, effective_at: time(effective_at), created_at: time(created_at), body })
+}
+
+fn publisher((id, name, email, kind, portal, generosity, created_at): Publisher) -> Result<Thing, StoreError> {
+    let id = PublisherId::from_raw(id);
+    let kind = Kind::from_word(&kind).ok_or_else(|| StoreError::corrupt("publisher", "kind", id))?;
+    let generosity = generosity.parse().map_err(|_| StoreError::corrupt("publisher", "generosity", id))?;
+    Ok(Thing::Publisher { id, name, email, kind, portal, generosity, created_at: time(created_at) })
+}
+
+fn buyer((id, email, external_id, referred_by, created_at): Buyer) -> Thing {
+    let referred_by = referred_by.map(BuyerId::from_raw);
+    Thing::Buyer { id: BuyerId::from_raw(id), email, external_id, referred_by, created_at: time(created_at) }
+}
+
+fn link((id, slug, program, publisher, url, created_at, ended_at): Link) -> Thing {
+    Thing::Link(Box::new(LinkLine {
+        id: LinkId::from_raw(id),
+        slug,
+        program: ProgramId::from_raw(program),
+        publisher: PublisherId::from_raw(publisher),
+        url,
+        created_at: time(created_at),
+        ended_at: ended_at.map(time),
+    }))
+}
+
+fn coupon((id, program, publisher, code, from, until, created_at): Coupon) -> Thing {
+    let (program, publisher) = (ProgramId::from_raw(program), PublisherId::from_raw(publisher));
+    let (from, until) = (from.map(time), until.map(time));
+    Thing::Coupon { id: CouponId::from_raw(id), program, publisher, code, from, until, created_at: time(created_at) }
+}
+
+fn secret((id, merchant, secret, created_at, revoked_at): Secret) -> Thing {
+    let (id, merchant) = (SecretId::from_raw(id), MerchantId::from_raw(merchant));
+    Thing::Secret { id, merchant, secret, created_at: time(created_at), revoked_at: revoked_at.map(time) }
+}
+
+fn api_key((id, hash, role, owner, name, created_at, revoked_at): ApiKey) -> Result<Thing, StoreError> {
+    let id = KeyId::from_raw(id);
+    let role = Role::from_word(&role).ok_or_else(|| StoreError::corrupt("api_key", "role", id))?;
+    Ok(Thing::ApiKey { id, hash, role, owner, name, created_at: time(created_at), revoked_at: revoked_at.map(time) })
+}
+
+fn seal_key((number, key, created_at): (i64, Vec<u8>, i64)) -> Result<Thing, StoreError> {
+    let number = u8::try_from(number).map_err(|_| StoreError::corrupt("seal_key", "number", number))?;
+    Ok(Thing::SealKey { number, key, created_at: time(created_at) })
+}
