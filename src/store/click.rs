@@ -26,7 +26,7 @@ statements! {
     PAGE = "SELECT c.id, c.link, l.publisher, l.program, c.quality, c.country, a.text AS agent, r.text AS referrer, c.sub1
         FROM click c LEFT JOIN link l ON l.id = c.link LEFT JOIN phrase a ON a.id = c.agent LEFT JOIN phrase r ON r.id = c.referrer
         WHERE c.id > $1 ORDER BY c.id LIMIT $2";
-    LIST = "SELECT c.id, c.link, c.quality, c.consent, c.buyer, c.address, a.text AS agent, r.text AS referrer,
+    LIST = "SELECT c.id, c.link, c.quality, c.consent, c.buyer, c.address, c.country, a.text AS agent, r.text AS referrer,
         c.sub1, c.sub2, c.sub3, c.sub4, c.sub5, c.url
         FROM click c LEFT JOIN phrase a ON a.id = c.agent LEFT JOIN phrase r ON r.id = c.referrer";
 }
@@ -40,6 +40,7 @@ pub struct Stored {
     pub consent: bool,
     pub buyer: Option<BuyerId>,
     pub address: Option<String>,
+    pub country: Option<Country>,
     pub agent: Option<String>,
     pub referrer: Option<String>,
     pub subs: [Option<String>; 5],
@@ -54,6 +55,7 @@ struct Row {
     consent: bool,
     buyer: Option<i64>,
     address: Option<String>,
+    country: Option<String>,
     agent: Option<String>,
     referrer: Option<String>,
     sub1: Option<String>,
@@ -84,6 +86,7 @@ impl TryFrom<Row> for Stored {
             consent: row.consent,
             buyer: row.buyer.map(BuyerId::from_raw),
             address: row.address,
+            country: row.country.as_deref().and_then(Country::parse),
             agent: row.agent,
             referrer: row.referrer,
             subs: [row.sub1, row.sub2, row.sub3, row.sub4, row.sub5],
@@ -251,8 +254,8 @@ pub async fn by_id(tx: &mut Tx, id: ClickId) -> Result<Option<Stored>, StoreErro
     Filter::new(LIST).and("c.id =", Some(id.raw())).one::<Row>(tx).await?.map(Stored::try_from).transpose()
 }
 
-/// Every click, oldest first, behind `after`.
-pub async fn page(tx: &mut Tx, after: ClickId, limit: i64) -> Result<Vec<Stored>, StoreError> {
+/// Every click with all that is stored of it, oldest first, behind `after`.
+pub async fn whole_page(tx: &mut Tx, after: ClickId, limit: i64) -> Result<Vec<Stored>, StoreError> {
     let rows: Vec<Row> = Filter::new(LIST).and("c.id >", Some(after.raw())).order("ORDER BY c.id", limit).all(tx).await?;
     rows.into_iter().map(Stored::try_from).collect()
 }

@@ -30,7 +30,7 @@ pub async fn clicks(db: &Db, out: &mut impl Write) -> Result<u64, ExportError> {
     let (mut after, mut count, mut text) = (ClickId::from_raw(-1), 0, Vec::new());
     csv::write_line(&mut text, click::COLUMNS.map(str::as_bytes));
     loop {
-        let page = store::click::page(&mut tx, after, PAGE).await?;
+        let page = store::click::whole_page(&mut tx, after, PAGE).await?;
         for stored in &page {
             let exported = click::Exported {
                 id: stored.id,
@@ -39,6 +39,7 @@ pub async fn clicks(db: &Db, out: &mut impl Write) -> Result<u64, ExportError> {
                 consent: stored.consent,
                 buyer: stored.buyer,
                 address: stored.address.as_deref(),
+                country: stored.country,
                 agent: stored.agent.as_deref(),
                 referrer: stored.referrer.as_deref(),
                 subs: stored.subs.each_ref().map(Option::as_deref),

@@ -5,6 +5,7 @@ use crate::domain::{
     facts::LinkFacts,
 };
 use crate::kernel::{
+    country::Country,
     id::{ClickId, LinkId, lowest_at, time_of},
     text,
     time::{SECOND, Time},
@@ -13,9 +14,9 @@ use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 
 /// The columns, in the sequence of the export.
-pub const COLUMNS: [&str; 16] = [
-    "id", "at", "link", "slug", "quality", "consent", "buyer", "address", "agent", "referrer", "sub1", "sub2", "sub3", "sub4", "sub5",
-    "url",
+pub const COLUMNS: [&str; 17] = [
+    "id", "at", "link", "slug", "quality", "consent", "buyer", "address", "country", "agent", "referrer", "sub1", "sub2", "sub3", "sub4",
+    "sub5", "url",
 ];
 // Their places.
 const ID: usize = 0;
@@ -26,10 +27,11 @@ const QUALITY: usize = 4;
 const CONSENT: usize = 5;
 const BUYER: usize = 6;
 const ADDRESS: usize = 7;
-const AGENT: usize = 8;
-const REFERRER: usize = 9;
-const SUB1: usize = 10;
-const URL: usize = 15;
+const COUNTRY: usize = 8;
+const AGENT: usize = 9;
+const REFERRER: usize = 10;
+const SUB1: usize = 11;
+const URL: usize = 16;
 /// Bits of an id below its milliseconds.
 const LOW_BITS: u32 = 22;
 
@@ -92,6 +94,12 @@ impl Reader {
             "" => None,
             id => Some(id.parse().map_err(|error| Refused::new("invalid_id", format!("buyer: {error}")))?),
         };
+        let country = match self.get(fields, COUNTRY) {
+            "" => None,
+            code => {
+                Some(Country::parse(code).ok_or_else(|| Refused::new("invalid_country", "country: two upper-case letters are wanted"))?)
+            }
+        };
         let mut subs = [const { None }; 5];
         for (n, sub) in subs.iter_mut().enumerate() {
             let text = self.columns.get_verbatim(fields, SUB1 + n);
@@ -108,6 +116,7 @@ impl Reader {
             consent,
             buyer,
             address: self.address(fields)?,
+            country,
             agent,
             referrer: self.kept(fields, REFERRER, click::REFERRER_CHARS_MAX),
             subs,
@@ -172,8 +181,10 @@ pub fn write(out: &mut Vec<u8>, click: &Exported<'_>) {
     let texts = [click.id.to_string(), time_of(click.id.raw()).to_string(), click.link.to_string()];
     let buyer = click.buyer.map(|buyer| buyer.to_string()).unwrap_or_default();
     let consent = if click.consent { "1" } else { "0" };
-    let head = [&texts[0], &texts[1], &texts[2], "", click.quality.code(), consent, &buyer];
-    let tail = [click.address, click.agent, click.referrer].into_iter().chain(click.subs).chain([click.url]);
+    let country = click.country.as_ref().map_or("", Country::code);
+    let address = click.address.unwrap_or_default();
+    let head = [&texts[0], &texts[1], &texts[2], "", click.quality.code(), consent, &buyer, address, country];
+    let tail = [click.agent, click.referrer].into_iter().chain(click.subs).chain([click.url]);
     write_line(out, head.into_iter().chain(tail.map(Option::unwrap_or_default)).map(str::as_bytes));
 }
 
@@ -186,6 +197,7 @@ pub struct Exported<'a> {
     pub consent: bool,
     pub buyer: Option<crate::kernel::id::BuyerId>,
     pub address: Option<&'a str>,
+    pub country: Option<Country>,
     pub agent: Option<&'a str>,
     pub referrer: Option<&'a str>,
     pub subs: [Option<&'a str>; 5],
