@@ -121,7 +121,8 @@ impl Wanted {
     fn add_restored(&mut self, order: &Order) {
         self.ids.insert(order.id);
         if let Some(fact) = &order.sale {
-            self.references.extend(fact.sale.content.customer.as_ref().and_then(|customer| customer.reference.clone()));
+            let reference = fact.sale.content.customer.as_ref().and_then(|customer| customer.reference.clone());
+            self.references.extend(reference.map(|reference| (order.key.program, reference)));
         }
         for touch in order.context.iter().flat_map(|context| &context.touches) {
             if let Touch::Known(known) = touch {

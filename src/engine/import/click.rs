@@ -1,20 +1,24 @@
 //! Clicks of a file into the database.
-use super::{Feed, ImportError, Item, Progress, Rejects, Store, Tally, Target, kept, pump};
+use super::{Feed, ImportError, Item, Ledger, Progress, Rejects, Store, Tally, Target, kept, pump};
 use crate::domain::{click::Click, facts::LinkFacts};
 use crate::formats::csv::{
     Refused, Table, TableError,
     click::{Links, Reader},
 };
 use crate::kernel::{id::LinkId, time::Time};
-use crate::store::{self, Db, StoreError};
+use crate::store::{
+    self, Db, StoreError,
+    direct::{Direct, InsertTx},
+};
 use std::{
     collections::{HashMap, HashSet},
     io::Read,
 };
-use tokio::sync::mpsc;
 
 /// Clicks of one write turn: some 40 ms on SQLite at the measured rate.
 const BATCH_MAX: usize = 4096;
+/// The same within a server, whose other writers wait for the turn.
+const SHARED_BATCH_MAX: usize = 1000;
 /// A deadlock or a serialisation failure runs the transaction again so often.
 const TRIES_MAX: u32 = 3;
 /// Phrases known to be stored, so that they are not written again: some 2 MB.
@@ -34,20 +38,14 @@ pub async fn clicks(
     let links = Known::load(&target.db).await?;
     // Ids of this moment and later may be made by a server that runs.
     let now = target.clock.now();
-    let read = move |to| read(&mut table, &mut reader, &links, now, to);
-    let store = Clicks { target, phrases: HashSet::new() };
+    let batch_max = if matches!(target.ledger, Ledger::Own(..)) { BATCH_MAX } else { SHARED_BATCH_MAX };
+    let store = Clicks { direct: target.db.direct(), target, phrases: HashSet::new() };
     let pause = store.target.shares_sqlite();
+    let read = move |to| read(&mut table, &mut reader, &links, now, Feed::new(to, batch_max));
     pump(read, store, pause, &mut Tally { progress, rejects }).await
 }
 
-fn read(
-    table: &mut Table<impl Read>,
-    reader: &mut Reader,
-    links: &Known,
-    now: Time,
-    to: mpsc::Sender<super::Batch<Click>>,
-) -> Result<(), TableError> {
-    let mut feed = Feed::new(to, BATCH_MAX);
+fn read(table: &mut Table<impl Read>, reader: &mut Reader, links: &Known, now: Time, mut feed: Feed<Click>) -> Result<(), TableError> {
     while let Some(line) = table.next()? {
         let fields = line.fields();
         let click = fields.map_err(Refused::from).and_then(|fields| reader.read(&fields, links, now));
@@ -93,6 +91,7 @@ impl Links for Known {
 
 struct Clicks<'a> {
     target: &'a mut Target,
+    direct: Option<Direct>,
     phrases: HashSet<i64>,
 }
 
@@ -118,8 +117,8 @@ impl Store<Click> for Clicks<'_> {
 }
 
 impl Clicks<'_> {
-    async fn transaction(&self, clicks: &[&Click]) -> Result<(Vec<i64>, usize), StoreError> {
-        let mut tx = self.target.db.begin().await?;
+    async fn transaction(&mut self, clicks: &[&Click]) -> Result<(Vec<i64>, usize), StoreError> {
+        let mut tx = InsertTx::begin(&self.target.db, self.direct.as_mut()).await?;
         let stored = store::click::insert_missing(&mut tx, &self.target.zone, clicks, &self.phrases).await?;
         tx.commit().await?;
         Ok(stored)
