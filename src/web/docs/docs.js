@@ -118,11 +118,11 @@ function copyButton(text) {
 function answers(operation) {
   return Object.entries(operation.responses).map(([status, answer]) => {
     answer = resolve(answer);
-    const codes = Object.entries(answer["x-codes"] ?? {});
+    const codes = (answer["x-codes"] ?? []).map((code) => [code, spec["x-codes"][code]]);
     const content = Object.entries(answer.content ?? {});
     const inside = () => h("div", {},
       codes.length ? h("dl", { class: "fields" }, codes.map(([code, texts]) => h("div", {}, h("dt", {}, h("code", {}, code)), h("dd", {}, said(texts[language] ?? texts.en))))) : null,
-      content.map(([type, { schema, example }]) => [
+      content.filter(([type]) => !codes.length || type !== "text/html").map(([type, { schema, example }]) => [
         h("p", { class: "small quiet" }, h("code", {}, type)),
         codes.length ? null : fields(schema ?? {}),
         example !== undefined && !codes.length ? snippet(pretty(example), word("example")) : null,
@@ -307,7 +307,8 @@ other.hidden = false;
 if (language === "fr") Object.entries({ href: "/docs?lang=en", hreflang: "en", lang: "en" }).forEach(([name, value]) => other.setAttribute(name, value));
 other.textContent = language === "fr" ? "English" : "Français";
 
-fetch("/openapi.json").then((answer) => answer.json()).then((document) => { spec = document; show(); })
+fetch("/openapi.json").then((answer) => answer.json()).then((read) => { spec = read; show(); })
   .catch((error) => {
     console.error(error);
-    document.getElementById("intro").append(h("p", { class: "notice" }, word("broken"))));
+    document.getElementById("intro").append(h("p", { class: "notice" }, word("broken")));
+  });

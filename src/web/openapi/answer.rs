@@ -41,7 +41,7 @@ pub fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
         written["content"][media] = content;
     }
     for (status, codes) in refusals(operation) {
-        answers.insert(status.to_string(), refusal(status, &codes, true, schemas));
+        answers.insert(status.to_string(), refusal(status, &codes, schemas));
     }
     Value::Object(answers)
 }
@@ -117,11 +117,11 @@ fn refusals(operation: &Operation) -> Refusals {
 }
 
 /// A refusal with one of these codes; a browser gets it as a page.
-pub fn refusal(status: u16, codes: &BTreeSet<&'static str>, with_id: bool, schemas: &mut Schemas) -> Value {
+pub fn refusal(status: u16, codes: &BTreeSet<&'static str>, schemas: &mut Schemas) -> Value {
     let problem = schemas.add::<Problem>();
     let codes: Vec<&str> = codes.iter().copied().collect();
     let schema = json!({"allOf": [problem, {"type": "object", "properties": {"status": {"const": status}, "code": {"enum": codes}}}]});
-    let mut headers = if with_id { request_id() } else { Map::new() };
+    let mut headers = request_id();
     let own = match status {
         401 => Some(("WWW-Authenticate", json!({"schema": {"type": "string", "enum": ["Bearer"]}}))),
         429 | 503 => Some(("Retry-After", json!({"description": "In so many seconds.", "schema": {"type": "integer", "minimum": 1}}))),
@@ -130,22 +130,26 @@ pub fn refusal(status: u16, codes: &BTreeSet<&'static str>, with_id: bool, schem
     if let Some((name, header)) = own {
         headers.insert(name.to_owned(), header);
     }
-    json!({
+    let refusal = json!({
         "description": meaning(status),
         "headers": headers,
         "content": {
             "application/problem+json": {"schema": schema, "example": problem_example(status, &codes)},
             "text/html": {"schema": {"type": "string", "description": "The same as a short page, for a browser that asks for one."}},
         },
-        "x-codes": code::described(codes.iter().copied()),
-    })
+        "x-codes": codes,
+    });
+    schemas.refusal(&title(status).replace(' ', ""), refusal)
+}
+
+fn title(status: u16) -> &'static str {
+    StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Problem")
 }
 
 fn problem_example(status: u16, codes: &[&str]) -> Value {
     let code = codes.iter().find(|code| **code == "missing_field").or_else(|| codes.first()).copied().unwrap_or_default();
-    let title = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Problem");
     let detail = code::texts(code).map_or("", |[english, _]| english);
-    let mut example = json!({"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail});
+    let mut example = json!({"type": "about:blank", "title": title(status), "status": status, "code": code, "detail": detail});
     if code == "missing_field" {
         example["detail"] = "The request has wrong fields; see `errors`.".into();
         example["errors"] = json!([{"field": "name", "code": code, "detail": "this field is required"}]);

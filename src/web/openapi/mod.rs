@@ -24,7 +24,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
-use std::{fmt::Write as _, sync::LazyLock};
+use std::{collections::BTreeSet, fmt::Write as _, sync::LazyLock};
 
 /// Where it lives.
 pub const PATH: &str = "/openapi.json";
@@ -102,7 +102,7 @@ pub fn document() -> Value {
         let place = paths.entry(format!("{PREFIX}{}", operation.path)).or_insert_with(|| json!({}));
         place[operation.method.as_str().to_ascii_lowercase()] = write(operation, &mut schemas);
     }
-    let paths = Value::Object(paths);
+    let (paths, refusals) = (Value::Object(paths), schemas.refusals());
     let has = |tag: &str| matches!(tag, "tracking" | "server") || operations.iter().any(|operation| operation.tag == tag);
     let tags = TAGS.iter().filter(|(name, _)| has(name)).map(|(name, about)| json!({"name": name, "description": about}));
     json!({
@@ -115,7 +115,9 @@ pub fn document() -> Value {
         },
         "servers": [{"url": "/"}],
         "tags": tags.collect::<Vec<_>>(),
+        "x-codes": code::described(codes_of(&paths, &refusals)),
         "components": {
+            "responses": refusals,
             "schemas": schemas.finish(&paths),
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key: `rst_` and 43 characters."},
@@ -123,6 +125,15 @@ pub fn document() -> Value {
         },
         "paths": paths,
     })
+}
+
+/// Every code that some answer may have.
+fn codes_of<'a>(paths: &'a Value, refusals: &'a Value) -> BTreeSet<&'a str> {
+    let operations =
+        paths.as_object().into_iter().flat_map(Map::values).flat_map(|methods| methods.as_object().into_iter().flat_map(Map::values));
+    let own = operations.flat_map(|operation| operation["responses"].as_object().into_iter().flat_map(Map::values));
+    let answers = own.chain(refusals.as_object().into_iter().flat_map(Map::values));
+    answers.flat_map(|answer| answer["x-codes"].as_array().into_iter().flatten().filter_map(Value::as_str)).collect()
 }
 
 fn write(operation: &Operation, schemas: &mut Schemas) -> Value {
@@ -200,7 +211,7 @@ fn request(operation: &Operation, schemas: &mut Schemas) -> Value {
     json!({"required": required, "content": {"application/json": content}})
 }
 
-/// What is put beside every answer's own headers.
+/// What every answer may have beside its own headers.
 fn request_id() -> Map<String, Value> {
     let header = json!({"description": "Names the request in the server's log.", "schema": {"type": "string"}});
     Map::from_iter([("x-request-id".to_owned(), header)])

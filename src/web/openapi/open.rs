@@ -66,7 +66,7 @@ pub fn paths(schemas: &mut Schemas) -> Map<String, Value> {
 fn operation(id: &str, tag: &str, summary: &str, done: Value, refused: &Refusals, schemas: &mut Schemas) -> Value {
     let mut answers = done.as_object().cloned().unwrap_or_default();
     for (status, codes) in refused {
-        answers.insert(status.to_string(), answer::refusal(*status, codes, tag == "server", schemas));
+        answers.insert(status.to_string(), answer::refusal(*status, codes, schemas));
     }
     json!({"operationId": id, "tags": [tag], "summary": summary, "security": [], "responses": answers})
 }

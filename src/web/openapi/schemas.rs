@@ -1,4 +1,4 @@
-//! The document's named schemas: collected while operations are written, then tidied.
+//! The document's named schemas and refusals: collected while operations are written, then tidied.
 
 use crate::web::api::Shape;
 use serde_json::{Map, Value, json};
@@ -7,9 +7,12 @@ use utoipa::{PartialSchema, ToSchema};
 
 const PLACE: &str = "#/components/schemas/";
 
-/// Schemas by name.
+/// Schemas and refusals by name.
 #[derive(Debug, Default)]
-pub struct Schemas(Map<String, Value>);
+pub struct Schemas {
+    schemas: Map<String, Value>,
+    refusals: Map<String, Value>,
+}
 
 impl Schemas {
     /// A type of ours with all that it refers to; gives the reference.
@@ -28,21 +31,32 @@ impl Schemas {
 
     /// A schema under this name; gives the reference. Two that differ may not have one name.
     pub fn put(&mut self, name: &str, schema: Value) -> Value {
-        if let Some(known) = self.0.get(name) {
+        if let Some(known) = self.schemas.get(name) {
             assert!(*known == schema, "two schemas are called {name}");
         } else {
-            self.0.insert(name.to_owned(), schema);
+            self.schemas.insert(name.to_owned(), schema);
         }
         json!({"$ref": format!("{PLACE}{name}")})
     }
 
+    /// A refusal under its title; gives the reference, or the refusal itself where another has that title already.
+    pub fn refusal(&mut self, title: &str, refusal: Value) -> Value {
+        let known = self.refusals.entry(title).or_insert_with(|| refusal.clone());
+        if *known == refusal { json!({"$ref": format!("#/components/responses/{title}")}) } else { refusal }
+    }
+
+    pub fn refusals(&self) -> Value {
+        Value::Object(self.refusals.clone())
+    }
+
     /// All that `paths` refer to, directly or not, with objects that are put together from others written out.
     pub fn finish(self, paths: &Value) -> Map<String, Value> {
-        let all = self.0;
+        let all = self.schemas;
         let mut named: Map<String, Value> = all.iter().map(|(name, schema)| (name.clone(), written_out(schema, &all))).collect();
         let mut wanted = BTreeSet::new();
         let mut next = BTreeSet::new();
         references(paths, &mut next);
+        self.refusals.values().for_each(|refusal| references(refusal, &mut next));
         while let Some(name) = next.pop_first() {
             if wanted.insert(name.clone()) {
                 references(&named[&name], &mut next);

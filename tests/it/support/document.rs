@@ -13,14 +13,14 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(openapi::document);
 
 /// An operation of the document.
 #[derive(Debug, Clone, Copy)]
-pub struct Operation<'a> {
-    pub method: &'a str,
-    pub path: &'a str,
-    pub spec: &'a Value,
+pub struct Operation {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub spec: &'static Value,
 }
 
 /// Every operation, in the order of the document's paths.
-pub fn operations() -> impl Iterator<Item = Operation<'static>> {
+pub fn operations() -> impl Iterator<Item = Operation> {
     let paths = DOCUMENT["paths"].as_object().expect("paths");
     paths.iter().flat_map(|(path, methods)| {
         let methods = methods.as_object().expect("methods");
@@ -38,6 +38,14 @@ fn path_of(path: &str) -> Option<&'static str> {
     paths.keys().filter(fits).min_by_key(|template| template.matches('{').count()).map(String::as_str)
 }
 
+/// What stands there, or where it refers to.
+pub fn resolved(value: &'static Value) -> &'static Value {
+    match value["$ref"].as_str() {
+        Some(place) => DOCUMENT.pointer(place.trim_start_matches('#')).unwrap_or_else(|| panic!("{place} is not in the document")),
+        None => value,
+    }
+}
+
 /// Panics if the answer is not declared.
 #[track_caller]
 pub fn check(method: &Method, path: &str, status: StatusCode, media: &str, body: &Value) {
@@ -52,11 +60,11 @@ fn wrong(method: &Method, path: &str, status: u16, media: &str, body: &Value) ->
         if fits { Vec::new() } else { vec![format!("no such operation, so {status_wanted} {code} is wanted")] }
     };
     let Some(template) = path_of(path) else { return wanted(404, "not_found") };
-    let operation = &DOCUMENT["paths"][template][method.as_str().to_ascii_lowercase()];
+    let operation: &'static Value = &DOCUMENT["paths"][template][method.as_str().to_ascii_lowercase()];
     if operation.is_null() {
         return wanted(405, "method_not_allowed");
     }
-    let answer = &operation["responses"][status.to_string()];
+    let answer = resolved(&operation["responses"][status.to_string()]);
     if answer.is_null() {
         return vec![format!("the status {status}")];
     }
