@@ -117,7 +117,6 @@ pub struct MasterKeyText(String);
 
 impl MasterKeyText {
     /// Clap's parsers may fail and then repeat what they were given; this one leaves that to `parse`.
-    #[expect(clippy::unnecessary_wraps, reason = "the form that clap wants")]
     pub fn read(text: &str) -> Result<Self, String> {
         Ok(Self(text.to_owned()))
     }

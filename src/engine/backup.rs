@@ -5,6 +5,7 @@ use crate::store::{Db, StoreError};
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::DirBuilderExt as _,
     path::Path,
 };
 
@@ -38,7 +39,8 @@ pub async fn write(db: &Db, spool: &Path, into: &Path) -> Result<Copied, BackupE
     if db.kind() != crate::store::Kind::Sqlite {
         return Err(BackupError::NotSqlite);
     }
-    fs::create_dir(into)?;
+    // Whatever the umask: the merchants' secrets are in it.
+    fs::DirBuilder::new().mode(0o700).create(into)?;
     let (spool_files, spool_bytes) = copy_spool(spool, &into.join(SPOOL))?;
     let file = into.join(DATABASE);
     db.copy_to(&file).await?;

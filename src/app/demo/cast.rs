@@ -131,6 +131,5 @@ async fn links(wire: &Wire, shops: &[Shop], blogs: &[String]) -> Result<Vec<Link
 
 /// The versions of a program's terms after the first, with the day of the play on which they are written.
 pub fn later_terms<'a>(shop: &'a Shop, blogs: &'a [String]) -> impl Iterator<Item = (i64, Value)> + 'a {
-    let later: &'static [(i64, fn(&[String]) -> Value)] = &shop.script.terms[1..];
-    later.iter().map(|(day, terms)| (*day, terms(blogs)))
+    shop.script.terms.iter().skip(1).map(|(day, write)| (*day, write(blogs)))
 }

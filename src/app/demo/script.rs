@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// Terms, given the publishers' ids.
+pub type WriteTerms = fn(&[String]) -> Value;
+
 /// A program as it is written down here.
 #[derive(Debug)]
 pub struct Script {
@@ -18,8 +21,8 @@ pub struct Script {
     pub abroad: &'static [(&'static str, i64)],
     /// How busy each month is, January first; 100 is usual.
     pub months: [i64; 12],
-    /// The terms, given the publishers' ids; each version with the day of the play from which it is in effect.
-    pub terms: &'static [(i64, fn(&[String]) -> Value)],
+    /// Each version of the terms with the day of the play from which it is in effect.
+    pub terms: &'static [(i64, WriteTerms)],
     /// A goal beside sales, and how many of a thousand orders bring one.
     pub goal: Option<(&'static str, i64)>,
 }

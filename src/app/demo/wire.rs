@@ -109,8 +109,8 @@ impl Wire {
         }
         if let Some(member) = visit.signed_in {
             let set = cookie::set_buyer(&self.engine.ring, BuyerCookie { buyer: cast.buyers[member].id, set_on: Zone::UTC.day(at) });
-            let sent = set.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-            request = request.header(header::COOKIE, sent);
+            let pair = set.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+            request = request.header(header::COOKIE, pair);
         }
         let answer = redirect::answer(&self.engine, &parts(request)?, Address::new(visit.address.into()), at).await;
         let location = answer.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
