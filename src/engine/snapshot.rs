@@ -33,6 +33,28 @@ pub struct LinkEntry {
     pub route: LinkRoute,
     pub program: ProgramId,
     pub ended: bool,
+    /// A deep link that the program's domains do not allow (any more): it leads to the landing page until they do.
+    unusable: Option<Box<str>>,
+}
+
+impl LinkEntry {
+    /// With its deep link read by the program as it is now.
+    fn on(program: &ProgramRoute, link: &LinkRoute, of: ProgramId, ended: bool, url: Option<&str>) -> Self {
+        let (url, unusable) = match url.map(|url| (url, program.deep_link(url))) {
+            Some((_, Ok(deep))) => (Some(deep), None),
+            Some((url, Err(error))) => {
+                tracing::warn!(link = %link.link, %error, "deep link not usable; it leads to the landing page");
+                (None, Some(url.into()))
+            }
+            None => (None, None),
+        };
+        Self { route: LinkRoute { url, ..link.clone() }, program: of, ended, unusable }
+    }
+
+    /// The deep link that it was made with.
+    fn url(&self) -> Option<String> {
+        self.route.url.as_ref().map(ToString::to_string).or_else(|| self.unusable.as_deref().map(str::to_owned))
+    }
 }
 
 /// A program with its landing page and domains read.
@@ -185,7 +207,7 @@ impl Snapshot {
     pub fn put_publisher(&self, publisher: &Publisher) {
         self.take_publisher(publisher, self.write());
     }
-    /// A program that this node has just written: made, or ended.
+    /// A program that this node has just written: made, changed or ended.
     pub fn put_program(&self, program: &Program) {
         self.take_program(program, self.write());
     }
@@ -214,18 +236,38 @@ impl Snapshot {
             let links = self.links.pin();
             let theirs = links.iter().filter(|(_, entry)| entry.value.route.publisher == publisher.id);
             for (slug, entry) in theirs {
-                let LinkEntry { route, program, ended } = &*entry.value;
+                let LinkEntry { route, program, ended, unusable } = &*entry.value;
                 let route = LinkRoute { portal: publisher.portal, ..route.clone() };
-                replace(&self.links, slug.clone(), Arc::new(LinkEntry { route, program: *program, ended: *ended }), stamp);
+                let entry = LinkEntry { route, program: *program, ended: *ended, unusable: unusable.clone() };
+                replace(&self.links, slug.clone(), Arc::new(entry), stamp);
             }
         }
     }
 
     fn take_program(&self, program: &Program, stamp: u64) {
         match ProgramRoute::parse(program.id, &program.landing_url, &program.domains, &program.click_param) {
-            Ok(route) => replace(&self.programs, program.id, Arc::new(ProgramEntry { program: program.clone(), route }), stamp),
+            Ok(route) => {
+                let before = self.program(program.id);
+                let entry = Arc::new(ProgramEntry { program: program.clone(), route });
+                replace(&self.programs, program.id, Arc::clone(&entry), stamp);
+                if before.is_some_and(|before| before.route != entry.route) {
+                    self.lead_anew(program.id, stamp);
+                }
+            }
             // It was checked when it was made; a newer version may be stricter.
             Err(error) => tracing::error!(program = %program.id, %error, "program not usable"),
+        }
+    }
+
+    /// What a program's domains allow has changed: its links' deep links are read again.
+    fn lead_anew(&self, id: ProgramId, stamp: u64) {
+        let Some(program) = self.program(id) else { return };
+        let links = self.links.pin();
+        for (slug, entry) in links.iter().filter(|(_, entry)| entry.value.program == id) {
+            if let Some(url) = entry.value.url() {
+                let entry = LinkEntry::on(&program.route, &entry.value.route, id, entry.value.ended, Some(&url));
+                replace(&self.links, slug.clone(), Arc::new(entry), stamp);
+            }
         }
     }
 
@@ -234,15 +276,8 @@ impl Snapshot {
             // Both are written before the link, so whoever sees it sees them, unless the program is not usable.
             return tracing::error!(link = %link.id, "link without a usable program or publisher");
         };
-        let url = link.url.as_deref().and_then(|url| match program.route.deep_link(url) {
-            Ok(url) => Some(url),
-            Err(error) => {
-                tracing::error!(link = %link.id, %error, "deep link not usable; it leads to the landing page");
-                None
-            }
-        });
-        let route = LinkRoute { link: link.id, publisher: link.publisher, portal, url };
-        let entry = LinkEntry { route, program: link.program, ended: link.ended_at.is_some() };
+        let route = LinkRoute { link: link.id, publisher: link.publisher, portal, url: None };
+        let entry = LinkEntry::on(&program.route, &route, link.program, link.ended_at.is_some(), link.url.as_deref());
         replace(&self.links, link.slug.as_str().into(), Arc::new(entry), stamp);
     }
 

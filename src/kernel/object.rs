@@ -110,6 +110,11 @@ impl<'a> Object<'a> {
         self.fields.iter().map(|(name, _)| name.as_ref())
     }
 
+    /// Whether a field of this name stands there, be it `null`.
+    pub fn has(&self, name: &str) -> bool {
+        self.names().any(|found| found == name)
+    }
+
     /// A field that may be absent.
     pub fn optional<'o>(&'o self, name: &'o str) -> Field<'o, 'a> {
         let found = self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());

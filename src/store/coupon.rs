@@ -12,6 +12,9 @@ use crate::{args, statements};
 statements! {
     INSERT = "INSERT INTO coupon (id, program, publisher, code, folded, valid_from, valid_until, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (program, folded) DO NOTHING";
+    BY_ID_FOR_UPDATE = "SELECT id, program, publisher, code, valid_from, valid_until FROM coupon WHERE id = $1",
+        postgres "SELECT id, program, publisher, code, valid_from, valid_until FROM coupon WHERE id = $1 FOR NO KEY UPDATE";
+    UPDATE = "UPDATE coupon SET valid_from = $1, valid_until = $2 WHERE id = $3";
     LIST = "SELECT id, program, publisher, code, valid_from, valid_until FROM coupon";
 }
 
@@ -50,6 +53,21 @@ pub async fn insert(tx: &mut Tx, coupon: &Coupon, now: Time) -> Result<bool, Sto
     Ok(tx.run(INSERT, args![id.raw(), program.raw(), publisher.raw(), code, &folded, from, until, now.micros()]).await? == 1)
 }
 
+pub async fn by_id(tx: &mut Tx, id: CouponId) -> Result<Option<Coupon>, StoreError> {
+    Ok(Filter::new(LIST).and("id =", Some(id.raw())).one::<Row>(tx).await?.map(Coupon::from))
+}
+
+/// To change it: nobody else does until the transaction ends. On SQLite the write turn does it.
+pub async fn for_update(tx: &mut Tx, id: CouponId) -> Result<Option<Coupon>, StoreError> {
+    Ok(tx.one::<Row>(BY_ID_FOR_UPDATE, args![id.raw()]).await?.map(Coupon::from))
+}
+
+/// What may change of it: when it counts.
+pub async fn update(tx: &mut Tx, coupon: &Coupon) -> Result<(), StoreError> {
+    tx.run(UPDATE, args![coupon.from.map(Time::micros), coupon.until.map(Time::micros), coupon.id.raw()]).await?;
+    Ok(())
+}
+
 /// Those of the programs whose folded code is in the list.
 pub async fn by_codes(tx: &mut Tx, programs: &[ProgramId], folded: &[&str]) -> Result<Vec<Coupon>, StoreError> {
     if programs.is_empty() || folded.is_empty() {
@@ -61,16 +79,20 @@ pub async fn by_codes(tx: &mut Tx, programs: &[ProgramId], folded: &[&str]) -> R
 
 /// Which coupons a list holds.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// Of a merchant: those in its programs. A buyer has none.
     pub whose: Whose,
     pub program: Option<ProgramId>,
+    /// Compared as codes are.
+    pub code: Option<&'a str>,
 }
 
 /// Newest first, older than `after`.
-pub async fn list(tx: &mut Tx, wanted: Wanted, after: Option<CouponId>, limit: i64) -> Result<Vec<Coupon>, StoreError> {
+pub async fn list(tx: &mut Tx, wanted: Wanted<'_>, after: Option<CouponId>, limit: i64) -> Result<Vec<Coupon>, StoreError> {
     let Whose { merchant, publisher, buyer } = wanted.whose;
+    let folded = wanted.code.map(fold_code);
     let mut filter = Filter::new(LIST)
+        .and("folded =", folded.as_deref())
         .and("program =", wanted.program.map(ProgramId::raw))
         .and("publisher =", publisher.map(PublisherId::raw))
         .and("id <", after.map(CouponId::raw))

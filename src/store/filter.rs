@@ -42,6 +42,17 @@ impl<'a> Filter<'a> {
         self
     }
 
+    /// Adds a condition for texts that are compared without case, as an index on `lower(column)` has them.
+    #[must_use]
+    pub fn and_folded(mut self, column: &'static str, value: Option<&'a str>) -> Self {
+        if let Some(value) = value {
+            self.args.push(value.into());
+            let n = self.args.len();
+            self.push(&format!(" AND lower({column}) = lower(${n})"));
+        }
+        self
+    }
+
     /// Adds ` AND condition ($n, $n+1)` when a pair is given: a cursor over two columns, `.and_pair("(at, id) <", after)`.
     #[must_use]
     pub fn and_pair(mut self, condition: &'static str, pair: Option<(impl Into<Arg<'a>>, impl Into<Arg<'a>>)>) -> Self {

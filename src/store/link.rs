@@ -11,12 +11,15 @@ use crate::{args, statements};
 statements! {
     INSERT = "INSERT INTO link (id, slug, program, publisher, url, created_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
         ON CONFLICT (slug) DO NOTHING";
+    BY_ID_FOR_UPDATE = "SELECT id, slug, program, publisher, url, ended_at FROM link WHERE id = $1",
+        postgres "SELECT id, slug, program, publisher, url, ended_at FROM link WHERE id = $1 FOR NO KEY UPDATE";
+    UPDATE = "UPDATE link SET url = $1, ended_at = $2, changed_at = $3 WHERE id = $4";
     BY_IDS = "SELECT id, slug, program, publisher, url, ended_at FROM link WHERE id IN (SELECT value FROM json_each($1))",
         postgres "SELECT id, slug, program, publisher, url, ended_at FROM link WHERE id = ANY($1)";
     LIST = "SELECT id, slug, program, publisher, url, ended_at FROM link";
 }
 
-/// A link as stored. Program and publisher never change.
+/// A link as stored. Slug, program and publisher never change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     pub id: LinkId,
@@ -57,7 +60,8 @@ fn links(rows: Vec<Row>) -> Vec<Link> {
 
 /// Which links a list holds.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wanted {
+pub struct Wanted<'a> {
+    pub slug: Option<&'a str>,
     pub program: Option<ProgramId>,
     pub publisher: Option<PublisherId>,
 }
@@ -70,6 +74,17 @@ pub async fn insert(tx: &mut Tx, link: &Link, now: Time) -> Result<bool, StoreEr
 
 pub async fn by_id(tx: &mut Tx, id: LinkId) -> Result<Option<Link>, StoreError> {
     Ok(by_ids(tx, &[id]).await?.pop())
+}
+
+/// To change it: nobody else does until the transaction ends. On SQLite the write turn does it.
+pub async fn for_update(tx: &mut Tx, id: LinkId) -> Result<Option<Link>, StoreError> {
+    Ok(tx.one::<Row>(BY_ID_FOR_UPDATE, args![id.raw()]).await?.map(Link::from))
+}
+
+/// What may change of it: where it leads, and whether it has ended.
+pub async fn update(tx: &mut Tx, link: &Link, now: Time) -> Result<(), StoreError> {
+    tx.run(UPDATE, args![&link.url, link.ended_at.map(Time::micros), now.micros(), link.id.raw()]).await?;
+    Ok(())
 }
 
 pub async fn by_ids(tx: &mut Tx, ids: &[LinkId]) -> Result<Vec<Link>, StoreError> {
@@ -92,8 +107,9 @@ pub async fn changed_since(tx: &mut Tx, since: Time) -> Result<Vec<Link>, StoreE
 }
 
 /// Newest first, older than `after`.
-pub async fn list(tx: &mut Tx, wanted: Wanted, after: Option<LinkId>, limit: i64) -> Result<Vec<Link>, StoreError> {
+pub async fn list(tx: &mut Tx, wanted: Wanted<'_>, after: Option<LinkId>, limit: i64) -> Result<Vec<Link>, StoreError> {
     let filter = Filter::new(LIST)
+        .and("slug =", wanted.slug)
         .and("program =", wanted.program.map(ProgramId::raw))
         .and("publisher =", wanted.publisher.map(PublisherId::raw))
         .and("id <", after.map(LinkId::raw));

@@ -8,6 +8,9 @@ use crate::{args, statements};
 
 statements! {
     INSERT = "INSERT INTO merchant (id, name, email, created_at) VALUES ($1, $2, $3, $4)";
+    BY_ID_FOR_UPDATE = "SELECT id, name, email FROM merchant WHERE id = $1",
+        postgres "SELECT id, name, email FROM merchant WHERE id = $1 FOR NO KEY UPDATE";
+    UPDATE = "UPDATE merchant SET name = $1, email = $2 WHERE id = $3";
     BY_ID = "SELECT id, name, email FROM merchant WHERE id = $1";
     LIST = "SELECT id, name, email FROM merchant";
 }
@@ -34,10 +37,30 @@ pub async fn by_id(tx: &mut Tx, id: MerchantId) -> Result<Option<Merchant>, Stor
     Ok(tx.one::<Row>(BY_ID, args![id.raw()]).await?.map(Merchant::from))
 }
 
-/// Newest first, older than `after`; all, or one alone.
-pub async fn list(tx: &mut Tx, only: Option<MerchantId>, after: Option<MerchantId>, limit: i64) -> Result<Vec<Merchant>, StoreError> {
+/// To change it: nobody else does until the transaction ends. On SQLite the write turn does it.
+pub async fn for_update(tx: &mut Tx, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
+    Ok(tx.one::<Row>(BY_ID_FOR_UPDATE, args![id.raw()]).await?.map(Merchant::from))
+}
+
+pub async fn update(tx: &mut Tx, merchant: &Merchant) -> Result<(), StoreError> {
+    tx.run(UPDATE, args![&merchant.name, &merchant.email, merchant.id.raw()]).await?;
+    Ok(())
+}
+
+/// Which merchants a list holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// This one alone.
+    pub only: Option<MerchantId>,
+    /// Compared without case.
+    pub email: Option<&'a str>,
+}
+
+/// Newest first, older than `after`.
+pub async fn list(tx: &mut Tx, wanted: Wanted<'_>, after: Option<MerchantId>, limit: i64) -> Result<Vec<Merchant>, StoreError> {
     let rows: Vec<Row> = Filter::new(LIST)
-        .and("id =", only.map(MerchantId::raw))
+        .and("id =", wanted.only.map(MerchantId::raw))
+        .and_folded("email", wanted.email)
         .and("id <", after.map(MerchantId::raw))
         .order("ORDER BY id DESC", limit)
         .all(tx)

@@ -15,6 +15,11 @@ statements! {
         postgres "SELECT pg_advisory_xact_lock(k.id) FROM (SELECT id FROM UNNEST(CAST($1 AS BIGINT[])) AS u(id) ORDER BY id) AS k";
     INSERT = "INSERT INTO program (id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, created_at, changed_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)";
+    UPDATE = "UPDATE program SET name = $1, landing_url = $2, domains = $3, click_param = $4, pixel = $5, changed_at = $6 WHERE id = $7";
+    BY_ID_FOR_UPDATE = "SELECT id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, ended_at
+        FROM program WHERE id = $1",
+        postgres "SELECT id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, ended_at
+        FROM program WHERE id = $1 FOR NO KEY UPDATE";
     END = "UPDATE program SET ended_at = $1, changed_at = $1 WHERE id = $2 AND ended_at IS NULL";
     BY_IDS = "SELECT id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, ended_at
         FROM program WHERE id IN (SELECT value FROM json_each($1))",
@@ -88,6 +93,19 @@ pub async fn insert(tx: &mut Tx, program: &Program, now: Time) -> Result<(), Sto
     Ok(())
 }
 
+/// To change it: nobody else does until the transaction ends. On SQLite the write turn does it.
+pub async fn for_update(tx: &mut Tx, id: ProgramId) -> Result<Option<Program>, StoreError> {
+    tx.one::<Row>(BY_ID_FOR_UPDATE, args![id.raw()]).await?.map(Program::try_from).transpose()
+}
+
+/// What may change of it: all but its merchant, its currency and whether a network pays for it.
+pub async fn update(tx: &mut Tx, program: &Program, now: Time) -> Result<(), StoreError> {
+    let Program { id, name, landing_url, click_param, pixel, .. } = program;
+    let domains = serde_json::json!(program.domains).to_string();
+    tx.run(UPDATE, args![name, landing_url, &domains, click_param, *pixel, now.micros(), id.raw()]).await?;
+    Ok(())
+}
+
 /// False if it had ended before, or does not exist.
 pub async fn end(tx: &mut Tx, id: ProgramId, now: Time) -> Result<bool, StoreError> {
     Ok(tx.run(END, args![now.micros(), id.raw()]).await? == 1)
@@ -108,7 +126,7 @@ pub async fn all(tx: &mut Tx) -> Result<Vec<Program>, StoreError> {
     programs(tx.all(LIST, args![]).await?)
 }
 
-/// Those made or ended since then.
+/// Those made, changed or ended since then.
 pub async fn changed_since(tx: &mut Tx, since: Time) -> Result<Vec<Program>, StoreError> {
     programs(Filter::new(LIST).and("changed_at >=", Some(since.micros())).all(tx).await?)
 }

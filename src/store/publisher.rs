@@ -9,6 +9,9 @@ use crate::{args, statements};
 statements! {
     INSERT = "INSERT INTO publisher (id, name, email, kind, portal, generosity, created_at, changed_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
+    BY_ID_FOR_UPDATE = "SELECT id, name, email, kind, portal, generosity FROM publisher WHERE id = $1",
+        postgres "SELECT id, name, email, kind, portal, generosity FROM publisher WHERE id = $1 FOR NO KEY UPDATE";
+    UPDATE = "UPDATE publisher SET name = $1, email = $2, kind = $3, portal = $4, generosity = $5, changed_at = $6 WHERE id = $7";
     BY_IDS = "SELECT id, name, email, kind, portal, generosity FROM publisher WHERE id IN (SELECT value FROM json_each($1))",
         postgres "SELECT id, name, email, kind, portal, generosity FROM publisher WHERE id = ANY($1)";
     LIST = "SELECT id, name, email, kind, portal, generosity FROM publisher";
@@ -69,11 +72,35 @@ pub async fn changed_since(tx: &mut Tx, since: Time) -> Result<Vec<Publisher>, S
     publishers(Filter::new(LIST).and("changed_at >=", Some(since.micros())).all(tx).await?)
 }
 
-/// Newest first, older than `after`; all, or one alone.
-pub async fn list(tx: &mut Tx, only: Option<PublisherId>, after: Option<PublisherId>, limit: i64) -> Result<Vec<Publisher>, StoreError> {
+/// To change it: nobody else does until the transaction ends. On SQLite the write turn does it.
+pub async fn for_update(tx: &mut Tx, id: PublisherId) -> Result<Option<Publisher>, StoreError> {
+    tx.one::<Row>(BY_ID_FOR_UPDATE, args![id.raw()]).await?.map(Publisher::try_from).transpose()
+}
+
+pub async fn update(tx: &mut Tx, publisher: &Publisher, now: Time) -> Result<(), StoreError> {
+    let Publisher { id, name, email, kind, portal, generosity } = publisher;
+    let generosity = generosity.to_string();
+    tx.run(UPDATE, args![name, email, kind.word(), *portal, &generosity, now.micros(), id.raw()]).await?;
+    Ok(())
+}
+
+/// Which publishers a list holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// This one alone.
+    pub only: Option<PublisherId>,
+    /// Compared without case.
+    pub email: Option<&'a str>,
+    pub kind: Option<Kind>,
+}
+
+/// Newest first, older than `after`.
+pub async fn list(tx: &mut Tx, wanted: Wanted<'_>, after: Option<PublisherId>, limit: i64) -> Result<Vec<Publisher>, StoreError> {
     publishers(
         Filter::new(LIST)
-            .and("id =", only.map(PublisherId::raw))
+            .and("id =", wanted.only.map(PublisherId::raw))
+            .and_folded("email", wanted.email)
+            .and("kind =", wanted.kind.map(Kind::word))
             .and("id <", after.map(PublisherId::raw))
             .order("ORDER BY id DESC", limit)
             .all(tx)

@@ -11,6 +11,7 @@ use std::fmt;
 statements! {
     INSERT = "INSERT INTO secret (id, merchant, sealed, created_at, changed_at) VALUES ($1, $2, $3, $4, $4)";
     REVOKE = "UPDATE secret SET revoked_at = $1, changed_at = $1 WHERE id = $2 AND merchant = $3 AND revoked_at IS NULL";
+    OF_MERCHANT = "SELECT id, merchant, sealed, created_at, revoked_at FROM secret WHERE id = $1 AND merchant = $2";
     LIVE = "SELECT id, merchant, sealed, created_at, revoked_at FROM secret WHERE revoked_at IS NULL ORDER BY id";
     LIVE_OF_MERCHANT =
         "SELECT id, merchant, sealed, created_at, revoked_at FROM secret WHERE merchant = $1 AND revoked_at IS NULL ORDER BY id";
@@ -64,6 +65,11 @@ pub async fn insert(tx: &mut Tx, id: SecretId, merchant: MerchantId, sealed: &[u
 /// False if the merchant has no such live secret.
 pub async fn revoke(tx: &mut Tx, merchant: MerchantId, id: SecretId, now: Time) -> Result<bool, StoreError> {
     Ok(tx.run(REVOKE, args![now.micros(), id.raw(), merchant.raw()]).await? == 1)
+}
+
+/// One of the merchant's, revoked or not.
+pub async fn of_merchant(tx: &mut Tx, merchant: MerchantId, id: SecretId) -> Result<Option<Secret>, StoreError> {
+    Ok(tx.one::<Row>(OF_MERCHANT, args![id.raw(), merchant.raw()]).await?.map(Secret::from))
 }
 
 /// Every secret that is not revoked.

@@ -1,5 +1,6 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
 mod access;
+mod api_changes;
 mod api_hostile;
 mod api_idempotency;
 mod api_limits;

@@ -1,6 +1,6 @@
 //! Buyers, and the clicks that their sign-in ties to them.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, email, ok, op, refusal, wrong_field};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, email, ok, op, refusal, set_or_clear, wrong_field};
 use crate::{
     domain::{
         access::{BUYER, OPERATOR},
@@ -10,7 +10,7 @@ use crate::{
         sale::OpenedClick,
     },
     kernel::id::BuyerId,
-    store,
+    store::{self, buyer::Wanted},
     web::{idempotency::Reply, problem::Problem},
 };
 use axum::{extract::State, response::Response};
@@ -38,6 +38,28 @@ const NEW: Body = Body::new(
 )
 .example(r#"{"email": "paul@example.org", "external_id": "member-77"}"#);
 
+const CHANGES: Body = Body::new(
+    "BuyerChanges",
+    &[
+        Field::clearable("email", Kind::Email, "Where the buyer is written to; no other buyer has it."),
+        Field::clearable(
+            "external_id",
+            Kind::Text { chars_max: EXTERNAL_ID_CHARS_MAX },
+            "Your own number for them; no other buyer has it.",
+        ),
+    ],
+)
+.fixed(&[
+    ("id", "An id names the same thing for ever."),
+    ("ref", "It is made of the id."),
+    ("referred_by", "Who brought somebody is settled when they join."),
+])
+.example(r#"{"email": "paul@example.net"}"#);
+
+const EMAIL: Field = Field::optional("email", Kind::Email, "Only the one with this e-mail address, compared without case.");
+const EXTERNAL_ID: Field =
+    Field::optional("external_id", Kind::Text { chars_max: EXTERNAL_ID_CHARS_MAX }, "Only the one with this number.");
+
 const CLICKS: Body = Body::new(
     "ClicksToTie",
     &[Field::required(
@@ -52,9 +74,14 @@ pub fn routes() -> Routes {
     let create_it = op("create_buyer", "A new buyer").body(NEW).created::<View>().codes(&[(409, "buyer_exists"), (422, "unknown_buyer")]);
     let tie_them = op("tie_clicks", "What signing in does: these clicks are the buyer's").ids(ID).body(CLICKS);
     Routes::new("buyers")
-        .get("/buyers", list, op("list_buyers", "Buyers, newest first").roles(OPERATOR | BUYER).page::<View>())
+        .get("/buyers", list, op("list_buyers", "Buyers, newest first").roles(OPERATOR | BUYER).query(&[EMAIL, EXTERNAL_ID]).page::<View>())
         .post("/buyers", create, create_it)
         .get("/buyers/{id}", one, op("get_buyer", "One buyer").roles(OPERATOR | BUYER).ids(ID).ok::<View>())
+        .patch(
+            "/buyers/{id}",
+            change,
+            op("change_buyer", "Changes a buyer").ids(ID).body(CHANGES).ok::<View>().codes(&[(409, "buyer_exists")]),
+        )
         .post("/buyers/{id}/clicks", tie, tie_them.ok::<Ties>())
 }
 
@@ -94,16 +121,38 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
         return Err(api.refused(&input, tx, problem).await);
     }
     if !store::buyer::insert(&mut tx, &buyer, now).await? {
-        let problem = Problem::new(StatusCode::CONFLICT, "buyer_exists", "Another buyer has this e-mail address or external id.");
-        return Err(api.refused(&input, tx, problem).await);
+        return Err(api.refused(&input, tx, taken()).await);
     }
     api.created(&input, tx, &View::new(&api, buyer)).await
 }
 
+fn taken() -> Problem {
+    Problem::new(StatusCode::CONFLICT, "buyer_exists", "Another buyer has this e-mail address or external id.")
+}
+
+async fn change(State(api): State<Api>, Ids(id): Ids<BuyerId>, input: Input) -> Result<Response, Problem> {
+    let mut tx = api.db().begin().await?;
+    let mut buyer = store::buyer::for_update(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    input.read(|object, errors| {
+        set_or_clear(object, "email", &mut buyer.email, errors, |_, errors| email(object, errors));
+        set_or_clear(object, "external_id", &mut buyer.external_id, errors, |field, errors| field.full_text(EXTERNAL_ID_CHARS_MAX, errors));
+        Some(())
+    })?;
+    if !store::buyer::update(&mut tx, &buyer).await? {
+        return Err(taken());
+    }
+    tx.commit().await?;
+    Ok(ok(&View::new(&api, buyer)))
+}
+
 async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
-    let ((), page) = query.read_page(|_, _| Some(()))?;
+    let ((email, external_id), page) = query.read_page(|query, errors| {
+        let external_id = query.optional("external_id").full_text(EXTERNAL_ID_CHARS_MAX, errors);
+        Some((email(query, errors), external_id))
+    })?;
+    let wanted = Wanted { only: caller.scope.buyer(), email: email.as_deref(), external_id: external_id.as_deref() };
     let mut tx = api.db().read().await?;
-    let buyers = store::buyer::list(&mut tx, caller.scope.buyer(), page.after, page.rows()).await?;
+    let buyers = store::buyer::list(&mut tx, wanted, page.after, page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(buyers, |buyer| buyer.id.to_string(), |buyer| View::new(&api, caller.scope.buyers_row(buyer))))
 }

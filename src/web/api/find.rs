@@ -2,8 +2,8 @@
 
 use super::Caller;
 use crate::{
-    domain::{buyer::Buyer, conversion::Conversion, merchant::Merchant, program::Program, publisher::Publisher},
-    kernel::id::{BuyerId, ConversionId, LinkId, MerchantId, ProgramId, PublisherId},
+    domain::{buyer::Buyer, conversion::Conversion, facts::Coupon, merchant::Merchant, program::Program, publisher::Publisher},
+    kernel::id::{BuyerId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
     store::{self, StoreError, Tx, link::Link},
 };
 
@@ -35,6 +35,30 @@ impl Caller {
 
     pub async fn find_link(&self, tx: &mut Tx, id: LinkId) -> Found<Link> {
         Ok(store::link::by_id(tx, id).await?.filter(|link| self.scope.is_publisher(link.publisher)))
+    }
+
+    /// To change it: nobody else does until the transaction ends.
+    pub async fn change_program(&self, tx: &mut Tx, id: ProgramId) -> Found<Program> {
+        Ok(store::program::for_update(tx, id).await?.filter(|program| self.scope.is_merchant(program.merchant)))
+    }
+
+    /// The same.
+    pub async fn change_link(&self, tx: &mut Tx, id: LinkId) -> Found<Link> {
+        Ok(store::link::for_update(tx, id).await?.filter(|link| self.scope.is_publisher(link.publisher)))
+    }
+
+    pub async fn find_coupon(&self, tx: &mut Tx, id: CouponId) -> Found<Coupon> {
+        let Some(coupon) = store::coupon::by_id(tx, id).await? else { return Ok(None) };
+        let program = store::program::by_id(tx, coupon.program).await?;
+        let seen = program.is_some_and(|program| self.scope.sees_coupon(coupon.publisher, program.merchant));
+        Ok(seen.then_some(coupon))
+    }
+
+    /// To change it: nobody else does until the transaction ends.
+    pub async fn change_coupon(&self, tx: &mut Tx, id: CouponId) -> Found<Coupon> {
+        let Some(coupon) = store::coupon::for_update(tx, id).await? else { return Ok(None) };
+        let own = self.find_own_program(tx, coupon.program).await?.is_some();
+        Ok(own.then_some(coupon))
     }
 
     /// With its program; show of it what the scope sees.

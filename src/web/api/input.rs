@@ -56,10 +56,14 @@ impl<S: Send + Sync> FromRequest<S> for Input {
 impl Input {
     /// Reads its fields; every wrong one is named, and so is one that the operation does not declare.
     pub fn read<T>(&self, fields: impl FnOnce(&Object<'_>, &mut FieldErrors) -> Option<T>) -> Result<T, Problem> {
-        let known: Vec<&str> = self.operation.fields().iter().map(|field| field.name).collect();
+        let fixed = self.operation.fixed();
+        let known: Vec<&str> = self.operation.fields().iter().map(|field| field.name).chain(fixed.iter().map(|(name, _)| *name)).collect();
         let mut errors = FieldErrors::default();
         let value = Object::parse(&self.body, &mut errors).and_then(|object| {
             let value = fields(&object, &mut errors);
+            for (name, why) in fixed.iter().filter(|(name, _)| object.has(name)) {
+                errors.push(object.path_of(name), "immutable_field", *why);
+            }
             // Last: the code of the first wrong field stands for all.
             object.only(&known, &mut errors);
             value

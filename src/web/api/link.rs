@@ -1,16 +1,19 @@
 //! Links: what publishers place.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, ok, op, own_id};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, ok, op, own_id, set_or_clear};
 use crate::{
     domain::{
         access::{self, Scope, Whose},
         link::{ProgramRoute, URL_CHARS_MAX, parse_slug},
+        program::Program,
+        publisher::Publisher,
     },
     engine::{keys, snapshot::Rows},
     kernel::{
         fields::FieldErrors,
         id::{LinkId, ProgramId, PublisherId},
         object::Object,
+        time::Time,
     },
     store::{
         self,
@@ -50,6 +53,21 @@ const NEW: Body = Body::new(
     r#"{"program": "prg_09dkq3fzg0g00", "publisher": "pub_09dkq3fzg0g00", "slug": "roman-7", "url": "https://merou.example/romans/7"}"#,
 );
 
+const CHANGES: Body = Body::new(
+    "LinkChanges",
+    &[Field::clearable("url", Kind::Url, "A page of the shop; cleared, the link leads to the program's landing page.")],
+)
+.fixed(&[
+    ("id", "An id names the same thing for ever."),
+    ("slug", "It is placed already: make another link."),
+    ("program", "Clicks on it are this program's: make another link."),
+    ("publisher", "Clicks on it are this publisher's: make another link."),
+    ("ended_at", "DELETE ends a link, for good."),
+])
+.example(r#"{"url": "https://merou.example/romans/8"}"#);
+
+const SLUG: Field = Field::optional("slug", Kind::Text { chars_max: URL_CHARS_MAX }, "Only the link with this slug.");
+
 const CODES: &[(u16, &str)] = &[
     (409, "slug_taken"),
     (422, "unknown_program"),
@@ -64,7 +82,10 @@ pub fn routes() -> Routes {
         .get(
             "/links",
             list,
-            op("list_links", "Links, newest first").roles(access::OPERATOR | access::PUBLISHER).query(&[PROGRAM, PUBLISHER]).page::<View>(),
+            op("list_links", "Links, newest first")
+                .roles(access::OPERATOR | access::PUBLISHER)
+                .query(&[SLUG, PROGRAM, PUBLISHER])
+                .page::<View>(),
         )
         .post(
             "/links",
@@ -72,6 +93,21 @@ pub fn routes() -> Routes {
             op("create_link", "A new link").roles(access::OPERATOR | access::PUBLISHER).body(NEW).created::<View>().codes(CODES),
         )
         .get("/links/{id}", one, op("get_link", "One link").roles(access::OPERATOR | access::PUBLISHER).ids(ID).ok::<View>())
+        .patch(
+            "/links/{id}",
+            change,
+            op("change_link", "Changes where a link leads")
+                .roles(access::OPERATOR | access::PUBLISHER)
+                .ids(ID)
+                .body(CHANGES)
+                .ok::<View>()
+                .codes(&[(422, "url_not_allowed")]),
+        )
+        .delete(
+            "/links/{id}",
+            end,
+            op("end_link", "Ends a link: it answers 410").roles(access::OPERATOR | access::PUBLISHER).ids(ID).ok::<View>(),
+        )
 }
 
 #[derive(Serialize, ToSchema)]
@@ -85,12 +121,16 @@ struct View {
     publisher: PublisherId,
     /// Where it leads instead of the program's landing page.
     deep_link: Option<String>,
+    /// It answers 410 from then on; sales of earlier clicks still count.
+    #[schema(required)]
+    ended_at: Option<Time>,
 }
 
 impl View {
     fn new(api: &Api, link: Link) -> Self {
         let url = format!("{}/c/{}", api.engine.base_url(), link.slug);
-        Self { id: link.id, slug: link.slug, url, program: link.program, publisher: link.publisher, deep_link: link.url }
+        let Link { id, slug, program, publisher, url: deep_link, ended_at } = link;
+        Self { id, slug, url, program, publisher, deep_link, ended_at }
     }
 }
 
@@ -120,10 +160,7 @@ async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<
         errors.push("publisher", "unknown_publisher", "there is no such publisher");
     }
     if let (Some(program), Some(url)) = (&program, &asked.url) {
-        let route = ProgramRoute::parse(program.id, &program.landing_url, &program.domains, &program.click_param);
-        if let Err(error) = route.and_then(|route| route.deep_link(url)) {
-            errors.push("url", error.code(), error.to_string());
-        }
+        check_url(program, url, &mut errors);
     }
     let (program, publisher) = match errors.finish(program.zip(publisher)) {
         Ok(found) => found,
@@ -153,14 +190,26 @@ async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<
         }
     }
     let answer = api.created(&input, tx, &View::new(&api, link.clone())).await?;
-    // Another node may just have made its program or publisher: the catalogue takes links of known ones only. A program comes with its
-    // merchant's secrets.
-    if let Err(error) = api.engine.catalogue.find_program(program.id).await {
+    publish(&api, &link, publisher, read_from).await;
+    Ok(answer)
+}
+
+/// Tells the catalogue. Another node may just have made the link's program or publisher, and the catalogue takes links of known ones only;
+/// a program comes with its merchant's secrets.
+async fn publish(api: &Api, link: &Link, publisher: Publisher, read_from: u64) {
+    if let Err(error) = api.engine.catalogue.find_program(link.program).await {
         tracing::warn!(%error, link = %link.id, "its program is not known here yet");
     }
     api.engine.catalogue.take_in(&Rows { publishers: vec![publisher], ..Rows::default() }, read_from);
-    api.engine.catalogue.put_link(&link);
-    Ok(answer)
+    api.engine.catalogue.put_link(link);
+}
+
+/// A page that a link may lead to: on one of the program's domains.
+fn check_url(program: &Program, url: &str, errors: &mut FieldErrors) {
+    let route = ProgramRoute::parse(program.id, &program.landing_url, &program.domains, &program.click_param);
+    if let Err(error) = route.and_then(|route| route.deep_link(url)) {
+        errors.push("url", error.code(), error.to_string());
+    }
 }
 
 fn read(object: &Object<'_>, scope: Scope, errors: &mut FieldErrors) -> Option<Asked> {
@@ -183,11 +232,13 @@ fn random_slug() -> Result<String, Problem> {
 }
 
 async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
-    let ((program, publisher), page) =
-        query.read_page(|query, errors| Some((query.optional("program").id(errors), query.optional("publisher").id(errors))))?;
+    let ((slug, program, publisher), page) = query.read_page(|query, errors| {
+        let slug = query.optional("slug").full_text(URL_CHARS_MAX, errors);
+        Some((slug, query.optional("program").id(errors), query.optional("publisher").id(errors)))
+    })?;
     let asked = Whose { publisher, ..Whose::default() };
     let Some(Whose { publisher, .. }) = caller.scope.narrow(asked) else { return Ok(page.empty()) };
-    let wanted = Wanted { program, publisher };
+    let wanted = Wanted { slug: slug.as_deref(), program, publisher };
     let mut tx = api.db().read().await?;
     let links = store::link::list(&mut tx, wanted, page.after, page.rows()).await?;
     tx.commit().await?;
@@ -199,4 +250,50 @@ async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<LinkId>) -> Re
     let link = caller.find_link(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(ok(&View::new(&api, link)))
+}
+
+/// Changes it with what `change` does to it, given its program.
+async fn changed(
+    api: &Api,
+    caller: &Caller,
+    id: LinkId,
+    change: impl FnOnce(&mut Link, &Program, Time) -> Result<(), Problem>,
+) -> Result<Response, Problem> {
+    let now = api.now();
+    let read_from = api.engine.catalogue.writes();
+    let mut tx = api.db().begin().await?;
+    let mut link = caller.change_link(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let program = store::program::by_id(&mut tx, link.program).await?.ok_or_else(Problem::not_found)?;
+    let publisher = store::publisher::by_id(&mut tx, link.publisher).await?.ok_or_else(Problem::not_found)?;
+    let before = link.clone();
+    change(&mut link, &program, now)?;
+    if link != before {
+        store::link::update(&mut tx, &link, now).await?;
+    }
+    tx.commit().await?;
+    publish(api, &link, publisher, read_from).await;
+    Ok(ok(&View::new(api, link)))
+}
+
+async fn change(State(api): State<Api>, caller: Caller, Ids(id): Ids<LinkId>, input: Input) -> Result<Response, Problem> {
+    changed(&api, &caller, id, |link, program, _| {
+        input.read(|object, errors| {
+            set_or_clear(object, "url", &mut link.url, errors, |field, errors| {
+                let url = field.full_text(URL_CHARS_MAX, errors)?;
+                check_url(program, &url, errors);
+                Some(url)
+            });
+            Some(())
+        })
+    })
+    .await
+}
+
+/// Ends it: it answers 410 from now on. Ending it again changes nothing.
+async fn end(State(api): State<Api>, caller: Caller, Ids(id): Ids<LinkId>) -> Result<Response, Problem> {
+    changed(&api, &caller, id, |link, _, now| {
+        link.ended_at.get_or_insert(now);
+        Ok(())
+    })
+    .await
 }

@@ -1,13 +1,13 @@
 //! Merchants.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op, set, set_or_clear};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR},
         merchant::Merchant,
     },
     kernel::id::MerchantId,
-    store,
+    store::{self, merchant::Wanted},
     web::problem::Problem,
 };
 use axum::{extract::State, response::Response};
@@ -24,11 +24,28 @@ const NEW: Body = Body::new(
 )
 .example(r#"{"name": "Librairie Mérou", "email": "ventes@merou.example"}"#);
 
+const CHANGES: Body = Body::new(
+    "MerchantChanges",
+    &[
+        Field::kept("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "The shop's name."),
+        Field::clearable("email", Kind::Email, "Where the shop's people are written to."),
+    ],
+)
+.fixed(&[("id", "An id names the same thing for ever.")])
+.example(r#"{"email": "boutique@merou.example"}"#);
+
+const EMAIL: Field = Field::optional("email", Kind::Email, "Only those with this e-mail address, compared without case.");
+
 pub fn routes() -> Routes {
     Routes::new("merchants")
-        .get("/merchants", list, op("list_merchants", "Merchants, newest first").roles(OPERATOR | MERCHANT).page::<Merchant>())
+        .get(
+            "/merchants",
+            list,
+            op("list_merchants", "Merchants, newest first").roles(OPERATOR | MERCHANT).query(&[EMAIL]).page::<Merchant>(),
+        )
         .post("/merchants", create, op("create_merchant", "A new merchant").body(NEW).created::<Merchant>())
         .get("/merchants/{id}", one, op("get_merchant", "One merchant").roles(OPERATOR | MERCHANT).ids(ID).ok::<Merchant>())
+        .patch("/merchants/{id}", change, op("change_merchant", "Changes a merchant").ids(ID).body(CHANGES).ok::<Merchant>())
 }
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
@@ -47,9 +64,10 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
 }
 
 async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
-    let ((), page) = query.read_page(|_, _| Some(()))?;
+    let (wanted, page) = query.read_page(|query, errors| Some(email(query, errors)))?;
+    let wanted = Wanted { only: caller.scope.merchant(), email: wanted.as_deref() };
     let mut tx = api.db().read().await?;
-    let merchants = store::merchant::list(&mut tx, caller.scope.merchant(), page.after, page.rows()).await?;
+    let merchants = store::merchant::list(&mut tx, wanted, page.after, page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(merchants, |merchant| merchant.id.to_string(), |merchant| merchant))
 }
@@ -57,6 +75,19 @@ async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Re
 async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<MerchantId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
     let merchant = caller.find_merchant(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    tx.commit().await?;
+    Ok(ok(&merchant))
+}
+
+async fn change(State(api): State<Api>, Ids(id): Ids<MerchantId>, input: Input) -> Result<Response, Problem> {
+    let mut tx = api.db().begin().await?;
+    let mut merchant = store::merchant::for_update(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    input.read(|object, errors| {
+        set(object, "name", &mut merchant.name, errors, |field, errors| field.full_text(NAME_CHARS_MAX, errors));
+        set_or_clear(object, "email", &mut merchant.email, errors, |_, errors| email(object, errors));
+        Some(())
+    })?;
+    store::merchant::update(&mut tx, &merchant).await?;
     tx.commit().await?;
     Ok(ok(&merchant))
 }

@@ -14,12 +14,14 @@ mod find;
 mod guard;
 mod inbox;
 mod input;
+mod key;
 mod link;
 mod merchant;
 mod message_fields;
 mod operation;
 mod owner;
 mod page;
+mod patch;
 mod program;
 mod publisher;
 mod rate;
@@ -31,13 +33,14 @@ mod terms_fields;
 
 pub use self::guard::PREFIX;
 pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
-pub use self::operation::{Answer, Body, Content, Field, Kind, Operation, PAGE_ROWS, Shape};
+pub use self::operation::{Answer, Body, Content, Empty, Field, Kind, Operation, PAGE_ROWS, Shape};
 use self::{
     guard::{Caller, Guard, caller_of, operation_of},
     input::{Ids, Input, Query, email, own_id, span, wrong_field},
     operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
-    owner::{OWNER, check_owner, owner_of},
+    owner::{OWNER, check_owner, owner_exists, owner_of},
     page::{Page, ok, whole},
+    patch::{set, set_or_clear},
     routes::Routes,
     terms_fields::{TERMS, TERMS_CODES},
 };
@@ -95,6 +98,7 @@ fn all() -> Routes {
         .and(report::routes())
         .and(rate::routes())
         .and(inbox::routes())
+        .and(key::routes())
 }
 
 /// What the API does, as declared.

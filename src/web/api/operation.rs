@@ -52,8 +52,20 @@ pub struct Operation {
 pub struct Field {
     pub name: &'static str,
     pub required: bool,
+    pub empty: Empty,
     pub kind: Kind,
     pub about: &'static str,
+}
+
+/// What `null` and an empty text mean in a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Empty {
+    /// The same as leaving it out.
+    Unsent,
+    /// What is there is taken away.
+    Clears,
+    /// Nothing that could be meant.
+    Refused,
 }
 
 /// What may stand in a field.
@@ -134,6 +146,8 @@ pub struct Body {
     pub items_max: Option<usize>,
     /// Fields that are not known are let pass: senders add their own.
     pub open: bool,
+    /// Fields of the thing that never change, each with the reason: sent in a change, they are refused with it.
+    pub fixed: &'static [(&'static str, &'static str)],
     /// A body that is accepted, as JSON text. Ids in it stand for ones that exist.
     pub example: &'static str,
 }
@@ -173,16 +187,24 @@ impl Shape {
 
 impl Field {
     pub const fn required(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, required: true, kind, about }
+        Self { name, required: true, empty: Empty::Refused, kind, about }
     }
     pub const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, required: false, kind, about }
+        Self { name, required: false, empty: Empty::Unsent, kind, about }
+    }
+    /// Of a change: what is left out stays, and it is never empty.
+    pub const fn kept(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { empty: Empty::Refused, ..Self::optional(name, kind, about) }
+    }
+    /// Of a change: what is left out stays, and `null` clears it.
+    pub const fn clearable(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { empty: Empty::Clears, ..Self::optional(name, kind, about) }
     }
 }
 
 impl Body {
     pub const fn new(name: &'static str, fields: &'static [Field]) -> Self {
-        Self { name, fields, items_max: None, open: false, example: "" }
+        Self { name, fields, items_max: None, open: false, fixed: &[], example: "" }
     }
     /// A list of such objects, at most so many. Each is judged by itself: what is not known in them is let pass.
     pub const fn list(name: &'static str, items_max: usize, fields: &'static [Field]) -> Self {
@@ -191,6 +213,10 @@ impl Body {
     #[must_use]
     pub const fn open(self) -> Self {
         Self { open: true, ..self }
+    }
+    #[must_use]
+    pub const fn fixed(self, fixed: &'static [(&'static str, &'static str)]) -> Self {
+        Self { fixed, ..self }
     }
     #[must_use]
     pub const fn example(self, example: &'static str) -> Self {
@@ -284,6 +310,11 @@ impl Operation {
     /// The parameters that it knows.
     pub fn parameters(&self) -> impl Iterator<Item = &Field> {
         self.query.iter().chain(self.paged.then_some([&LIMIT, &AFTER]).into_iter().flatten())
+    }
+
+    /// The fields of which a change is refused, each with the reason.
+    pub fn fixed(&self) -> &'static [(&'static str, &'static str)] {
+        self.body.map_or(&[], |body| body.fixed)
     }
 
     /// The fields that its body may have.

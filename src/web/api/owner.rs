@@ -41,7 +41,7 @@ pub async fn check_owner(tx: &mut Tx, scope: Scope, owner: Owner) -> Result<(), 
     if !foreign && owner_exists(tx, owner).await? { Ok(()) } else { Err(Problem::not_found()) }
 }
 
-async fn owner_exists(tx: &mut Tx, owner: Owner) -> Result<bool, StoreError> {
+pub async fn owner_exists(tx: &mut Tx, owner: Owner) -> Result<bool, StoreError> {
     Ok(match owner {
         Owner::Merchant(id) => store::merchant::by_id(tx, id).await?.is_some(),
         Owner::Publisher(id) => store::publisher::by_id(tx, id).await?.is_some(),

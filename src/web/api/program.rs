@@ -1,6 +1,9 @@
 //! Programs: a merchant's offers. Their terms' versions are in `terms`.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, ok, op, own_id, wrong_field};
+use super::{
+    Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, ok, op, own_id, set, set_or_clear,
+    wrong_field,
+};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR, PUBLISHER, Scope, Whose},
@@ -52,6 +55,37 @@ const NEW: Body = Body::new(
     ],
 ).example(r#"{"merchant": "mer_09dkq3fzg0g00", "name": "Mérou", "currency": "EUR", "landing_url": "https://merou.example/?from={publisher_id}", "domains": ["merou.example"], "pixel": true, "terms": {"commission": [{"when": {"category": ["books"]}, "pay": {"percent": "8"}}, {"pay": {"percent": "5"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}}}"#);
 
+const CHANGES: Body = Body::new(
+    "ProgramChanges",
+    &[
+        Field::kept("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "What publishers and buyers read."),
+        Field::kept("landing_url", Kind::Url, "Where links lead; `{click_id}` and the other macros are filled in."),
+        Field::kept(
+            "domains",
+            Kind::List { of: &Kind::Text { chars_max: link::URL_CHARS_MAX }, max: DOMAINS_MAX },
+            "Hosts that deep links may lead to, each with its subdomains; a link to another one leads to the landing page from now on.",
+        ),
+        Field::clearable(
+            "click_param",
+            Kind::Pattern { pattern: "^[A-Za-z0-9._-]{1,64}$", chars_max: link::URL_CHARS_MAX },
+            "The parameter that carries the click id; `rclid` if cleared.",
+        ),
+        Field::kept("pixel", Kind::Boolean, "Whether unsigned sales are taken at `/pixel.gif`."),
+    ],
+)
+.fixed(&[
+    ("id", "An id names the same thing for ever."),
+    ("merchant", "What was sold is owed by this merchant: make a program of the other one."),
+    ("currency", "Commissions and balances are counted in it: make a program in the other currency."),
+    ("upstream", "Who pays for what was sold is settled: make another program."),
+    ("terms", "Terms have versions: POST /programs/{id}/terms makes the next one."),
+    ("terms_version", "It is the version in effect: POST /programs/{id}/terms makes the next one."),
+    ("ended_at", "DELETE ends a program, for good."),
+])
+.example(r#"{"landing_url": "https://merou.example/accueil", "domains": ["merou.example", "merou.test"]}"#);
+
+const CHANGE_CODES: &[(u16, &str)] = &[(422, "invalid_url"), (422, "unknown_macro"), (422, "invalid_domain"), (422, "invalid_click_param")];
+
 const CODES: &[(u16, &str)] =
     &[(422, "unknown_merchant"), (422, "invalid_url"), (422, "unknown_macro"), (422, "invalid_domain"), (422, "invalid_click_param")];
 
@@ -68,6 +102,11 @@ pub fn routes() -> Routes {
             op("create_program", "A new program").roles(OPERATOR | MERCHANT).body(NEW).created::<View>().codes(TERMS_CODES).codes(CODES),
         )
         .get("/programs/{id}", one, op("get_program", "One program").roles(OPERATOR | MERCHANT | PUBLISHER).ids(ID).ok::<View>())
+        .patch(
+            "/programs/{id}",
+            change,
+            op("change_program", "Changes a program").roles(OPERATOR | MERCHANT).ids(ID).body(CHANGES).ok::<View>().codes(CHANGE_CODES),
+        )
         .delete(
             "/programs/{id}",
             end,
@@ -115,10 +154,8 @@ fn read(id: ProgramId, scope: Scope, object: &Object<'_>, errors: &mut FieldErro
     let merchant = own_id::<MerchantId>(object, "merchant", scope.merchant(), errors);
     let name = object.required("name", errors).full_text(NAME_CHARS_MAX, errors);
     let currency = object.required("currency", errors).currency(errors);
-    let landing_url = object.required("landing_url", errors);
-    let landing_url = part(&landing_url, errors, |text| link::parse_landing_url(text).map(|_| text.to_owned()));
-    let domains = object.required("domains", errors).list(DOMAINS_MAX, errors).unwrap_or_default();
-    let domains = domains.iter().filter_map(|field| part(field, errors, link::parse_domain)).collect();
+    let landing_url = page(&object.required("landing_url", errors), errors);
+    let domains = hosts(&object.required("domains", errors), errors).unwrap_or_default();
     let click_param = part(&object.optional("click_param"), errors, link::parse_click_param);
     let pixel = object.optional("pixel").boolean(errors).unwrap_or(false);
     let upstream = object.optional("upstream").boolean(errors).unwrap_or(false);
@@ -138,6 +175,15 @@ fn read(id: ProgramId, scope: Scope, object: &Object<'_>, errors: &mut FieldErro
         ended_at: None,
     };
     Some((program, terms?))
+}
+
+fn page(field: &object::Field<'_, '_>, errors: &mut FieldErrors) -> Option<String> {
+    part(field, errors, |text| link::parse_landing_url(text).map(|_| text.to_owned()))
+}
+
+fn hosts(field: &object::Field<'_, '_>, errors: &mut FieldErrors) -> Option<Vec<String>> {
+    let hosts = field.list(DOMAINS_MAX, errors)?;
+    Some(hosts.iter().filter_map(|host| part(host, errors, link::parse_domain)).collect())
 }
 
 /// A part of the program's routes.
@@ -167,6 +213,26 @@ async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>) ->
     let program = caller.find_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let view = view(&api, &mut tx, program).await?;
     tx.commit().await?;
+    Ok(ok(&view))
+}
+
+async fn change(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>, input: Input) -> Result<Response, Problem> {
+    let mut tx = api.db().begin().await?;
+    let mut program = caller.change_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    input.read(|object, errors| {
+        let mut click_param = Some(std::mem::take(&mut program.click_param));
+        set(object, "name", &mut program.name, errors, |field, errors| field.full_text(NAME_CHARS_MAX, errors));
+        set(object, "landing_url", &mut program.landing_url, errors, page);
+        set(object, "domains", &mut program.domains, errors, hosts);
+        set_or_clear(object, "click_param", &mut click_param, errors, |field, errors| part(field, errors, link::parse_click_param));
+        set(object, "pixel", &mut program.pixel, errors, |field, errors| field.boolean(errors));
+        program.click_param = click_param.unwrap_or_else(|| link::CLICK_PARAM_DEFAULT.to_owned());
+        Some(())
+    })?;
+    store::program::update(&mut tx, &program, api.now()).await?;
+    let view = view(&api, &mut tx, program).await?;
+    tx.commit().await?;
+    api.engine.catalogue.put_program(&view.program);
     Ok(ok(&view))
 }
 

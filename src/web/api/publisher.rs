@@ -1,13 +1,13 @@
 //! Publishers.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op, set, set_or_clear};
 use crate::{
     domain::{
         access::{OPERATOR, PUBLISHER},
         publisher::{self, Publisher},
     },
     kernel::id::PublisherId,
-    store,
+    store::{self, publisher::Wanted},
     web::problem::Problem,
 };
 use axum::{extract::State, response::Response};
@@ -26,11 +26,32 @@ const NEW: Body = Body::new(
 )
 .example(r#"{"name": "Lire au lit", "email": "nadia@lire.example", "kind": "content", "generosity": "10"}"#);
 
+const CHANGES: Body = Body::new(
+    "PublisherChanges",
+    &[
+        Field::kept("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "The name of the site or its owner."),
+        Field::clearable("email", Kind::Email, "Where the publisher is written to."),
+        Field::kept("kind", Kind::Word(publisher::Kind::WORDS), "What the site does; it counts for sales recorded from now on."),
+        Field::kept("portal", Kind::Boolean, "Whether its links may name members in `buyer=`."),
+        Field::kept("generosity", Kind::Percent, "Percent of its own share that it gives to the buyer, of sales recorded from now on."),
+    ],
+)
+.fixed(&[("id", "An id names the same thing for ever.")])
+.example(r#"{"generosity": "12.5"}"#);
+
+const EMAIL: Field = Field::optional("email", Kind::Email, "Only those with this e-mail address, compared without case.");
+const KIND: Field = Field::optional("kind", Kind::Word(publisher::Kind::WORDS), "Only those of this kind.");
+
 pub fn routes() -> Routes {
     Routes::new("publishers")
-        .get("/publishers", list, op("list_publishers", "Publishers, newest first").roles(OPERATOR | PUBLISHER).page::<Publisher>())
+        .get(
+            "/publishers",
+            list,
+            op("list_publishers", "Publishers, newest first").roles(OPERATOR | PUBLISHER).query(&[EMAIL, KIND]).page::<Publisher>(),
+        )
         .post("/publishers", create, op("create_publisher", "A new publisher").body(NEW).created::<Publisher>())
         .get("/publishers/{id}", one, op("get_publisher", "One publisher").roles(OPERATOR | PUBLISHER).ids(ID).ok::<Publisher>())
+        .patch("/publishers/{id}", change, op("change_publisher", "Changes a publisher").ids(ID).body(CHANGES).ok::<Publisher>())
 }
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
@@ -55,9 +76,13 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
 }
 
 async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
-    let ((), page) = query.read_page(|_, _| Some(()))?;
+    let ((email, kind), page) = query.read_page(|query, errors| {
+        let kind = query.optional("kind").word(publisher::Kind::WORDS, publisher::Kind::from_word, errors);
+        Some((email(query, errors), kind))
+    })?;
+    let wanted = Wanted { only: caller.scope.publisher(), email: email.as_deref(), kind };
     let mut tx = api.db().read().await?;
-    let publishers = store::publisher::list(&mut tx, caller.scope.publisher(), page.after, page.rows()).await?;
+    let publishers = store::publisher::list(&mut tx, wanted, page.after, page.rows()).await?;
     tx.commit().await?;
     Ok(page.answer(publishers, |publisher| publisher.id.to_string(), |publisher| publisher))
 }
@@ -66,5 +91,24 @@ async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<PublisherId>) 
     let mut tx = api.db().read().await?;
     let publisher = caller.find_publisher(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
+    Ok(ok(&publisher))
+}
+
+/// What it changes counts for sales that are recorded from then on: each keeps what its decision was made with.
+async fn change(State(api): State<Api>, Ids(id): Ids<PublisherId>, input: Input) -> Result<Response, Problem> {
+    let mut tx = api.db().begin().await?;
+    let mut publisher = store::publisher::for_update(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    input.read(|object, errors| {
+        let Publisher { name, email: address, kind, portal, generosity, .. } = &mut publisher;
+        set(object, "name", name, errors, |field, errors| field.full_text(NAME_CHARS_MAX, errors));
+        set_or_clear(object, "email", address, errors, |_, errors| email(object, errors));
+        set(object, "kind", kind, errors, |field, errors| field.word(publisher::Kind::WORDS, publisher::Kind::from_word, errors));
+        set(object, "portal", portal, errors, |field, errors| field.boolean(errors));
+        set(object, "generosity", generosity, errors, |field, errors| field.percent(errors));
+        Some(())
+    })?;
+    store::publisher::update(&mut tx, &publisher, api.now()).await?;
+    tx.commit().await?;
+    api.engine.catalogue.put_publisher(&publisher);
     Ok(ok(&publisher))
 }

@@ -79,10 +79,9 @@ async fn revoke(State(api): State<Api>, caller: Caller, Ids((merchant, id)): Ids
     let now = api.now();
     let mut tx = api.db().begin().await?;
     caller.find_merchant(&mut tx, merchant).await?.ok_or_else(Problem::not_found)?;
-    let live = store::secret::live_of_merchant(&mut tx, merchant).await?;
-    let secret = live.into_iter().find(|secret| secret.id == id).ok_or_else(Problem::not_found)?;
     store::secret::revoke(&mut tx, merchant, id, now).await?;
+    let secret = store::secret::of_merchant(&mut tx, merchant, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     api.engine.catalogue.revoke_secret(merchant, id);
-    Ok(ok(&View { id, merchant, created_at: secret.created_at, secret: None, revoked_at: Some(now) }))
+    Ok(ok(&View { id, merchant, created_at: secret.created_at, secret: None, revoked_at: secret.revoked_at }))
 }

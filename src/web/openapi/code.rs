@@ -20,7 +20,7 @@ codes! {
         ExactlyOneReward = "exactly_one_reward", "Either `flat` or `percent_of_buyer_share`.", "Soit `flat`, soit `percent_of_buyer_share`.";
         ExactlyOneWay = "exactly_one_way", "Exactly one of the ways to pay is wanted.", "Il faut exactement une façon de payer.";
         Forbidden = "forbidden", "A key of another role is needed.", "Il faut une clé d’un autre rôle.";
-        IdempotencyConflict = "idempotency_conflict", "This Idempotency-Key was used with another body.", "Cette Idempotency-Key a déjà servi avec un autre corps.";
+        ImmutableField = "immutable_field", "This never changes; the detail says why.", "Cela ne change jamais ; le détail dit pourquoi.";
         Internal = "internal", "Something went wrong on our side.", "Une erreur est survenue de notre côté.";
         InvalidAmount = "invalid_amount", "Not an amount such as 12.34.", "Ce n’est pas un montant comme 12.34.";
         InvalidClickParam = "invalid_click_param", "1 to 64 ASCII letters, digits, `.`, `_` or `-` are wanted.", "Il faut 1 à 64 lettres ASCII, chiffres, `.`, `_` ou `-`.";
@@ -40,6 +40,7 @@ codes! {
         ItemsMismatch = "items_mismatch", "The items do not add up to the amount.", "La somme des lignes n’est pas le montant.";
         KeyInvalid = "key_invalid", "There is no such key, or it is revoked.", "Cette clé n’existe pas ou a été révoquée.";
         KeyMissing = "key_missing", "Send the key as `Authorization: Bearer <key>`.", "Envoyez la clé dans `Authorization: Bearer <clé>`.";
+        LastOperatorKey = "last_operator_key", "This is the last live key of an operator.", "C’est la dernière clé valide d’un opérateur.";
         MethodNotAllowed = "method_not_allowed", "This address does not take that method.", "Cette adresse n’accepte pas cette méthode.";
         MissingField = "missing_field", "This field is required.", "Ce champ est obligatoire.";
         NegativeAmount = "negative_amount", "0 or more is wanted.", "Il faut 0 ou plus.";
@@ -60,12 +61,14 @@ codes! {
         TooMany = "too_many", "The list is too long.", "La liste est trop longue.";
         TooManyDecimals = "too_many_decimals", "The currency has fewer decimals.", "La devise a moins de décimales.";
         Unavailable = "unavailable", "Not known to be stored: send it again.", "L’enregistrement n’est pas confirmé : renvoyez la demande.";
+        UnexpectedOwner = "unexpected_owner", "An operator’s key belongs to nobody.", "La clé d’un opérateur n’appartient à personne.";
         UnknownBuyer = "unknown_buyer", "There is no such buyer.", "Cet acheteur n’existe pas.";
         UnknownCurrency = "unknown_currency", "Not an ISO 4217 code in upper case with minor units.", "Ce n’est pas un code ISO 4217 en majuscules avec des subdivisions.";
         UnknownField = "unknown_field", "No field or parameter here has this name.", "Aucun champ ou paramètre ne porte ce nom ici.";
         UnknownLink = "unknown_link", "This link does not exist.", "Ce lien n’existe pas.";
         UnknownMacro = "unknown_macro", "Not one of the macros, or before the host’s end.", "Ce n’est pas l’une des macros, ou elle précède la fin de l’hôte.";
         UnknownMerchant = "unknown_merchant", "There is no such merchant.", "Ce marchand n’existe pas.";
+        UnknownOwner = "unknown_owner", "There is no such merchant, publisher or buyer.", "Ce marchand, cet éditeur ou cet acheteur n’existe pas.";
         UnknownProgram = "unknown_program", "There is no such program.", "Ce programme n’existe pas.";
         UnknownPublisher = "unknown_publisher", "There is no such publisher.", "Cet éditeur n’existe pas.";
         UnknownWord = "unknown_word", "Not one of the words that are known there.", "Ce n’est pas l’un des mots connus ici.";

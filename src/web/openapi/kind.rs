@@ -4,7 +4,7 @@ use super::schemas::Schemas;
 use crate::{
     domain::reason::Reason,
     kernel::{currency::Currency, id, percent::Percent},
-    web::api::{Body, Field, Kind},
+    web::api::{Body, Empty, Field, Kind},
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -42,16 +42,20 @@ pub fn object(fields: &[Field], open: bool, schemas: &mut Schemas) -> Value {
     object
 }
 
-/// A field of a body. `null` and an empty text count as not sent.
+/// A field of a body.
 fn property(field: &Field, open: bool, schemas: &mut Schemas) -> Value {
     let schema = of(&field.kind, open, schemas);
-    let mut schema = match (&field.kind, field.required) {
-        (Kind::Text { chars_max }, false) => json!({"type": ["string", "null"], "maxLength": chars_max}),
-        (_, false) => {
+    let mut schema = match (&field.kind, field.empty) {
+        (_, Empty::Refused) => schema,
+        (Kind::Text { chars_max }, _) => json!({"type": ["string", "null"], "maxLength": chars_max}),
+        (_, Empty::Unsent) => {
             let unsent = json!({"description": "As good as left out.", "enum": ["", null]});
             json!({"anyOf": [schema, schemas.put("Unsent", unsent)]})
         }
-        (_, true) => schema,
+        (_, Empty::Clears) => {
+            let cleared = json!({"description": "What is there is taken away.", "enum": ["", null]});
+            json!({"anyOf": [schema, schemas.put("Cleared", cleared)]})
+        }
     };
     schema["description"] = field.about.into();
     schema
@@ -129,7 +133,11 @@ fn id_of(prefix: &str, schemas: &mut Schemas) -> Value {
 pub fn body_codes(body: Option<&Body>) -> BTreeSet<&'static str> {
     match body {
         Some(body) if body.items_max.is_some() => BTreeSet::from(["invalid_type", "too_many"]),
-        Some(body) => fields_codes(body.fields, body.open),
+        Some(body) => {
+            let mut codes = fields_codes(body.fields, body.open);
+            codes.extend((!body.fixed.is_empty()).then_some("immutable_field"));
+            codes
+        }
         None => fields_codes(&[], false),
     }
 }
@@ -141,7 +149,7 @@ pub fn fields_codes(fields: &[Field], open: bool) -> BTreeSet<&'static str> {
         codes.insert("unknown_field");
     }
     for field in fields {
-        if field.required {
+        if field.empty == Empty::Refused {
             codes.insert("missing_field");
         }
         kind_codes(&field.kind, open, &mut codes);
