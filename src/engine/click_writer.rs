@@ -134,7 +134,7 @@ impl ClickWriter {
         let (answer, answered) = oneshot::channel();
         match self.queue.try_send(Queued { job: Arc::clone(&job), answer }) {
             Ok(()) => match timeout(self.wait_max, answered).await {
-                Ok(Ok(kept)) => kept.inspect_err(|_| unkept(false)),
+                Ok(Ok(kept)) => kept.inspect_err(|_| spooler::unkept(false)),
                 _ => self.spool(job, true).await,
             },
             Err(_) => self.spool(job, false).await,
@@ -160,14 +160,9 @@ impl ClickWriter {
         if let Ok(Ok(Ok(kept))) = kept {
             return Ok(kept);
         }
-        unkept(queued);
+        spooler::unkept(queued);
         Err(NotKept)
     }
-}
-
-/// A visitor is sent on whose click stands nowhere. Queued, it may still be stored.
-fn unkept(queued: bool) {
-    metrics::counter!("ristourne_clicks_unkept_total", "queued" => if queued { "true" } else { "false" }).increment(1);
 }
 
 /// The other end: stops the writer.

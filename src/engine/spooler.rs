@@ -311,6 +311,11 @@ pub fn answer(to: Answer, what: Result<Kept, NotKept>) {
     }
 }
 
+/// A visitor is sent on whose click stands nowhere. Queued, it may still be stored.
+pub fn unkept(queued: bool) {
+    metrics::counter!("ristourne_clicks_unkept_total", "queued" => if queued { "true" } else { "false" }).increment(1);
+}
+
 fn refuse(orders: Vec<Pending>, error: &io::Error) {
     tracing::error!(%error, clicks = orders.len(), "spool not written");
     metrics::counter!("ristourne_spool_errors_total").increment(1);
