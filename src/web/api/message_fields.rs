@@ -70,8 +70,8 @@ pub const MESSAGE: &[Field] = &[
     Field::optional("test", Kind::Boolean, "Judge it and touch nothing: the answer says what it would have come to."),
 ];
 
-/// Longer text is no click id of ours, and is taken as such.
-const CLICK_ID: Kind = Kind::Text { chars_max: 65_536 };
+/// Of any length: longer text is no click id of ours, and is taken as such.
+const CLICK_ID: Kind = Kind::Text { chars_max: usize::MAX };
 
 /// What may be wrong with a message as a whole, and what it may contradict.
 pub const MESSAGE_CODES: &[(u16, &str)] = &[

@@ -8,17 +8,17 @@ const WORDS = {
     role: "Pour une clé de", key: "Clé d’API, pour essayer",
     keyHint: "La clé reste dans la mémoire de cette page : elle n’est enregistrée nulle part et disparaît quand vous partez. Les appels sont réels.",
     any: "tous les rôles", operator: "opérateur", merchant: "marchand", publisher: "éditeur", buyer: "acheteur", nobody: "sans clé",
-    needs: "Qui peut l’appeler", parameters: "Paramètres", body: "Corps", answers: "Réponses", example: "Exemple", curl: "En ligne de commande",
+    needs: "Qui peut l’appeler :", parameters: "Paramètres", body: "Corps", answers: "Réponses", example: "Exemple", curl: "En ligne de commande",
     copy: "Copier", copied: "Copié", tryIt: "Essayer", send: "Envoyer", required: "obligatoire", more: "Détails", codes: "Codes",
-    headers: "En-têtes", failed: "Le serveur n’a pas répondu :", secret: "Secret de signature (whsec_…)", type: "Type de contenu", accept: "Réponse voulue",
+    headers: "En-têtes :", failed: "Le serveur n’a pas répondu :", secret: "Secret de signature (whsec_…)", type: "Type de contenu", accept: "Réponse voulue",
     shown: (n, all) => `${n} opérations sur ${all}`, took: (ms) => `${ms} ms`, nouns: "Ressources", link: "Lien vers cette opération",
     broken: "Le document /openapi.json n’a pas pu être lu.", insecure: "Ce navigateur ne signe que sur HTTPS ou localhost.",
   },
 };
 const ENGLISH = {
   any: "any role", operator: "operator", merchant: "merchant", publisher: "publisher", buyer: "buyer", nobody: "no key",
-  needs: "Who may call it", parameters: "Parameters", body: "Body", answers: "Answers", example: "Example", curl: "On the command line",
-  copy: "Copy", copied: "Copied", tryIt: "Try it", send: "Send", required: "required", more: "Details", codes: "Codes", headers: "Headers",
+  needs: "Who may call it:", parameters: "Parameters", body: "Body", answers: "Answers", example: "Example", curl: "On the command line",
+  copy: "Copy", copied: "Copied", tryIt: "Try it", send: "Send", required: "required", more: "Details", codes: "Codes", headers: "Headers:",
   failed: "The server did not answer:", secret: "Signing secret (whsec_…)", type: "Content type", accept: "Answer wanted",
   shown: (n, all) => `${n} of ${all} operations`, took: (ms) => `${ms} ms`, nouns: "Nouns", link: "Link to this operation",
   broken: "The document /openapi.json could not be read.", insecure: "This browser signs on HTTPS or localhost only.",
@@ -88,7 +88,8 @@ const enumOf = (schema) => alternatives(schema).flatMap((one) => (one.type === "
 
 /** The fields of an object, those of objects inside folded; made when opened, since schemas may hold themselves. */
 function fields(schema) {
-  return objects(schema).map((one) => h("dl", { class: "fields" }, Object.entries(one.properties ?? {}).map(([name, field]) => fieldRow(name, field, (one.required ?? []).includes(name)))));
+  const needed = (one, name) => ((one.required ?? []).includes(name) ? 0 : 1);
+  return objects(schema).map((one) => h("dl", { class: "fields" }, Object.entries(one.properties ?? {}).sort(([a], [b]) => needed(one, a) - needed(one, b)).map(([name, field]) => fieldRow(name, field, (one.required ?? []).includes(name)))));
 }
 
 function fieldRow(name, schema, required, about) {
@@ -127,7 +128,7 @@ function answers(operation) {
         codes.length ? null : fields(schema ?? {}),
         example !== undefined && !codes.length ? snippet(pretty(example), word("example")) : null,
       ]).flat(2),
-      answer.headers ? h("p", { class: "small quiet" }, `${word("headers")}: `, Object.keys(answer.headers).flatMap((name, n) => [n ? ", " : "", h("code", {}, name)])) : null);
+      answer.headers ? h("p", { class: "small quiet" }, `${word("headers")} `, Object.keys(answer.headers).flatMap((name, n) => [n ? ", " : "", h("code", {}, name)])) : null);
     return h("details", { toggle: (event) => { if (event.target.open && event.target.childElementCount === 1) event.target.append(inside()); } },
       h("summary", {}, h("b", {}, status), h("span", {}, said(answer.description))));
   });
@@ -238,7 +239,7 @@ function operationBody(method, path, operation) {
   const schema = Object.values(body.content ?? {})[0]?.schema;
   return h("div", { class: "body" },
     operation.description ? h("div", { class: "lead" }, paragraphs(operation.description)) : null,
-    h("p", { class: "chips" }, h("span", { class: "small quiet" }, `${word("needs")}:`), roles.map((role) => h("span", { class: "chip" }, word(role))), h("a", { class: "small", href: `#${operation.operationId}` }, word("link"))),
+    h("p", { class: "chips" }, h("span", { class: "small quiet" }, word("needs")), roles.map((role) => h("span", { class: "chip" }, word(role))), h("a", { class: "small", href: `#${operation.operationId}` }, word("link"))),
     parameters.length ? section(word("parameters"), h("dl", { class: "fields" }, parameters.map((one) => fieldRow(one.name, one.schema ?? {}, one.required, one.description)))) : null,
     schema ? section(word("body"), body.description ? h("p", { class: "small" }, said(body.description)) : null, fields(schema)) : null,
     section(word("answers"), h("div", { class: "answers" }, answers(operation))),

@@ -43,6 +43,7 @@ pub fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
     for (status, codes) in refusals(operation) {
         answers.insert(status.to_string(), refusal(status, &codes, schemas));
     }
+    answers.insert("431".to_owned(), schemas.too_large_headers());
     Value::Object(answers)
 }
 

@@ -47,6 +47,7 @@ fn property(field: &Field, open: bool, schemas: &mut Schemas) -> Value {
     let schema = of(&field.kind, open, schemas);
     let mut schema = match (&field.kind, field.empty) {
         (_, Empty::Refused) => schema,
+        (Kind::Text { chars_max: usize::MAX }, _) => json!({"type": ["string", "null"]}),
         (Kind::Text { chars_max }, _) => json!({"type": ["string", "null"], "maxLength": chars_max}),
         (_, Empty::Unsent) => {
             let unsent = json!({"description": "As good as left out.", "enum": ["", null]});
@@ -74,6 +75,7 @@ fn of(kind: &Kind, open: bool, schemas: &mut Schemas) -> Value {
             json!({"anyOf": [{"type": "array", "items": one, "minItems": 1, "maxItems": max}, one]})
         }
         Kind::Owner => schemas.put("Owner", json!({"type": "string", "pattern": OWNER, "examples": ["platform"]})),
+        Kind::Text { chars_max: usize::MAX } => json!({"type": "string", "minLength": 1}),
         Kind::Text { chars_max } => json!({"type": "string", "minLength": 1, "maxLength": chars_max}),
         Kind::Texts { chars_max, max } => {
             let one = json!({"type": "string", "minLength": 1, "maxLength": chars_max});

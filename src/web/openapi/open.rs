@@ -68,6 +68,7 @@ fn operation(id: &str, tag: &str, summary: &str, done: Value, refused: &Refusals
     for (status, codes) in refused {
         answers.insert(status.to_string(), answer::refusal(*status, codes, schemas));
     }
+    answers.insert("431".to_owned(), schemas.too_large_headers());
     json!({"operationId": id, "tags": [tag], "summary": summary, "security": [], "responses": answers})
 }
 

@@ -45,6 +45,11 @@ impl Schemas {
         if *known == refusal { json!({"$ref": format!("#/components/responses/{title}")}) } else { refusal }
     }
 
+    /// What the HTTP layer says by itself, to whomever.
+    pub fn too_large_headers(&mut self) -> Value {
+        self.refusal("RequestHeaderFieldsTooLarge", json!({"description": "The request's headers are too large. Without a body."}))
+    }
+
     pub fn refusals(&self) -> Value {
         Value::Object(self.refusals.clone())
     }
