@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from network import BROWSER, Server
 
 # Every check of schemathesis; `-n` bounds the examples of an operation, so that the whole takes two minutes on two cores.
-EXAMPLES = 10
+EXAMPLES = 25
 SEED = 20261126
 
 
