@@ -133,7 +133,7 @@ class Server:
         except urllib.error.HTTPError as error:
             raise SystemExit(f"{method} {path}: {error.code} {error.read().decode()}") from None
 
-    def network(self, programs=4, publishers=10, buyers=100):
+    def network(self, programs=4, publishers=10, buyers=100, coupons=False):
         """Merchants, each with a program; publishers, two of them portals; links of each with each. Gives the load's view of them."""
         refs = [self.api("POST", "/buyers", {})["ref"] for _ in range(buyers)]
         made = []
@@ -150,9 +150,13 @@ class Server:
             paths = []
             for publisher, portal in made:
                 slug = self.api("POST", "/links", {"program": id, "publisher": publisher})["slug"]
-                paths += [f"/c/{slug}?sub1=s{i}" + (f"&buyer={refs[(n * 29 + i) % buyers]}" if portal else "") for i in range(20)]
+                paths += [f"/c/{slug}?sub1=s{i}" + (f"&buyer={refs[(n * 29 + i) % buyers]}" if portal and buyers else "") for i in range(20)]
+            codes = []
+            for at, (publisher, _) in enumerate(made if coupons else []):
+                codes.append(f"BENCH{n}X{at}")
+                self.api("POST", "/coupons", {"program": id, "code": codes[-1], "publisher": publisher})
             # Side by side what follows side by side: every click another publisher.
-            found.append({"id": id, "secret": secret, "paths": [path for i in range(20) for path in paths[i::20]]})
+            found.append({"id": id, "secret": secret, "paths": [path for i in range(20) for path in paths[i::20]], "coupons": codes})
         return found
 
     def stop(self):

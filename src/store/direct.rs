@@ -106,6 +106,8 @@ impl Direct {
         // The file is in WAL mode since sqlx opened it; what is not kept in the file is said again.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        // Clicks are appended: what is read again are the tables' last pages and the phrases.
+        connection.pragma_update(None, "cache_size", -16_384)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         Ok(connection)
     }
