@@ -172,6 +172,9 @@ pub struct EngineArgs {
     /// Where clicks wait on the local disk that the database does not have yet [default: FILE-spool beside SQLite's file, ./ristourne-spool]
     #[arg(long, env = "RISTOURNE_SPOOL_DIR", value_name = "DIR")]
     pub spool_dir: Option<PathBuf>,
+    /// A file in MaxMind's format (GeoLite2-Country.mmdb, for one) that says in which country an address is; read again when it changes
+    #[arg(long, env = "RISTOURNE_GEO_DATABASE", value_name = "FILE")]
+    pub geo_database: Option<PathBuf>,
     /// How long a redirect waits for the database before its click goes to the spool, in milliseconds
     #[arg(long, env = "RISTOURNE_CLICK_WAIT_MAX", default_value_t = 25, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub click_wait_max: u64,
@@ -188,6 +191,7 @@ impl EngineArgs {
             master_key: self.installation.master_key()?,
             base_url: self.base_url.clone(),
             spool_dir: self.spool_dir.clone().unwrap_or_else(|| database.database.spool_dir()),
+            geo_database: self.geo_database.clone(),
             click_wait_max: Duration::from_millis(self.click_wait_max),
         })
     }

@@ -7,6 +7,7 @@ use crate::{
         clock::Clock,
         feed::Feed,
         folder::Folder,
+        geo::{Follow, Geo, GeoError},
         keys::{self, KeysError},
         ledger_batch::Setting,
         ledger_writer::LedgerWriter,
@@ -47,6 +48,8 @@ pub struct Options {
     pub base_url: Option<String>,
     /// `RISTOURNE_SPOOL_DIR`: where clicks wait that the database does not have yet.
     pub spool_dir: PathBuf,
+    /// `RISTOURNE_GEO_DATABASE`: a file in MaxMind's format that says where addresses are; without one every country is unknown.
+    pub geo_database: Option<PathBuf>,
     /// `RISTOURNE_CLICK_WAIT_MAX`, default 25 ms: how long a redirect waits for its click's commit before the spool takes it.
     pub click_wait_max: Duration,
 }
@@ -62,6 +65,8 @@ pub enum StartError {
     Node(#[from] NodeError),
     #[error("the catalogue: {0}")]
     Catalogue(#[from] FillError),
+    #[error("the database of addresses: {0}")]
+    Geo(#[from] GeoError),
     #[error("the click spool: {0}")]
     Spool(#[from] click_writer::StartError),
 }
@@ -82,6 +87,8 @@ pub struct Engine {
     /// Versions of terms that were read before.
     pub terms: Arc<TermsCache>,
     pub recent: Recent,
+    /// Where visitors come from.
+    pub geo: Geo,
     pub clicks: ClickWriter,
     pub ledger: LedgerWriter,
     base_url: OnceLock<String>,
@@ -91,6 +98,7 @@ impl Engine {
     /// Migrates, takes a node number, drains the spool and fills the catalogue; when this returns the engine serves.
     pub async fn start(options: Options) -> Result<(Arc<Self>, Stop), StartError> {
         let Options { clock, zone, .. } = options;
+        let (geo, follow) = Geo::open(options.geo_database.as_deref())?;
         let db = Db::open(&options.database, &options.pool).await?;
         db.migrate().await?;
         let vault = Arc::new(Vault::new(options.master_key.as_ref()));
@@ -108,8 +116,8 @@ impl Engine {
         if let Some(url) = options.base_url {
             base_url.get_or_init(|| url);
         }
-        let engine = Self { db, clock, ids, zone, ring, vault, catalogue, terms, recent: Recent::default(), clicks, ledger, base_url };
-        Ok((Arc::new(engine), Stop { clicks: click_stop, ledger: ledger_task, feed, folder, lease }))
+        let engine = Self { db, clock, ids, zone, ring, vault, catalogue, terms, recent: Recent::default(), geo, clicks, ledger, base_url };
+        Ok((Arc::new(engine), Stop { clicks: click_stop, ledger: ledger_task, feed, folder, _follow: follow, lease }))
     }
 
     /// Where the outside reaches this server, without a slash at the end.
@@ -130,6 +138,7 @@ pub struct Stop {
     ledger: JoinHandle<()>,
     feed: Feed,
     folder: Folder,
+    _follow: Option<Follow>,
     lease: Lease,
 }
 

@@ -12,6 +12,7 @@ pub mod export;
 pub mod feed;
 pub mod folder;
 pub mod gauges;
+pub mod geo;
 pub mod import;
 pub mod keys;
 pub mod ledger_batch;

@@ -31,6 +31,8 @@ impl serde::Serialize for Country {
     }
 }
 
+crate::schema!(Country, "Country", crate::kernel::schema::text("Two letters of ISO 3166.", "^[A-Z]{2}$", "FR"));
+
 #[cfg(test)]
 mod tests {
     use super::Country;

@@ -246,14 +246,6 @@ pub async fn page(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Click>, Sto
     rows.into_iter().map(read).collect()
 }
 
-pub async fn exists(tx: &mut Tx, id: ClickId) -> Result<bool, StoreError> {
-    Ok(!stored(tx, &[id]).await?.is_empty())
-}
-
-pub async fn by_id(tx: &mut Tx, id: ClickId) -> Result<Option<Stored>, StoreError> {
-    Filter::new(LIST).and("c.id =", Some(id.raw())).one::<Row>(tx).await?.map(Stored::try_from).transpose()
-}
-
 /// Every click with all that is stored of it, oldest first, behind `after`.
 pub async fn whole_page(tx: &mut Tx, after: ClickId, limit: i64) -> Result<Vec<Stored>, StoreError> {
     let rows: Vec<Row> = Filter::new(LIST).and("c.id >", Some(after.raw())).order("ORDER BY c.id", limit).all(tx).await?;

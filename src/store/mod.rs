@@ -13,6 +13,7 @@ pub mod bulk;
 pub mod buyer;
 pub mod chain;
 pub mod click;
+pub mod click_list;
 pub mod conversion;
 pub mod coupon;
 pub mod customer;
@@ -59,6 +60,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         buyer::ALL,
         chain::ALL,
         click::ALL,
+        click_list::ALL,
         conversion::ALL,
         coupon::ALL,
         customer::ALL,

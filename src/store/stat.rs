@@ -5,12 +5,13 @@ use super::filter::Filter;
 use super::fold;
 use super::sql::Sql;
 use crate::domain::{
+    access::Whose,
     facet::Facet,
     report::{Sales, Scope, Tally},
 };
 use crate::kernel::{
     currency::Currency,
-    id::{LinkId, MerchantId, ProgramId, PublisherId},
+    id::{LinkId, ProgramId, PublisherId},
     money::Money,
     ratio::{OutOfRange, Ratio},
     time::Day,
@@ -67,10 +68,10 @@ pub enum Part {
 /// Which clicks and conversions count.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {
-    pub merchant: Option<MerchantId>,
+    /// Of a merchant's programs, of a publisher; no buyer's.
+    pub whose: Whose,
     pub program: Option<ProgramId>,
     pub link: Option<LinkId>,
-    pub publisher: Option<PublisherId>,
     /// First and last day, both included. Of clicks the day of the click, of conversions the day of the order.
     pub since: Option<Day>,
     pub until: Option<Day>,
@@ -208,7 +209,7 @@ impl Where {
 /// None where nothing can fit.
 async fn conditions(tx: &mut Tx, wanted: &Wanted) -> Result<Option<Where>, StoreError> {
     let mut programs: Vec<ProgramId> = wanted.program.into_iter().collect();
-    if let Some(merchant) = wanted.merchant {
+    if let Some(merchant) = wanted.whose.merchant {
         let own: Vec<Number> =
             Filter::new(PROGRAMS).and("merchant =", Some(merchant.raw())).and("id =", wanted.program.map(ProgramId::raw)).all(tx).await?;
         programs = own.into_iter().map(|row| ProgramId::from_raw(row.n)).collect();
@@ -216,7 +217,7 @@ async fn conditions(tx: &mut Tx, wanted: &Wanted) -> Result<Option<Where>, Store
             return Ok(None);
         }
     }
-    let mut publisher = wanted.publisher;
+    let mut publisher = wanted.whose.publisher;
     if let Some(link) = wanted.link {
         let Some(place) = tx.one::<PlaceRow>(PLACE, args![link.raw()]).await? else { return Ok(None) };
         let (program, owner) = (ProgramId::from_raw(place.program), PublisherId::from_raw(place.publisher));

@@ -185,8 +185,10 @@ pub async fn answer(engine: &Engine, request: &Parts, client: Address, now: Time
     let query = request.uri.query().unwrap_or_default();
     let arrival = Arrival { query, headers: &request.headers, client, head, now };
     let tools = Tools { ids: &engine.ids, ring: &engine.ring, recent: &engine.recent };
-    let (click, answer) = depart(&found.program.route, &found.link.route, &arrival, &tools).into_parts();
+    let (mut click, answer) = depart(&found.program.route, &found.link.route, &arrival, &tools).into_parts();
     if !head {
+        // All that is kept of where somebody is, and only of who consents.
+        click.country = click.consent.then(|| engine.geo.country(client)).flatten();
         REDIRECTED[usize::from(click.quality.number())].increment(1);
         // The writer has counted it and told the log why. The sealed click id carries the sale without the row.
         if let Err(error) = engine.clicks.record(click).await {

@@ -365,6 +365,7 @@ async fn answers_are_kept_for_a_day_and_then_removed() {
                 master_key: None,
                 base_url: None,
                 spool_dir: spool.path().to_owned(),
+                geo_database: None,
                 click_wait_max: Duration::from_millis(25),
             };
             let (engine, stop) = Engine::start(options).await.expect("the engine starts");

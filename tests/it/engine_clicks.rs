@@ -1,5 +1,5 @@
 //! The click writer on both databases: every click once, with its statistics, whatever was slow, away, torn or stored before.
-use crate::support::{TempDir, for_each_database};
+use crate::support::{TempDir, for_each_database, sql::Sql};
 use ristourne::domain::click::{Click, Quality};
 use ristourne::engine::click_writer::{ClickStop, ClickWriter};
 use ristourne::engine::clock::Clock;
@@ -137,8 +137,13 @@ async fn clicks_are_answered_when_they_are_committed() {
         assert_eq!(stored(&process.db).await, 3_000);
         let one = click(&process.ids);
         assert_eq!(process.clicks.record(one.clone()).await, Ok(Kept::Stored));
-        let row = store::click::by_id(&mut process.db.read().await.expect("reads"), one.id).await.expect("reads").expect("stored");
-        assert_eq!((row.link, row.address, row.agent, row.referrer, row.subs), (one.link, one.address, one.agent, one.referrer, one.subs));
+        let query = "SELECT c.link || ' ' || c.address || ' ' || a.text || ' ' || r.text || ' ' || c.sub1 || COALESCE(c.sub2, '')
+            FROM click c JOIN phrase a ON a.id = c.agent JOIN phrase r ON r.id = c.referrer WHERE c.id = ";
+        let mut sql = Sql::open(url).await;
+        let row = sql.texts(&format!("{query}{}", one.id.raw())).await;
+        sql.close().await;
+        let agent = one.agent.expect("an agent");
+        assert_eq!(row, [format!("{} 203.0.113.7 {agent} https://blog.example/é a", one.link.raw())]);
         process.end().await;
         assert_eq!(segments(&root), Vec::<PathBuf>::new());
     })

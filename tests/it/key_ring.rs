@@ -29,6 +29,7 @@ async fn engine(database: &str, spool: &TempDir, clock: &Clock) -> (Arc<Engine>,
         master_key: None,
         base_url: None,
         spool_dir: spool.path().to_owned(),
+        geo_database: None,
         click_wait_max: Duration::from_millis(25),
     };
     Engine::start(options).await.expect("the engine starts")

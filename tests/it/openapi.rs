@@ -35,6 +35,11 @@ fn is_api(operation: &Operation) -> bool {
     operation.path.starts_with("/api/v1/")
 }
 
+/// One value of JSON; `application/x-ndjson` is lines of them.
+fn is_json(media: &str) -> bool {
+    media == "application/json" || media.ends_with("+json")
+}
+
 #[test]
 fn every_operation_is_described_whole() {
     let mut ids = BTreeSet::new();
@@ -66,9 +71,7 @@ fn examples_are_what_their_schemas_say() {
     let mut bad = Vec::new();
     for operation in operations() {
         let id = id(&operation);
-        for content in
-            operation.spec["requestBody"]["content"].as_object().into_iter().flatten().filter(|(media, _)| media.ends_with("json"))
-        {
+        for content in operation.spec["requestBody"]["content"].as_object().into_iter().flatten().filter(|(media, _)| is_json(media)) {
             bad.extend(
                 violations(&content.1["schema"], &content.1["example"]).into_iter().map(|wrong| format!("the body of {id}: {wrong}")),
             );
@@ -77,10 +80,10 @@ fn examples_are_what_their_schemas_say() {
             let answer = resolved(answer);
             for (media, content) in answer["content"].as_object().into_iter().flatten() {
                 match content.get("example") {
-                    Some(example) if media.ends_with("json") => {
+                    Some(example) if is_json(media) => {
                         bad.extend(violations(&content["schema"], example).into_iter().map(|wrong| format!("{id}: {status}: {wrong}")));
                     }
-                    None if media.ends_with("json") && id != "openapi" && !write_it() => bad.push(format!("{id}: {status} has no example")),
+                    None if is_json(media) && id != "openapi" && !write_it() => bad.push(format!("{id}: {status} has no example")),
                     _ => {}
                 }
             }
@@ -227,6 +230,8 @@ impl Story {
             "create_link" => {
                 self.click = click(&self.operator.http, &self.operator.base, body["slug"].as_str().expect("a slug")).await;
                 self.done.insert("follow_link");
+                let clicks = self.operator.get("/clicks?limit=1").await;
+                self.ids.insert("clk".to_owned(), text(&clicks["data"][0]["id"]));
             }
             "create_coupon" => self.sell().await,
             _ => {}

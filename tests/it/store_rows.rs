@@ -2,6 +2,7 @@
 use crate::store_world::{BLOG, BUYER, EURO, LINK, MERCHANT, OTHER_BLOG, OTHER_LINK, World, click, key, now, program, publisher, sale};
 use crate::support::for_each_database;
 use ristourne::domain::{
+    access::Whose,
     click::{Click, Quality},
     command::Act,
     facet::Facet,
@@ -155,9 +156,9 @@ async fn clicks_count_once() {
         assert_eq!(store::click::insert_missing(&mut tx, &Zone::UTC, &[all[0], all[0]], &known).await.expect("runs").1, 0);
         tx.commit().await.expect("commits");
         let mut tx = world.db().read().await.expect("reads");
-        assert!(store::click::exists(&mut tx, clicks[7].id).await.expect("runs"));
-        assert!(!store::click::exists(&mut tx, ClickId::from_raw(1)).await.expect("runs"));
-        let stored = store::click::by_id(&mut tx, clicks[7].id).await.expect("loads").expect("is there");
+        let known = store::click::stored(&mut tx, &[clicks[7].id, ClickId::from_raw(1)]).await.expect("runs");
+        assert_eq!(known, HashSet::from([clicks[7].id]));
+        let stored = store::click_list::by_id(&mut tx, clicks[7].id).await.expect("loads").expect("is there");
         assert_eq!((stored.agent, stored.subs, stored.buyer), (clicks[7].agent.clone(), clicks[7].subs.clone(), None));
 
         let act = Act::Sale { key: key(EURO, "A"), sale: sale(11_999, Currency::EUR, &[click(LINK, 1)]) };
@@ -192,8 +193,9 @@ async fn reports(tx: &mut Tx, tomorrow: Time) {
     let since = stat::Wanted { since: Some(day), ..Default::default() };
     let by_day = stat::clicks(tx, stat::By::Day, &since).await.expect("loads");
     assert_eq!(by_day.iter().map(|r| (r.part.clone(), r.tally.raw)).collect::<Vec<_>>(), [(stat::Part::Day(day), 1)]);
+    let whose = Whose { publisher: Some(BLOG), ..Whose::default() };
     for by in [stat::By::Publisher, stat::By::Program] {
-        let rows = stat::clicks(tx, by, &stat::Wanted { publisher: Some(BLOG), ..Default::default() }).await.expect("loads");
+        let rows = stat::clicks(tx, by, &stat::Wanted { whose, ..Default::default() }).await.expect("loads");
         assert_eq!(rows.iter().map(|r| (r.tally.raw, r.tally.conversions())).collect::<Vec<_>>(), [(201, 1)]);
     }
     // The sale's click is not stored: its words are not known.

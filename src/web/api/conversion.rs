@@ -1,6 +1,9 @@
 //! Conversions: lists, verdicts, adjustments, receipts, and postbacks sent in batches.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, ok, op, refusal, span};
+use super::{
+    Accept, Api, Body, Caller, Chunk, CsvLine, Field, Format, Ids, Input, Kind, Query, REASON_CHARS_MAX, Record, Routes, nothing, ok, op,
+    refusal, span, stream_list,
+};
 use crate::{
     domain::{
         access::{ANY, MERCHANT, OPERATOR, Whose},
@@ -44,7 +47,11 @@ const ADJUSTMENT: Body =
 pub fn routes() -> Routes {
     let verdict = |id, summary| op(id, summary).roles(OPERATOR | MERCHANT).ids(ID).ok::<Conversion>();
     Routes::new("conversions")
-        .get("/conversions", list, op("list_conversions", "Conversions, newest first").roles(ANY).query(WANTED).page::<Conversion>())
+        .get(
+            "/conversions",
+            list,
+            op("list_conversions", "Conversions, newest first").roles(ANY).query(WANTED).page::<Conversion>().streamed(),
+        )
         .get("/conversions/{id}", one, op("get_conversion", "One conversion").roles(ANY).ids(ID).ok::<Conversion>())
         .post("/conversions/{id}/approve", approve, verdict("approve_conversion", "Approves a conversion"))
         .post("/conversions/{id}/reject", reject, verdict("reject_conversion", "Rejects a conversion").body(REJECTION))
@@ -53,21 +60,85 @@ pub fn routes() -> Routes {
 }
 
 /// `since` and `until` are about when the sales occurred.
-async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
-    let (wanted, page) = query.read_page(|query, errors| Some(read(query, api.zone(), errors)))?;
-    let Some(whose) = caller.scope.narrow(wanted.whose) else { return Ok(page.empty()) };
-    let mut wanted = Wanted { whose, ..wanted };
+async fn list(State(api): State<Api>, caller: Caller, accept: Accept, query: Query) -> Result<Response, Problem> {
+    let (wanted, page, format) = query.read_list(accept, |query, errors| Some(read(query, api.zone(), errors)))?;
+    let Some(wanted) = narrow(&api, &caller, wanted).await? else {
+        return if format == Format::Json { Ok(page.empty()) } else { nothing::<Conversion>(format).await };
+    };
+    if format != Format::Json {
+        let read = move |after, rows| {
+            let (api, scope) = (api.clone(), caller.scope);
+            async move {
+                let mut tx = api.db().read().await?;
+                let page = store::conversion::list(&mut tx, &wanted, after, rows).await?;
+                tx.commit().await?;
+                Ok(Chunk::of(page.into_iter().map(|row| scope.conversion(row)).collect(), rows, |last: &Conversion| last.id))
+            }
+        };
+        return stream_list(format, page, read).await;
+    }
     let mut tx = api.db().read().await?;
+    let conversions = store::conversion::list(&mut tx, &wanted, page.after, page.rows()).await?;
+    tx.commit().await?;
+    Ok(page.answer(conversions, |conversion| conversion.id.to_string(), |conversion| caller.scope.conversion(conversion)))
+}
+
+/// What of a list the caller may see; none if that is nothing.
+async fn narrow(api: &Api, caller: &Caller, wanted: Wanted) -> Result<Option<Wanted>, Problem> {
+    let Some(whose) = caller.scope.narrow(wanted.whose) else { return Ok(None) };
+    let mut wanted = Wanted { whose, ..wanted };
     if let (Some(_), Some(program)) = (caller.scope.merchant(), wanted.program) {
-        if caller.find_own_program(&mut tx, program).await?.is_none() {
-            return Ok(page.empty());
+        let mut tx = api.db().read().await?;
+        let own = caller.find_own_program(&mut tx, program).await?;
+        tx.commit().await?;
+        if own.is_none() {
+            return Ok(None);
         }
         // A program has one merchant, and its own index is the narrower one.
         wanted.whose.merchant = None;
     }
-    let conversions = store::conversion::list(&mut tx, &wanted, page.after, page.rows()).await?;
-    tx.commit().await?;
-    Ok(page.answer(conversions, |conversion| conversion.id.to_string(), |conversion| caller.scope.conversion(conversion)))
+    Ok(Some(wanted))
+}
+
+/// What was sold and given back is in `sale_currency`, the commission and its shares in `currency`. Credits stand in the JSON only.
+impl Record for Conversion {
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "program",
+        "order_id",
+        "type",
+        "status",
+        "flags",
+        "reason",
+        "amount",
+        "refunded",
+        "sale_currency",
+        "commission",
+        "share_publisher",
+        "share_buyer",
+        "share_platform",
+        "currency",
+        "publisher",
+        "link",
+        "click",
+        "buyer",
+        "terms_version",
+        "occurred_at",
+        "recorded_at",
+        "payable_at",
+    ];
+
+    fn lines(&self) -> Vec<CsvLine> {
+        let (newest, currency) = (self.newest(), self.commission.currency);
+        let line = CsvLine::default().plain(self.id).plain(self.program).text(Some(&self.order_id)).text(Some(&self.goal));
+        let line = line.plain(self.status.word()).plain(self.flags.words().collect::<Vec<_>>().join(" ")).text(self.reason.as_deref());
+        let line = line.amount(self.amount).amount(self.refunded).plain(self.amount.currency).amount(self.commission);
+        let line = line.amount(Money::new(self.shares.publisher, currency)).amount(Money::new(self.shares.buyer, currency));
+        let line = line.amount(Money::new(self.shares.platform, currency)).plain(currency);
+        let line = line.maybe(newest.map(|credit| credit.publisher)).maybe(newest.and_then(|credit| credit.link));
+        let line = line.maybe(newest.and_then(|credit| credit.click)).maybe(self.buyer).plain(self.terms_version);
+        vec![line.plain(self.occurred_at).plain(self.recorded_at).maybe(self.payable_at)]
+    }
 }
 
 fn read(query: &Object<'_>, zone: &Zone, errors: &mut FieldErrors) -> Wanted {

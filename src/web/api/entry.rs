@@ -1,6 +1,6 @@
 //! The journal's lines behind an owner's balances.
 
-use super::{Api, Caller, OWNER, Query, Routes, check_owner, op, owner_of};
+use super::{Accept, Api, Caller, Chunk, CsvLine, Format, OWNER, Query, Record, Routes, check_owner, op, owner_of, stream_list};
 use crate::{
     domain::{access::ANY, account::Account, entry::Kind},
     kernel::{
@@ -24,7 +24,7 @@ pub fn routes() -> Routes {
         .roles(ANY)
         .query(&[OWNER])
         .codes(&[(404, "not_found"), (422, "missing_field")]);
-    Routes::new("entries").get("/entries", list, list_them.page::<View>())
+    Routes::new("entries").get("/entries", list, list_them.page::<View>().streamed())
 }
 
 /// A line of the journal.
@@ -76,12 +76,40 @@ impl FromStr for Cursor {
     }
 }
 
+impl Cursor {
+    fn of(line: &View) -> Self {
+        Self((line.id, line.line))
+    }
+}
+
+impl Record for View {
+    const COLUMNS: &'static [&'static str] = &["id", "line", "at", "kind", "conversion", "program", "account", "amount", "currency"];
+
+    fn lines(&self) -> Vec<CsvLine> {
+        let line = CsvLine::default().plain(self.id).plain(self.line).plain(self.at).plain(self.kind.word()).plain(self.conversion);
+        vec![line.plain(self.program).plain(self.account).amount(self.amount).plain(self.amount.currency)]
+    }
+}
+
 /// Newest first.
-async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
-    let (owner, page) = query.read_page::<Cursor, _>(|query, errors| owner_of(query, caller.scope, errors))?;
+async fn list(State(api): State<Api>, caller: Caller, accept: Accept, query: Query) -> Result<Response, Problem> {
+    let (owner, page, format) = query.read_list::<Cursor, _>(accept, |query, errors| owner_of(query, caller.scope, errors))?;
     let mut tx = api.db().read().await?;
     check_owner(&mut tx, caller.scope, owner).await?;
-    let lines = store::entry::of_owner(&mut tx, owner, page.after.map(|cursor| cursor.0), page.rows()).await?;
+    if format == Format::Json {
+        let lines = store::entry::of_owner(&mut tx, owner, page.after.map(|cursor| cursor.0), page.rows()).await?;
+        tx.commit().await?;
+        return Ok(page.answer(lines, |line| format!("{}-{}", line.entry, line.line), View::from));
+    }
     tx.commit().await?;
-    Ok(page.answer(lines, |line| format!("{}-{}", line.entry, line.line), View::from))
+    let read = move |after: Option<Cursor>, rows| {
+        let api = api.clone();
+        async move {
+            let mut tx = api.db().read().await?;
+            let lines = store::entry::of_owner(&mut tx, owner, after.map(|cursor| cursor.0), rows).await?;
+            tx.commit().await?;
+            Ok(Chunk::of(lines.into_iter().map(View::from).collect(), rows, Cursor::of))
+        }
+    };
+    stream_list(format, page, read).await
 }

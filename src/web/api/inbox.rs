@@ -1,6 +1,6 @@
 //! The inbox: what came in, with its verdict. Here refused postbacks are found again.
 
-use super::{Api, Caller, Field, Ids, Kind, Query, Routes, ok, op};
+use super::{Accept, Api, Caller, Chunk, CsvLine, Field, Format, Ids, Kind, Query, Record, Routes, ok, op, stream_list};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR},
@@ -40,7 +40,11 @@ pub fn routes() -> Routes {
         .get(
             "/inbox",
             list,
-            op("list_inbox", "What came in, with its verdict, newest first").roles(OPERATOR | MERCHANT).query(WANTED).page::<View>(),
+            op("list_inbox", "What came in, with its verdict, newest first")
+                .roles(OPERATOR | MERCHANT)
+                .query(WANTED)
+                .page::<View>()
+                .streamed(),
         )
         .get("/inbox/{id}", one, op("get_inbox", "One message, with its raw body").roles(OPERATOR | MERCHANT).ids(ID).ok::<View>())
 }
@@ -117,17 +121,56 @@ impl View {
     }
 }
 
-async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
-    let ((program, conversion, verdict), page) = query.read_page(|query, errors| {
+impl Record for View {
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "received_at",
+        "channel",
+        "by",
+        "merchant",
+        "program",
+        "webhook_id",
+        "order_id",
+        "conversion",
+        "http",
+        "verdict",
+        "code",
+        "body_sha256",
+    ];
+
+    fn lines(&self) -> Vec<CsvLine> {
+        let line = CsvLine::default().plain(self.id).plain(self.received_at).plain(self.channel.word()).plain(self.by);
+        let line = line.maybe(self.merchant).maybe(self.program).text(self.webhook_id.as_deref()).text(self.order_id.as_deref());
+        let line = line.maybe(self.conversion).plain(self.http).plain(&self.verdict).maybe(self.code.as_deref());
+        vec![line.plain(&self.body_sha256)]
+    }
+}
+
+async fn list(State(api): State<Api>, caller: Caller, accept: Accept, query: Query) -> Result<Response, Problem> {
+    let ((program, conversion, verdict), page, format) = query.read_list(accept, |query, errors| {
         let program = query.optional("program").id(errors);
         let conversion = query.optional("conversion").id(errors);
         Some((program, conversion, query.optional("verdict").text(VERDICT_CHARS_MAX, errors)))
     })?;
-    let wanted = Wanted { merchant: caller.scope.merchant(), program, conversion, verdict: verdict.as_deref() };
-    let mut tx = api.db().read().await?;
-    let rows = store::inbox::list(&mut tx, &wanted, page.after, page.rows()).await?;
-    tx.commit().await?;
-    Ok(page.answer(rows, |row| row.message.id.to_string(), View::new))
+    let merchant = caller.scope.merchant();
+    if format == Format::Json {
+        let wanted = Wanted { merchant, program, conversion, verdict: verdict.as_deref() };
+        let mut tx = api.db().read().await?;
+        let rows = store::inbox::list(&mut tx, &wanted, page.after, page.rows()).await?;
+        tx.commit().await?;
+        return Ok(page.answer(rows, |row| row.message.id.to_string(), View::new));
+    }
+    let read = move |after, rows| {
+        let (api, verdict) = (api.clone(), verdict.clone());
+        async move {
+            let wanted = Wanted { merchant, program, conversion, verdict: verdict.as_deref() };
+            let mut tx = api.db().read().await?;
+            let page = store::inbox::list(&mut tx, &wanted, after, rows).await?;
+            tx.commit().await?;
+            Ok(Chunk::of(page.into_iter().map(View::new).collect(), rows, |last: &View| last.id))
+        }
+    };
+    stream_list(format, page, read).await
 }
 
 async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<InboxId>) -> Result<Response, Problem> {

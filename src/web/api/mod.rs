@@ -7,6 +7,7 @@
 mod balance;
 mod batch;
 mod buyer;
+mod click;
 mod conversion;
 mod coupon;
 mod entry;
@@ -28,6 +29,7 @@ mod rate;
 mod report;
 mod routes;
 mod secret;
+mod stream;
 mod terms;
 mod terms_fields;
 
@@ -42,6 +44,7 @@ use self::{
     page::{Page, ok, whole},
     patch::{set, set_or_clear},
     routes::Routes,
+    stream::{Accept, Chunk, CsvLine, FORMAT, Format, Record, nothing, stream_list},
     terms_fields::{TERMS, TERMS_CODES},
 };
 use crate::{
@@ -96,6 +99,7 @@ fn all() -> Routes {
         .and(balance::routes())
         .and(entry::routes())
         .and(report::routes())
+        .and(click::routes())
         .and(rate::routes())
         .and(inbox::routes())
         .and(key::routes())

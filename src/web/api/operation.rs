@@ -1,5 +1,6 @@
 //! What an operation of the API is. Declared once, beside its handler; served, guarded and documented from that declaration.
 
+use super::FORMAT;
 use crate::domain::access::{OPERATOR, Roles};
 use http::Method;
 use std::borrow::Cow;
@@ -39,6 +40,8 @@ pub struct Operation {
     pub ids: &'static [Field],
     query: &'static [Field],
     paged: bool,
+    /// Its list comes as CSV and as lines of JSON, too.
+    streamed: bool,
     pub body: Option<Body>,
     pub body_bytes_max: usize,
     /// What it answers where all goes well.
@@ -237,6 +240,7 @@ pub fn op(id: &'static str, summary: &'static str) -> Operation {
         ids: &[],
         query: &[],
         paged: false,
+        streamed: false,
         body: None,
         body_bytes_max: BODY_BYTES_MAX,
         answers: Vec::new(),
@@ -296,6 +300,12 @@ impl Operation {
     pub fn whole<T: ToSchema>(self) -> Self {
         self.answer(200, Content::Whole(Shape::of::<T>()))
     }
+    /// The list is streamed where that is asked for.
+    #[must_use]
+    pub fn streamed(mut self) -> Self {
+        self.streamed = true;
+        self.answer(200, Content::Raw("text/csv")).answer(200, Content::Raw("application/x-ndjson"))
+    }
     #[must_use]
     pub fn answer(mut self, status: u16, content: Content) -> Self {
         self.answers.push(Answer { status, content });
@@ -309,7 +319,8 @@ impl Operation {
 
     /// The parameters that it knows.
     pub fn parameters(&self) -> impl Iterator<Item = &Field> {
-        self.query.iter().chain(self.paged.then_some([&LIMIT, &AFTER]).into_iter().flatten())
+        let paging = self.paged.then_some([&LIMIT, &AFTER]).into_iter().flatten();
+        self.query.iter().chain(paging).chain(self.streamed.then_some(&FORMAT))
     }
 
     /// The fields of which a change is refused, each with the reason.

@@ -1,8 +1,15 @@
 //! The click report: clicks, conversions and commission by day, link, publisher, program, country, referrer, agent or sub-id.
 
-use super::{AFTER, Api, Content, Field, Kind, LIMIT, Page, Query, Routes, Shape, op, span, whole};
+use super::{
+    AFTER, Accept, Api, Caller, Chunk, Content, CsvLine, Field, Format, Kind, LIMIT, Page, Query, Record, Routes, Shape, op, span,
+    stream_list, whole,
+};
 use crate::{
-    domain::facet::Facet,
+    domain::{
+        access::{MERCHANT, OPERATOR, PUBLISHER, Whose},
+        facet::Facet,
+        report::Sales,
+    },
     kernel::{
         fields::FieldErrors,
         id::{LinkId, MerchantId, ProgramId, PublisherId},
@@ -38,8 +45,11 @@ const WANTED: &[Field] = &[
 pub fn routes() -> Routes {
     let clicks_by =
         op("report_clicks", "Clicks, conversions and commission by day, link, publisher, program, country, referrer, agent or sub-id")
-            .query(WANTED);
-    Routes::new("reports").get("/reports/clicks", clicks, clicks_by.answer(200, Content::Page(Shape::of::<View>())))
+            .roles(OPERATOR | MERCHANT | PUBLISHER)
+            .query(WANTED)
+            .answer(200, Content::Page(Shape::of::<View>()))
+            .streamed();
+    Routes::new("reports").get("/reports/clicks", clicks, clicks_by)
 }
 
 const WORDS: [&str; 8] = ["day", "link", "publisher", "program", "country", "referrer", "agent", "sub1"];
@@ -102,7 +112,7 @@ struct Wire {
     commission: Vec<Money>,
     /// Commission per counted click, one for each currency.
     epc: Vec<Money>,
-    /// Conversions per counted click in percent, with at most 4 decimals; null without a click.
+    /// Conversions per counted click, with 4 decimals; null without a counted click.
     #[schema(required)]
     conversion_rate: Option<String>,
 }
@@ -149,6 +159,36 @@ impl Serialize for View {
         map.serialize_entry("epc", &self.epc)?;
         map.serialize_entry("conversion_rate", &self.conversion_rate)?;
         map.end()
+    }
+}
+
+/// A line a currency. What is not of a currency stands in the first line of its part only, so that columns can be added up.
+impl Record for View {
+    const COLUMNS: &'static [&'static str] =
+        &["by", "part", "raw", "counted", "conversion_rate", "conversions", "commission", "epc", "currency"];
+
+    fn lines(&self) -> Vec<CsvLine> {
+        let tally = &self.row.tally;
+        let part = Cursor::of(&self.row.part).0;
+        let mut currencies = tally.sales.iter();
+        let mut lines = Vec::new();
+        loop {
+            let sales = currencies.next();
+            let line = CsvLine::default().plain(self.by).text(Some(&part));
+            let line = match lines.is_empty() {
+                true => line.plain(tally.raw).plain(tally.counted).maybe(self.conversion_rate.as_deref()),
+                false if sales.is_none() => return lines,
+                false => line.plain("").plain("").plain(""),
+            };
+            lines.push(match sales {
+                Some((currency, Sales(conversions, commission))) => {
+                    let epc = self.epc.iter().find(|epc| epc.currency == *currency);
+                    let line = line.plain(conversions).amount(Money::new(*commission, *currency));
+                    line.maybe(epc.map(|epc| epc.amount())).plain(currency)
+                }
+                None => line.plain(0).plain("").plain("").plain(""),
+            });
+        }
     }
 }
 
@@ -199,41 +239,59 @@ struct CursorError;
 
 /// The whole report, or pages of it where a `limit` is given: sums are read at a glance, and a page would cut them without a word.
 /// Days are the installation's; a `since` or `until` within a day takes in the day.
-async fn clicks(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
-    let ((by, wanted), limit, after) = query.read(|query, errors| {
+async fn clicks(State(api): State<Api>, caller: Caller, accept: Accept, query: Query) -> Result<Response, Problem> {
+    let ((by, wanted), limit, after, format) = query.read(|query, errors| {
         let limit = query.optional("limit").integer(1..=500, errors);
         let (by, wanted) = read(query, api.zone(), errors)?;
-        let field = query.optional("after");
-        let after: Option<Cursor> = field.parsed("invalid_cursor", errors);
-        let after = after.and_then(|cursor| {
-            let part = cursor.part(by);
-            if part.is_none() {
-                errors.push(field.path(), "invalid_cursor", CursorError.to_string());
-            }
-            part
-        });
-        Some(((by, wanted), limit, after))
+        Some(((by, wanted), limit, cursor(query, by, errors), Format::read(query, accept, errors)))
     })?;
-    let mut tx = api.db().read().await?;
-    let rows = store::stat::clicks(&mut tx, by, &wanted).await?;
-    tx.commit().await?;
-    let rows = rows.into_iter().filter(|row| after.as_ref().is_none_or(|after| row.part > *after));
-    let views = rows.map(|row| View::new(by, row)).collect::<Result<Vec<_>, _>>()?;
+    let views = match caller.scope.narrow(wanted.whose) {
+        Some(whose) => rows(&api, by, Wanted { whose, ..wanted }, after).await?,
+        None => Vec::new(),
+    };
+    if format != Format::Json {
+        // The sums are in memory anyway: there are as many as parts.
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+        let mut views: Vec<View> = views.into_iter().take(limit).collect();
+        let all = Page { limit: i64::MAX, after: None::<()> };
+        let read = move |_, _| std::future::ready(Ok(Chunk { rows: std::mem::take(&mut views), next: None }));
+        return stream_list(format, all, read).await;
+    }
     Ok(match limit {
-        Some(limit) => Page { limit, after }.answer(views, |view| Cursor::of(&view.row.part).to_string(), |view| view),
+        Some(limit) => Page { limit, after: None::<()> }.answer(views, |view| Cursor::of(&view.row.part).to_string(), |view| view),
         None => whole(views),
     })
 }
 
+async fn rows(api: &Api, by: By, wanted: Wanted, after: Option<Part>) -> Result<Vec<View>, Problem> {
+    let mut tx = api.db().read().await?;
+    let rows = store::stat::clicks(&mut tx, by, &wanted).await?;
+    tx.commit().await?;
+    let rows = rows.into_iter().filter(|row| after.as_ref().is_none_or(|after| row.part > *after));
+    rows.map(|row| View::new(by, row)).collect()
+}
+
+fn cursor(query: &Object<'_>, by: By, errors: &mut FieldErrors) -> Option<Part> {
+    let field = query.optional("after");
+    let part = field.parsed("invalid_cursor", errors).and_then(|cursor: Cursor| {
+        let part = cursor.part(by);
+        if part.is_none() {
+            errors.push(field.path(), "invalid_cursor", CursorError.to_string());
+        }
+        part
+    });
+    part
+}
+
 fn read(query: &Object<'_>, zone: &Zone, errors: &mut FieldErrors) -> Option<(By, Wanted)> {
-    let words = BY.map(|(word, _)| word);
-    let by = query.required("by", errors).word(&words, |word| BY.iter().find(|(by, _)| *by == word).map(|(_, by)| *by), errors);
+    let of = |word: &str| BY.iter().find(|(by, _)| *by == word).map(|(_, by)| *by);
+    let by = query.required("by", errors).word(&WORDS, of, errors);
     let (since, until) = span(query, zone, errors);
+    let whose = Whose { merchant: query.optional("merchant").id(errors), publisher: query.optional("publisher").id(errors), buyer: None };
     let wanted = Wanted {
-        merchant: query.optional("merchant").id(errors),
+        whose,
         program: query.optional("program").id(errors),
         link: query.optional("link").id(errors),
-        publisher: query.optional("publisher").id(errors),
         since: since.map(|at| zone.day(at)),
         until: until.map(|at| zone.day(at.plus(-1))),
     };

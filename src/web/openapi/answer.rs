@@ -34,7 +34,7 @@ pub fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
             );
         }
         let (media, mut content) = content(answer, schemas);
-        if let Some(example) = example(operation.id, &status) {
+        if let (Some(example), "application/json") = (example(operation.id, &status), media) {
             content["example"] = example.clone();
         }
         let written = answers.entry(status).or_insert_with(|| json!({"description": done(operation, answer.status), "headers": headers}));

@@ -7,6 +7,7 @@ pub mod domain_tables;
 pub mod dump;
 pub mod letter;
 pub mod load;
+pub mod mmdb;
 pub mod postgres;
 pub mod retail;
 pub mod server;

@@ -112,6 +112,11 @@ impl Server {
         format!("{}{path}", self.base)
     }
 
+    /// Its process id.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// `kill -9`, then a new process on the same database and spool.
     pub fn crash_and_restart(mut self) -> Self {
         self.kill();
