@@ -4,7 +4,7 @@
 const WORDS = {
   en: {},
   fr: {
-    skip: "Aller au contenu", title: "L’API REST", json: "dit la même chose aux programmes (OpenAPI 3.1).", search: "Rechercher",
+    skip: "Aller au contenu", title: "L’API REST", json: "dit la même chose aux programmes (OpenAPI 3.1). Ses textes, que cette page montre, sont en anglais.", search: "Rechercher",
     role: "Pour une clé de", key: "Clé d’API, pour essayer",
     keyHint: "La clé reste dans la mémoire de cette page : elle n’est enregistrée nulle part et disparaît quand vous partez. Les appels sont réels.",
     any: "tous les rôles", operator: "opérateur", merchant: "marchand", publisher: "éditeur", buyer: "acheteur", nobody: "sans clé",
@@ -43,7 +43,9 @@ function h(tag, attributes = {}, ...children) {
 
 /** A text with `code` in it. */
 const said = (text) => (text ?? "").split("`").map((part, n) => (n % 2 ? h("code", {}, part) : part));
-const paragraphs = (text) => (text ?? "").split("\n\n").filter(Boolean).map((part) => h("p", {}, said(part)));
+/** The document speaks English; on a French page a screen reader must know. */
+const english = language === "en" ? {} : { lang: "en" };
+const paragraphs = (text) => (text ?? "").split("\n\n").filter(Boolean).map((part) => h("p", english, said(part)));
 
 let spec;
 const key = document.getElementById("key");
@@ -100,7 +102,7 @@ function fieldRow(name, schema, required, about) {
   const description = about ?? schema.description ?? resolve(schema).description;
   return h("div", {},
     h("dt", {}, h("code", {}, name), h("span", { class: "type small" }, typeOf(schema), required ? `, ${word("required")}` : "")),
-    h("dd", {}, said(description), words.length && words.length <= 40 ? h("span", { class: "quiet" }, description ? " — " : "", words.flatMap((one, n) => [n ? ", " : "", h("code", {}, String(one))])) : "", inner));
+    h("dd", {}, h("span", english, said(description)), words.length && words.length <= 40 ? h("span", { class: "quiet" }, description ? " — " : "", words.flatMap((one, n) => [n ? ", " : "", h("code", {}, String(one))])) : "", inner));
 }
 
 const snippet = (text, label, wrap) => h("div", { class: wrap ? "snippet wrap" : "snippet", tabindex: "0", role: "region", "aria-label": label }, h("pre", {}, h("code", {}, text)));
@@ -130,7 +132,7 @@ function answers(operation) {
       ]).flat(2),
       answer.headers ? h("p", { class: "small quiet" }, `${word("headers")} `, Object.keys(answer.headers).flatMap((name, n) => [n ? ", " : "", h("code", {}, name)])) : null);
     return h("details", { toggle: (event) => { if (event.target.open && event.target.childElementCount === 1) event.target.append(inside()); } },
-      h("summary", {}, h("b", {}, status), h("span", {}, said(answer.description))));
+      h("summary", {}, h("b", {}, status), h("span", english, said(answer.description))));
   });
 }
 
@@ -241,7 +243,7 @@ function operationBody(method, path, operation) {
     operation.description ? h("div", { class: "lead" }, paragraphs(operation.description)) : null,
     h("p", { class: "chips" }, h("span", { class: "small quiet" }, word("needs")), roles.map((role) => h("span", { class: "chip" }, word(role))), h("a", { class: "small", href: `#${operation.operationId}` }, word("link"))),
     parameters.length ? section(word("parameters"), h("dl", { class: "fields" }, parameters.map((one) => fieldRow(one.name, one.schema ?? {}, one.required, one.description)))) : null,
-    schema ? section(word("body"), body.description ? h("p", { class: "small" }, said(body.description)) : null, fields(schema)) : null,
+    schema ? section(word("body"), body.description ? h("p", { class: "small", ...english }, said(body.description)) : null, fields(schema)) : null,
     section(word("answers"), h("div", { class: "answers" }, answers(operation))),
     section(word("tryIt"), call(method, path, operation)));
 }
@@ -249,14 +251,14 @@ function operationBody(method, path, operation) {
 function operationRow(method, path, operation) {
   return h("details", { class: "card op", id: operation.operationId, toggle: (event) => {
     if (event.target === event.currentTarget && event.target.open && event.target.childElementCount === 1) event.target.append(operationBody(method, path, operation));
-  } }, h("summary", {}, h("span", { class: method === "GET" ? "method" : "method method--write" }, method), h("code", {}, path), h("span", {}, operation.summary)));
+  } }, h("summary", {}, h("span", { class: method === "GET" ? "method" : "method method--write" }, method), h("code", {}, path), h("span", english, operation.summary)));
 }
 
 function show() {
   document.getElementById("intro").append(...paragraphs(spec.info.description));
   const rows = [];
   for (const { name, description } of spec.tags) {
-    const group = h("section", { class: "noun", id: `noun-${name}` }, h("h2", {}, name), description ? h("p", { class: "small quiet" }, said(description)) : null);
+    const group = h("section", { class: "noun", id: `noun-${name}` }, h("h2", english, name), description ? h("p", { class: "small quiet", ...english }, said(description)) : null);
     for (const [path, methods] of Object.entries(spec.paths)) {
       for (const [method, operation] of Object.entries(methods)) {
         if (operation.tags?.[0] !== name) continue;
@@ -268,7 +270,7 @@ function show() {
       }
     }
     document.getElementById("operations").append(group);
-    document.getElementById("nouns").append(h("a", { href: `#noun-${name}` }, name));
+    document.getElementById("nouns").append(h("a", { href: `#noun-${name}`, ...english }, name));
   }
   const [search, role] = [document.getElementById("search"), document.getElementById("role")];
   role.append(...["any", "operator", "merchant", "publisher", "buyer"].map((one) => h("option", { value: one }, word(one))));
@@ -278,7 +280,10 @@ function show() {
       const open = role.value === "any" || one.roles.includes(role.value);
       one.row.hidden = !open || !wanted.every((text) => one.text.includes(text));
     }
-    for (const { group } of rows) group.hidden = rows.every((one) => one.group !== group || one.row.hidden);
+    for (const { group } of rows) {
+      group.hidden = rows.every((one) => one.group !== group || one.row.hidden);
+      document.querySelector(`#nouns a[href="#${group.id}"]`).hidden = group.hidden;
+    }
     document.getElementById("count").textContent = word("shown", rows.filter((one) => !one.row.hidden).length, rows.length);
   };
   const tools = document.getElementById("tools");
