@@ -306,7 +306,8 @@ async fn any_cut_into_batches_leaves_the_same_rows_and_answers() {
                 fresh.remove().await;
             }
             for end in &ends[1..] {
-                for (table, rows) in end {
+                // What waits for the folder is a row a transaction, so of course it is cut as the batches are.
+                for (table, rows) in end.iter().filter(|(table, _)| *table != "sale_fold") {
                     assert_eq!(rows, &ends[0][table], "{table} of case {case} on {kind}");
                 }
             }
