@@ -47,7 +47,7 @@ const CODES: &[(u16, &str)] = &[(422, "invalid_id"), (422, "unknown_owner"), (42
 
 pub fn routes() -> Routes {
     Routes::new("keys")
-        .get("/keys", list, op("list_keys", "Live keys, newest first").query(&[ROLE, OWNER]).page::<View>())
+        .get("/keys", list, op("list_keys", "Live keys, newest first").query(&[ROLE, OWNER]).page::<View>().codes(&[(422, "invalid_id")]))
         .post("/keys", create, op("create_key", "A new key, shown once").body(NEW).created::<NewView>().codes(CODES))
         .get("/keys/{id}", one, op("get_key", "One key, live or revoked").ids(ID).ok::<View>())
         .delete("/keys/{id}", revoke, op("revoke_key", "Revokes a key").ids(ID).ok::<View>().codes(&[(409, "last_operator_key")]))

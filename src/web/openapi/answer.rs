@@ -26,6 +26,7 @@ pub fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
     for answer in &operation.answers {
         let status = answer.status.to_string();
         let mut headers = request_id();
+        headers.extend(rate());
         if operation.method == Method::POST {
             headers.insert(
                 "Idempotency-Replayed".to_owned(),
@@ -45,6 +46,20 @@ pub fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
     }
     answers.insert("431".to_owned(), schemas.too_large_headers());
     Value::Object(answers)
+}
+
+/// Where requests are limited, how many are left.
+fn rate() -> impl Iterator<Item = (String, Value)> {
+    let header = |name: &str, about: &str| {
+        let schema = json!({"type": "integer", "minimum": 0});
+        (name.to_owned(), json!({"description": format!("{about} Only where requests are limited."), "schema": schema}))
+    };
+    [
+        header("RateLimit-Limit", "Requests a minute."),
+        header("RateLimit-Remaining", "How many may follow at once."),
+        header("RateLimit-Reset", "In so many seconds all may."),
+    ]
+    .into_iter()
 }
 
 pub fn example(operation: &str, status: &str) -> Option<&'static Value> {
