@@ -1,8 +1,8 @@
 //! Conversions: lists, verdicts, adjustments, receipts, and postbacks sent in batches.
 
 use super::{
-    Accept, Api, Body, Caller, Chunk, CsvLine, Field, Format, Ids, Input, Kind, Query, REASON_CHARS_MAX, Record, Routes, nothing, ok, op,
-    refusal, span, stream_list,
+    Accept, Api, Body, Caller, Chunk, CsvLine, Field, Format, Ids, Input, Kind, Query, REASON_CHARS_MAX, Record, Routes, empty, nothing,
+    ok, op, refusal, span, stream_list,
 };
 use crate::{
     domain::{
@@ -63,7 +63,7 @@ pub fn routes() -> Routes {
 async fn list(State(api): State<Api>, caller: Caller, accept: Accept, query: Query) -> Result<Response, Problem> {
     let (wanted, page, format) = query.read_list(accept, |query, errors| Some(read(query, api.zone(), errors)))?;
     let Some(wanted) = narrow(&api, &caller, wanted).await? else {
-        return if format == Format::Json { Ok(page.empty()) } else { nothing::<Conversion>(format).await };
+        return if format == Format::Json { Ok(empty()) } else { nothing::<Conversion>(format).await };
     };
     if format != Format::Json {
         let read = move |after, rows| {

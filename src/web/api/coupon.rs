@@ -1,6 +1,6 @@
 //! Publishers' own coupon codes: sales that use one are credited to its publisher.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, ok, op, set_or_clear};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, empty, ok, op, set_or_clear};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR, PUBLISHER, Whose},
@@ -130,7 +130,7 @@ async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Re
         Some((query.optional("program").id(errors), query.optional("publisher").id(errors), code))
     })?;
     let asked = Whose { publisher, ..Whose::default() };
-    let Some(whose) = caller.scope.narrow(asked) else { return Ok(page.empty()) };
+    let Some(whose) = caller.scope.narrow(asked) else { return Ok(empty()) };
     let mut tx = api.db().read().await?;
     let coupons = store::coupon::list(&mut tx, Wanted { whose, program, code: code.as_deref() }, page.after, page.rows()).await?;
     tx.commit().await?;

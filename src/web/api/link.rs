@@ -1,6 +1,6 @@
 //! Links: what publishers place.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, ok, op, own_id, set_or_clear};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, empty, ok, op, own_id, set_or_clear};
 use crate::{
     domain::{
         access::{self, Scope, Whose},
@@ -237,7 +237,7 @@ async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Re
         Some((slug, query.optional("program").id(errors), query.optional("publisher").id(errors)))
     })?;
     let asked = Whose { publisher, ..Whose::default() };
-    let Some(Whose { publisher, .. }) = caller.scope.narrow(asked) else { return Ok(page.empty()) };
+    let Some(Whose { publisher, .. }) = caller.scope.narrow(asked) else { return Ok(empty()) };
     let wanted = Wanted { slug: slug.as_deref(), program, publisher };
     let mut tx = api.db().read().await?;
     let links = store::link::list(&mut tx, wanted, page.after, page.rows()).await?;

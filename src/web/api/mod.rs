@@ -41,7 +41,7 @@ use self::{
     input::{Ids, Input, Query, email, own_id, span, wrong_field},
     operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_exists, owner_of},
-    page::{Page, ok, whole},
+    page::{Page, empty, ok, whole},
     patch::{set, set_or_clear},
     routes::Routes,
     stream::{Accept, Chunk, CsvLine, FORMAT, Format, Record, nothing, stream_list},

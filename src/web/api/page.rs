@@ -24,11 +24,6 @@ impl<C> Page<C> {
         self.limit + 1
     }
 
-    /// A list that holds nothing.
-    pub fn empty(&self) -> Response {
-        json::answer(StatusCode::OK, &List::<()> { data: Vec::new(), next: None })
-    }
-
     /// Cuts the rows to the page and answers it; `cursor` names a row for `after`.
     pub fn answer<R, T: Serialize>(&self, mut rows: Vec<R>, cursor: impl FnOnce(&R) -> String, view: impl FnMut(R) -> T) -> Response {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
@@ -37,6 +32,11 @@ impl<C> Page<C> {
         let next = rows.last().filter(|_| more).map(cursor);
         json::answer(StatusCode::OK, &List { data: rows.into_iter().map(view).collect(), next })
     }
+}
+
+/// A list that holds nothing.
+pub fn empty() -> Response {
+    whole::<()>(Vec::new())
 }
 
 /// A list that is whole.

@@ -1,8 +1,8 @@
 //! Programs: a merchant's offers. Their terms' versions are in `terms`.
 
 use super::{
-    Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, ok, op, own_id, set, set_or_clear,
-    wrong_field,
+    Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, empty, ok, op, own_id, set,
+    set_or_clear, wrong_field,
 };
 use crate::{
     domain::{
@@ -199,7 +199,7 @@ fn part(
 async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let (merchant, page) = query.read_page(|query, errors| Some(query.optional("merchant").id(errors)))?;
     let asked = Whose { merchant, ..Whose::default() };
-    let Some(whose) = caller.scope.narrow(asked) else { return Ok(page.empty()) };
+    let Some(whose) = caller.scope.narrow(asked) else { return Ok(empty()) };
     let mut tx = api.db().read().await?;
     let programs = store::program::list(&mut tx, whose.merchant, page.after, page.rows()).await?;
     let versions = store::terms::versions(&mut tx, &api.engine.terms, &programs).await?;
