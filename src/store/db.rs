@@ -162,7 +162,7 @@ impl Db {
         let Pools::Postgres { pool, connections_max } = &self.0 else { return Err(StoreError::Url("not PostgreSQL")) };
         let mut dead = 0;
         loop {
-            match pool.begin_with(statement).await {
+            match begin_whole(pool.clone(), statement).await {
                 Err(sqlx::Error::PoolTimedOut) => return Err(sqlx::Error::PoolTimedOut.into()),
                 Err(error) => {
                     let error = StoreError::from(error);
@@ -220,6 +220,15 @@ impl Db {
             Pools::Postgres { pool, .. } => pool.close().await,
         }
     }
+}
+
+/// A BEGIN that is given up while PostgreSQL answers it would go back to the pool inside a transaction that the driver knows nothing of,
+/// and the next to write on that connection would be told that it only reads. So it runs in a task of its own, which nobody gives up:
+/// what nobody waits for any more is rolled back when it is there.
+async fn begin_whole(pool: sqlx::PgPool, statement: &'static str) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+    // The task ends early only with its runtime.
+    begun.await.unwrap_or(Err(sqlx::Error::PoolClosed))
 }
 
 /// A transaction. After an error it can only be dropped: PostgreSQL would turn its COMMIT into a ROLLBACK without an error.
