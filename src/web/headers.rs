@@ -29,9 +29,6 @@ pub const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+j
 pub const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub const GIF: HeaderValue = HeaderValue::from_static("image/gif");
-/// A page of ours that needs nothing loads nothing.
-const PAGE_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// A header's value as text: of the first line of that name, if it is visible ASCII.
@@ -48,12 +45,4 @@ pub fn bytes<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> 
 pub fn seal_answer(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-}
-
-/// The same for a short page, which loads nothing, stands in no frame and in no index.
-pub fn seal_page(headers: &mut HeaderMap) {
-    seal_answer(headers);
-    headers.insert(header::CONTENT_TYPE, HTML);
-    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    headers.insert(ROBOTS_TAG, NOINDEX);
 }

@@ -12,6 +12,7 @@ pub mod intake;
 pub mod json;
 pub mod limits;
 pub mod openapi;
+pub mod page;
 pub mod problem;
 pub mod redirect;
 pub mod router;

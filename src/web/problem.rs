@@ -6,9 +6,8 @@ use crate::{
         fields::{FieldError, FieldErrors},
         object::NOT_JSON,
         schema,
-        text::Html,
     },
-    web::headers,
+    web::{headers, page},
 };
 use axum::{
     body::Body,
@@ -97,14 +96,19 @@ impl Problem {
         Self::bilingual(StatusCode::NOT_FOUND, "not_found", "There is nothing here.", "Il n’y a rien ici.")
     }
 
-    /// 405; `allow` lists what the path does take.
-    pub fn method(allow: &'static str) -> Self {
-        let mut problem = Self::bilingual(
+    /// 405, where the router adds what the path does take.
+    pub fn wrong_method() -> Self {
+        Self::bilingual(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             "This address does not take that method.",
             "Cette adresse n’accepte pas cette méthode.",
-        );
+        )
+    }
+
+    /// 405; `allow` lists what the path does take.
+    pub fn method(allow: &'static str) -> Self {
+        let mut problem = Self::wrong_method();
         problem.0.allow = Some(allow);
         problem
     }
@@ -162,17 +166,11 @@ impl Problem {
 
     fn page(self, language: Language) -> Response {
         let inner = &*self.0;
-        let (lang, text) = match (language, inner.french) {
-            (Language::Fr, Some(french)) => ("fr", french),
-            _ => ("en", &*inner.english),
+        let (language, text) = match (language, inner.french) {
+            (Language::Fr, Some(french)) => (Language::Fr, french),
+            _ => (Language::En, &*inner.english),
         };
-        let (text, code, number) = (Html(text), inner.code, inner.status.as_u16());
-        let page = format!(
-            "<!doctype html>\n<html lang=\"{lang}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-             <title>{text}</title></head>\n<body><h1>{text}</h1><p>{number} <code>{code}</code></p></body></html>\n"
-        );
-        let mut answer = Response::new(Body::from(page));
-        headers::seal_page(answer.headers_mut());
+        let answer = page::render(inner.status, inner.code, text, language);
         self.dress(answer)
     }
 

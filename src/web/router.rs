@@ -105,10 +105,8 @@ fn router(engine: Arc<Engine>, limits: Arc<Limits>, metrics: PrometheusHandle) -
         .merge(openapi::routes())
         .nest(api::PREFIX, api::router(Arc::clone(&engine), keys))
         .fallback(async || Problem::not_found())
-        .method_not_allowed_fallback(async || {
-            // The header `Allow` is axum's to add: it knows the path's methods.
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method.")
-        })
+        // The header `Allow` is axum's to add: it knows the path's methods.
+        .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(middleware::from_fn(problem::for_browsers))
         .layer(middleware::from_fn_with_state(engine, note))
 }

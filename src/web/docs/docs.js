@@ -11,7 +11,7 @@ const WORDS = {
     needs: "Qui peut l’appeler :", parameters: "Paramètres", body: "Corps", answers: "Réponses", example: "Exemple", curl: "En ligne de commande",
     copy: "Copier", copied: "Copié", tryIt: "Essayer", send: "Envoyer", required: "obligatoire", more: "Détails", codes: "Codes",
     headers: "En-têtes :", failed: "Le serveur n’a pas répondu :", secret: "Secret de signature (whsec_…)", type: "Type de contenu", accept: "Réponse voulue",
-    shown: (n, all) => `${n} opérations sur ${all}`, took: (ms) => `${ms} ms`, nouns: "Ressources", link: "Lien vers cette opération",
+    shown: (n, all) => `${n} ${n < 2 ? "opération" : "opérations"} sur ${all}`, took: (ms) => `${ms} ms`, nouns: "Ressources", link: "Lien vers cette opération",
     broken: "Le document /openapi.json n’a pas pu être lu.", insecure: "Ce navigateur ne signe que sur HTTPS ou localhost.",
   },
 };
