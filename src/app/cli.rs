@@ -3,13 +3,13 @@
 //! Results go to stdout, logs and progress to stderr. To add a command: a file with its `Args` and `run`, and its two lines here.
 
 use crate::app::{
-    backup, demo, explain, export,
+    backup, completions, demo, explain, export,
     failure::Failure,
-    import, key, serve,
+    import, key, serve, simulate,
     telemetry::{self, LogArgs},
     verify,
 };
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Self-hosted affiliate and cashback tracking: every cent explained
@@ -37,12 +37,16 @@ enum Command {
     Explain(explain::Args),
     /// Replay every decision and check every invariant; exit 1 on any breach
     Verify(verify::Args),
+    /// Say what other terms would have paid on the sales that are stored
+    Simulate(simulate::Args),
     /// Read clicks, sales, exchange rates or a set-up from a file
     #[command(subcommand)]
     Import(import::Command),
     /// Write the journal, or what `import` reads, to stdout
     #[command(subcommand)]
     Export(export::Command),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Args),
 }
 
 impl Command {
@@ -63,7 +67,9 @@ impl Command {
             Self::Explain(args) => explain::run(args).await,
             Self::Verify(args) => verify::run(args).await,
             Self::Import(command) => import::run(command).await,
+            Self::Simulate(args) => simulate::run(args).await,
             Self::Export(command) => export::run(command).await,
+            Self::Completions(args) => completions::run(&args, Cli::command()),
         }
     }
 }
@@ -92,7 +98,6 @@ fn start(cli: Cli) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_sound() {
@@ -111,9 +116,20 @@ mod tests {
         check(&Cli::command(), &mut without);
         // What a single run says, and no environment should.
         without.retain(|option| {
-            !["--help", "--version", "--rejected", "setup --with_secrets", "create --role", "create --owner", "create --name"]
-                .iter()
-                .any(|known| option.ends_with(known))
+            ![
+                "--help",
+                "--version",
+                "--rejected",
+                "setup --with_secrets",
+                "simulate --program",
+                "simulate --terms",
+                "simulate --since",
+                "create --role",
+                "create --owner",
+                "create --name",
+            ]
+            .iter()
+            .any(|known| option.ends_with(known))
         });
         assert!(without.is_empty(), "{without:?}");
     }

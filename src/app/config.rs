@@ -1,6 +1,7 @@
 //! Settings: what the command line and the environment say, as the options that the floors below declare.
 
 use crate::{
+    app::failure::Failure,
     engine::{clock::Clock, engine},
     kernel::{address::Trusted, seal::MasterKey, time::Zone},
     store,
@@ -95,19 +96,56 @@ impl PoolArgs {
 
 impl DatabaseArgs {
     /// Opens the database, which is made if it is missing, and brings its tables up to date.
-    pub async fn open(&self) -> Result<store::Db, store::StoreError> {
+    pub async fn open(&self) -> Result<store::Db, Failure> {
         self.open_with(&self.pool.options()).await
     }
 
     /// The same for what only reads: of a file that is not there nothing can be said, least of all that everything holds.
-    pub async fn open_existing(&self) -> Result<store::Db, store::StoreError> {
+    pub async fn open_existing(&self) -> Result<store::Db, Failure> {
         self.open_with(&store::Options { make_file: false, ..self.pool.options() }).await
     }
 
-    async fn open_with(&self, options: &store::Options) -> Result<store::Db, store::StoreError> {
-        let db = store::Db::open(self.database.as_str(), options).await?;
-        db.migrate().await?;
-        Ok(db)
+    async fn open_with(&self, options: &store::Options) -> Result<store::Db, Failure> {
+        self.look(options.make_file)?;
+        let opened = async {
+            let db = store::Db::open(self.database.as_str(), options).await?;
+            db.migrate().await?;
+            Ok(db)
+        };
+        opened.await.map_err(|error| self.not_opened(&error))
+    }
+
+    /// Says what is wrong with the place of an SQLite file, which the driver does not. `make_file`: a missing file would be made.
+    pub fn look(&self, make_file: bool) -> Result<(), Failure> {
+        let Some(file) = self.database.sqlite_file() else { return Ok(()) };
+        let refused = |text: String| Err(Failure::Refused(text));
+        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+        match dir {
+            _ if file.is_dir() => refused(format!(
+                "{} is a directory; --database (DATABASE_URL) names a file in it, sqlite://{0}/ristourne.db",
+                file.display()
+            )),
+            Some(dir) if !dir.is_dir() => refused(format!(
+                "the directory {} does not exist; make it, or name another file with --database (DATABASE_URL)",
+                dir.display()
+            )),
+            _ if !make_file && !file.exists() => refused(format!(
+                "there is no database {}; `ristourne serve` makes one, or name another with --database (DATABASE_URL)",
+                file.display()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn not_opened(&self, error: &store::StoreError) -> Failure {
+        let advice = match self.database.sqlite_file() {
+            None if error.is_connection() => {
+                "; does PostgreSQL run there, and are host, user, password and database in DATABASE_URL right?"
+            }
+            Some(_) if error.is_connection() => "; is the file an SQLite database, and may this user write to it and to its directory?",
+            _ => "",
+        };
+        Failure::Refused(format!("{}: {error}{advice}", self.database))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ristourne key create`: an API key, printed once as one JSON line. Works beside a running server, which reads unknown keys from the database.
 
 use crate::{
-    app::{config::DatabaseArgs, failure::Failure, key_ring},
+    app::{config::DatabaseArgs, failure::Failure, key_list, key_ring},
     domain::key::{self, Key, Role},
     engine::clock::Clock,
     kernel::{
@@ -20,6 +20,10 @@ const NAME_CHARS_MAX: usize = 200;
 pub enum Command {
     /// Make a key and print it as one JSON line; it is shown once
     Create(CreateArgs),
+    /// Show the keys that are live
+    List(key_list::ListArgs),
+    /// Refuse a key from now on
+    Revoke(key_list::RevokeArgs),
     /// Add a key that seals click ids and refs, from a minute on; those sealed before go on opening
     Rotate(key_ring::RotateArgs),
     /// Seal all that is stored sealed under a new master key, while no server runs
@@ -58,6 +62,8 @@ pub struct Created {
 
 pub async fn run(command: Command) -> Result<(), Failure> {
     match command {
+        Command::List(args) => key_list::list(args).await,
+        Command::Revoke(args) => key_list::revoke(args).await,
         Command::Create(args) => create_and_print(args).await,
         Command::Rotate(args) => key_ring::rotate(args).await,
         Command::Reseal(args) => key_ring::reseal(args).await,

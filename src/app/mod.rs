@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod cli;
+pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod explain;
@@ -9,8 +10,10 @@ pub mod export;
 pub mod failure;
 pub mod import;
 pub mod key;
+pub mod key_list;
 pub mod key_ring;
 pub mod serve;
 pub mod server;
+pub mod simulate;
 pub mod telemetry;
 pub mod verify;

@@ -22,6 +22,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<(), Failure> {
+    args.database.look(true)?;
     let options = args.engine.options(&args.database, Clock::System).map_err(Failure::Usage)?;
     let metrics = telemetry::start_metrics()?;
     let mut signals = Signals::listen()?;

@@ -48,7 +48,9 @@ impl Server {
             Ok(edge) => edge,
             Err(error) => {
                 stop.stop(engine).await;
-                return Err(Failure::Refused(format!("{}: {error}", listen.listen)));
+                let taken = error.kind() == std::io::ErrorKind::AddrInUse;
+                let advice = if taken { "; another server may be running there, --listen takes another address" } else { "" };
+                return Err(Failure::Refused(format!("{}: {error}{advice}", listen.listen)));
             }
         };
         engine.set_base_url(format!("http://{}", edge.address));

@@ -31,6 +31,7 @@ pub mod receipt;
 pub mod report;
 pub mod sale;
 pub mod setup;
+pub mod simulate;
 pub mod split;
 pub mod terms;
 pub mod touch;

@@ -21,6 +21,7 @@ pub mod node;
 pub mod process;
 pub mod recent;
 pub mod recount;
+pub mod simulate;
 pub mod snapshot;
 pub mod spool;
 pub mod spooler;

@@ -28,6 +28,7 @@ statements! {
         WHERE conversion IN (SELECT value FROM json_each($1)) ORDER BY conversion, position",
         postgres "SELECT conversion, publisher, link, click, weight, amount FROM credit
         WHERE conversion = ANY($1) ORDER BY conversion, position";
+    NUMBERS_OF = "SELECT id FROM conversion";
     DELETE = "DELETE FROM conversion WHERE id IN (SELECT value FROM json_each($1))", postgres "DELETE FROM conversion WHERE id = ANY($1)";
     DELETE_CREDITS = "DELETE FROM credit WHERE conversion IN (SELECT value FROM json_each($1))",
         postgres "DELETE FROM credit WHERE conversion = ANY($1)";
@@ -316,4 +317,17 @@ async fn save_credits(tx: &mut Tx, rows: &[Saved<'_>]) -> Result<(), StoreError>
     ];
     bulk::insert(tx, "credit", &columns, "").await?;
     Ok(())
+}
+
+/// The numbers of a program's next conversions whose orders were placed since then, ascending.
+pub async fn numbers_of(
+    tx: &mut Tx,
+    program: ProgramId,
+    since: Option<Time>,
+    after: ConversionId,
+    limit: i64,
+) -> Result<Vec<ConversionId>, StoreError> {
+    let filter = Filter::new(NUMBERS_OF).and("program =", Some(program.raw())).and("id >", Some(after.raw()));
+    let rows: Vec<(i64,)> = filter.and("occurred_at >=", since.map(Time::micros)).order("ORDER BY id", limit).all(tx).await?;
+    Ok(rows.into_iter().map(|(id,)| ConversionId::from_raw(id)).collect())
 }

@@ -25,6 +25,12 @@ fn exit_codes() {
         (&["explain", "prg_0000000000000"], 2),
         (&["serve", "--timezone", "Mars/Olympus"], 2),
         (&["serve", "--master-key", "short"], 2),
+        (&["import", "clicks", "/nowhere.csv"], 1),
+        (&["import", "nonsense", "-"], 2),
+        (&["simulate", "--program", "prg_0000000000000", "--terms", "/nowhere.json"], 1),
+        (&["key", "revoke", "key_0000000000000"], 1),
+        (&["completions", "fish"], 0),
+        (&["completions", "cmd"], 2),
         (&["nonsense"], 2),
         (&[], 2),
     ] {
@@ -77,6 +83,69 @@ async fn another_master_key_does_not_start() {
             assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
         }
         Server::start_with(database, &["--master-key", key]).stop();
+    })
+    .await;
+}
+
+/// What cannot be done is said with what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_says_what_to_do() {
+    let dir = TempDir::new("failures");
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::write(dir.path().join("text.db"), "this is no database, but long enough to be looked at as if it might be one")
+        .expect("written");
+    let here = dir.path().display().to_string();
+    for (database, command, wanted) in [
+        (format!("sqlite://{}", path("missing.db")), &["verify"][..], "`ristourne serve` makes one"),
+        (format!("sqlite://{}", path("nowhere/r.db")), &["serve"], "does not exist; make it"),
+        (format!("sqlite://{}", path("nowhere/r.db")), &["key", "create", "--role", "operator"], "does not exist; make it"),
+        (format!("sqlite://{here}"), &["verify"], "is a directory"),
+        (format!("sqlite://{}", path("text.db")), &["verify"], "is the file an SQLite database"),
+        ("postgres://localhost:1/nothing".to_owned(), &["export", "sales"], "does PostgreSQL run there"),
+        (format!("sqlite://{}", path("new.db")), &["key", "revoke", "key_0000000000000"], "there is no database"),
+    ] {
+        let output = ristourne(&database, command);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {said}");
+        assert!(said.contains(wanted) && said.lines().count() == 1, "{command:?} on {database}: {said}");
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("it has one").to_string();
+    let output = ristourne(&format!("sqlite://{}", path("new.db")), &["serve", "--listen", &address]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("another server may be running there"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_listed_and_revoked() {
+    for_each_database(async |database| {
+        let create = |name: &str| -> Value {
+            serde_json::from_str(&ristourne_ok(database, &["key", "create", "--role", "operator", "--name", name])).expect("one JSON line")
+        };
+        let (first, second) = (create("first"), create("second"));
+        let list = || -> Vec<Value> {
+            let said = ristourne_ok(database, &["key", "list", "--json"]);
+            said.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+        };
+        let names = |keys: &[Value]| {
+            let mut names: Vec<String> = keys.iter().map(|key| text(&key["name"])).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&list()), ["first", "second"]);
+        let shown = ristourne_ok(database, &["key", "list"]);
+        assert!(shown.contains(&text(&first["id"])) && !shown.contains("rst_"), "{shown}");
+        let server = Server::start(database);
+        let status = async |key: &Value| {
+            let asked = client().get(server.url("/api/v1/merchants")).bearer_auth(text(&key["key"]));
+            asked.send().await.expect("the server answers").status().as_u16()
+        };
+        assert_eq!(status(&first).await, 200);
+        assert!(ristourne_ok(database, &["key", "revoke", &text(&first["id"])]).contains("is revoked"));
+        assert_eq!(ristourne(database, &["key", "revoke", &text(&first["id"])]).status.code(), Some(1), "it is not live any more");
+        crate::support::load::until("the key is refused", async || status(&first).await == 401).await;
+        assert_eq!(status(&second).await, 200);
+        assert_eq!(names(&list()), ["second"]);
+        server.stop();
     })
     .await;
 }

@@ -70,13 +70,19 @@ impl Reader {
         let id = match self.get(fields, ID) {
             "" => {
                 let at = at.ok_or_else(|| Refused::new("invalid_time", "at: RFC 3339 is wanted, such as 2026-11-22T09:00:00Z"))?;
+                if at > now {
+                    return Err(in_future(at));
+                }
+                if lowest_at(at) == 0 {
+                    return Err(Refused::new("too_old", "at: ids of clicks begin with the year 2024"));
+                }
                 self.made_id(fields, at)
             }
             id => id.parse::<ClickId>().map_err(|error| Refused::new("invalid_id", format!("id: {error}")))?,
         };
         let at = time_of(id.raw());
         if at > now {
-            return Err(Refused::new("in_future", format!("{at} has not come yet")));
+            return Err(in_future(at));
         }
         let agent = self.kept(fields, AGENT, click::AGENT_BYTES_MAX + 1);
         let quality = match self.get(fields, QUALITY) {
@@ -171,6 +177,10 @@ impl Reader {
         let at = if whole_second { at.plus(within * 1000) } else { at };
         ClickId::from_raw(lowest_at(at) | low)
     }
+}
+
+fn in_future(at: Time) -> Refused {
+    Refused::new("in_future", format!("{at} has not come yet"))
 }
 
 /// As long as a redirect would take.

@@ -172,7 +172,12 @@ impl<R: io::Read> Table<R> {
 
     /// The next line that is not blank; none at the end.
     pub fn next(&mut self) -> io::Result<Option<Line<'_>>> {
-        let number = self.core.line();
+        if self.at == self.filled {
+            self.fill()?;
+        }
+        // A line's end may still stand before it, of which only the CR was read, and lines that are blank.
+        let ends = self.input[self.at..self.filled].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        let number = self.core.line() + ends.filter(|byte| **byte == b'\n').count() as u64;
         let (mut out, mut end, mut too_long) = (0, 0, false);
         loop {
             if self.at == self.filled {
