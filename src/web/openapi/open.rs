@@ -63,7 +63,7 @@ pub fn paths(schemas: &mut Schemas) -> Map<String, Value> {
 }
 
 /// An operation without a key. `refused` are its statuses with codes.
-fn operation(id: &str, tag: &str, summary: &str, done: Value, refused: &Refusals, schemas: &mut Schemas) -> Value {
+fn operation(id: &str, tag: &str, summary: &str, done: &Value, refused: &Refusals, schemas: &mut Schemas) -> Value {
     let mut answers = done.as_object().cloned().unwrap_or_default();
     for (status, codes) in refused {
         answers.insert(status.to_string(), answer::refusal(*status, codes, schemas));
@@ -91,7 +91,7 @@ fn follow(schemas: &mut Schemas) -> Value {
         },
     }});
     let refused = refusals(&[(404, "unknown_link"), (410, "program_ended"), (414, "uri_too_long"), (503, "unavailable")]);
-    let mut written = operation("follow_link", "tracking", "Follows a link", done, &refused, schemas);
+    let mut written = operation("follow_link", "tracking", "Follows a link", &done, &refused, schemas);
     let query = |name: &str, about: &str| json!({"name": name, "in": "query", "required": false, "description": about, "allowEmptyValue": true, "schema": {"type": "string"}});
     let mut parameters = vec![
         json!({"name": "slug", "in": "path", "required": true, "description": "Of the link.", "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}}),
@@ -162,7 +162,7 @@ fn postback(schemas: &mut Schemas) -> Value {
         refused.entry(status).or_default().insert(code);
     }
     let done = judged("postback", schemas);
-    let mut written = operation("postback", "tracking", "A sale, a refund or a verdict, signed", done, &refused, schemas);
+    let mut written = operation("postback", "tracking", "A sale, a refund or a verdict, signed", &done, &refused, schemas);
     written["description"] = "Signed as Standard Webhooks 1.0.0 says, with one of the merchant's secrets: \
         `webhook-signature` is `v1,` and the Base64 of the HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{raw body}`.\n\n\
         Answered after it is stored. The same order with the same content is `duplicate`; with other content it is 409. At most 64 KiB."
@@ -200,7 +200,7 @@ fn query_of_message(schemas: &mut Schemas) -> Vec<Value> {
 fn signed_url(schemas: &mut Schemas) -> Value {
     let done = judged("signed_url", schemas);
     let mut written =
-        operation("signed_url", "tracking", "The same, for shops that can only call a URL", done, &message_refusals(true), schemas);
+        operation("signed_url", "tracking", "The same, for shops that can only call a URL", &done, &message_refusals(true), schemas);
     written["description"] =
         "`sig` comes last: the HMAC-SHA256, in hexadecimal, of the raw query before `&sig=`, keyed with the secret's whole text \
         (`whsec_` included)."
@@ -221,7 +221,7 @@ fn pixel(schemas: &mut Schemas) -> Value {
     let gif = json!({"image/gif": {"schema": {"type": "string", "contentMediaType": "image/gif"}}});
     let done = json!({"200": {"description": "Always a picture of one pixel.", "headers": {"Ristourne-Verdict": verdict}, "content": gif}});
     let refused = refusals(&[(414, "uri_too_long")]);
-    let mut written = operation("pixel", "tracking", "A sale, unsigned, from a page", done, &refused, schemas);
+    let mut written = operation("pixel", "tracking", "A sale, unsigned, from a page", &done, &refused, schemas);
     written["description"] =
         "Only where the program has `pixel: true`. Anybody could send it, so such conversions are marked `unsigned` and approved by hand."
             .into();
@@ -233,7 +233,7 @@ fn text(id: &str, summary: &str, example: &str, codes: &[(u16, &'static str)], s
     let content = json!({"text/plain": {"schema": {"type": "string"}, "example": example}});
     let mut refused = refusals(codes);
     refused.entry(414).or_insert_with(|| BTreeSet::from(["uri_too_long"]));
-    operation(id, "server", summary, json!({"200": {"description": "As text.", "content": content}}), &refused, schemas)
+    operation(id, "server", summary, &json!({"200": {"description": "As text.", "content": content}}), &refused, schemas)
 }
 
 fn document() -> Value {
