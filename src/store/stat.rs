@@ -26,21 +26,15 @@ statements! {
     PLACE = "SELECT program, publisher FROM link WHERE id = $1";
     PROGRAMS = "SELECT id AS n FROM program";
     /// `Filter` adds the conditions and the group. MIN of what is grouped by is that itself, and lets the texts stand alone too.
-    CLICKS_BY_DAY = "SELECT MIN(s.day) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
-        FROM click_stat s JOIN link l ON l.id = s.link";
+    CLICKS_OF_LINKS = "SELECT MIN(s.link) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
+        FROM click_stat s";
     CLICKS_BY_LINK = "SELECT MIN(s.link) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
         FROM click_stat s JOIN link l ON l.id = s.link";
     CLICKS_BY_PUBLISHER = "SELECT MIN(l.publisher) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
         FROM click_stat s JOIN link l ON l.id = s.link";
-    CLICKS_BY_PROGRAM = "SELECT MIN(l.program) AS part, CAST(SUM(s.raw) AS BIGINT) AS raw, CAST(SUM(s.counted) AS BIGINT) AS counted
-        FROM click_stat s JOIN link l ON l.id = s.link";
-    SALES_BY_DAY = "SELECT MIN(day) AS part, MIN(currency) AS currency, CAST(SUM(conversions) AS BIGINT) AS conversions,
-        CAST(SUM(commission) AS BIGINT) AS commission FROM sale_stat";
     SALES_BY_LINK = "SELECT MIN(link) AS part, MIN(currency) AS currency, CAST(SUM(conversions) AS BIGINT) AS conversions,
         CAST(SUM(commission) AS BIGINT) AS commission FROM sale_stat";
     SALES_BY_PUBLISHER = "SELECT MIN(publisher) AS part, MIN(currency) AS currency, CAST(SUM(conversions) AS BIGINT) AS conversions,
-        CAST(SUM(commission) AS BIGINT) AS commission FROM sale_stat";
-    SALES_BY_PROGRAM = "SELECT MIN(program) AS part, MIN(currency) AS currency, CAST(SUM(conversions) AS BIGINT) AS conversions,
         CAST(SUM(commission) AS BIGINT) AS commission FROM sale_stat";
 }
 
@@ -157,29 +151,6 @@ impl By {
             Self::Facet(facet) => Some(Part::Value(words[facet.place()].to_owned())),
         }
     }
-
-    fn statements(self) -> Option<(Sql, &'static str, Sql, &'static str)> {
-        Some(match self {
-            Self::Day => (CLICKS_BY_DAY, "GROUP BY s.day", SALES_BY_DAY, "GROUP BY day, currency"),
-            Self::Link => (CLICKS_BY_LINK, "GROUP BY s.link", SALES_BY_LINK, "AND link <> 0 GROUP BY link, currency"),
-            Self::Publisher => {
-                (CLICKS_BY_PUBLISHER, "GROUP BY l.publisher", SALES_BY_PUBLISHER, "AND publisher <> 0 GROUP BY publisher, currency")
-            }
-            Self::Program => (CLICKS_BY_PROGRAM, "GROUP BY l.program", SALES_BY_PROGRAM, "GROUP BY program, currency"),
-            Self::Facet(_) => return None,
-        })
-    }
-
-    fn numbered(self, number: i64) -> Result<Part, StoreError> {
-        Ok(match self {
-            Self::Day => {
-                Part::Day(i32::try_from(number).map(Day::from_number).map_err(|_| StoreError::corrupt("click_stat", "day", number))?)
-            }
-            Self::Link => Part::Link(LinkId::from_raw(number)),
-            Self::Publisher => Part::Publisher(PublisherId::from_raw(number)),
-            Self::Program | Self::Facet(_) => Part::Program(ProgramId::from_raw(number)),
-        })
-    }
 }
 
 /// The conditions as the roll-ups know them.
@@ -199,6 +170,11 @@ impl Where {
             && (self.programs.is_empty() || scope.program.is_some_and(|program| self.programs.contains(&program)))
             && (self.publisher.is_none() || scope.publisher == self.publisher)
             && (self.link.is_none() || scope.link == self.link)
+    }
+
+    /// Whether sums of clicks need to know whose links they are of.
+    fn asks_of_links(&self) -> bool {
+        self.link.is_none() && (self.publisher.is_some() || !self.programs.is_empty())
     }
 
     fn programs(&self) -> Option<Vec<i64>> {
@@ -241,8 +217,9 @@ async fn days(tx: &mut Tx, wanted: &Wanted) -> Result<Vec<i64>, StoreError> {
 pub async fn clicks(tx: &mut Tx, by: By, wanted: &Wanted) -> Result<Vec<Row>, StoreError> {
     let Some(place) = conditions(tx, wanted).await? else { return Ok(Vec::new()) };
     let mut rows = match by {
-        By::Facet(facet) => facets(tx, facet, &place).await?,
-        _ => sums(tx, by, &place).await?,
+        By::Link => sums(tx, &LINKS, &place).await?,
+        By::Publisher => sums(tx, &PUBLISHERS, &place).await?,
+        By::Day | By::Program | By::Facet(_) => parts(tx, by, &place).await?,
     };
     // Read in the same snapshot as the roll-ups: together they are everything, each once.
     let pending = fold::pending(tx, i64::MAX).await?;
@@ -255,37 +232,66 @@ pub async fn clicks(tx: &mut Tx, by: By, wanted: &Wanted) -> Result<Vec<Row>, St
     Ok(rows.into_iter().map(|(part, tally)| Row { part, tally }).collect())
 }
 
-async fn facets(tx: &mut Tx, facet: Facet, place: &Where) -> Result<BTreeMap<Part, Tally>, StoreError> {
+/// From the tallies of facets, which have a row a day for each scope. The sum of any facet is the whole scope; countries are fewest.
+async fn parts(tx: &mut Tx, by: By, place: &Where) -> Result<BTreeMap<Part, Tally>, StoreError> {
+    let facet = if let By::Facet(facet) = by { facet } else { Facet::Country };
+    let Where { days, programs, publisher, link } = place;
+    let wanted = fold::Place { days, link: *link, publisher: *publisher, programs, each_program: by == By::Program };
     let mut rows: BTreeMap<Part, Tally> = BTreeMap::new();
-    for parts in fold::parts(tx, facet, &place.days, place.link, place.publisher, &place.programs).await? {
+    for (day, program, parts) in fold::parts(tx, facet, &wanted).await? {
         for (value, tally) in parts.into_values() {
-            rows.entry(Part::Value(value)).or_default().add(&tally);
+            let part = match by {
+                By::Day => Part::Day(day),
+                By::Facet(_) => Part::Value(value),
+                By::Program | By::Link | By::Publisher => Part::Program(program.unwrap_or(ProgramId::from_raw(0))),
+            };
+            rows.entry(part).or_default().add(&tally);
         }
     }
     Ok(rows)
 }
 
-async fn sums(tx: &mut Tx, by: By, place: &Where) -> Result<BTreeMap<Part, Tally>, StoreError> {
+/// How sums by an id are read: of clicks, where links are not asked for and where they are, and of conversions.
+struct Sums {
+    clicks: (Sql, Sql, &'static str),
+    sales: (Sql, &'static str),
+    part: fn(i64) -> Part,
+}
+
+const LINKS: Sums = Sums {
+    clicks: (CLICKS_OF_LINKS, CLICKS_BY_LINK, "GROUP BY s.link"),
+    sales: (SALES_BY_LINK, "AND link <> 0 GROUP BY link, currency"),
+    part: |number| Part::Link(LinkId::from_raw(number)),
+};
+const PUBLISHERS: Sums = Sums {
+    clicks: (CLICKS_BY_PUBLISHER, CLICKS_BY_PUBLISHER, "GROUP BY l.publisher"),
+    sales: (SALES_BY_PUBLISHER, "AND publisher <> 0 GROUP BY publisher, currency"),
+    part: |number| Part::Publisher(PublisherId::from_raw(number)),
+};
+
+async fn sums(tx: &mut Tx, by: &Sums, place: &Where) -> Result<BTreeMap<Part, Tally>, StoreError> {
     let mut rows: BTreeMap<Part, Tally> = BTreeMap::new();
-    let Some((clicks, clicks_tail, sales, sales_tail)) = by.statements() else { return Ok(rows) };
     // A list of days is a few steps down the primary key; a range would read every link of every day.
-    let counts = Filter::new(clicks)
-        .any_of("s.day", Some(&place.days))
-        .and("s.link =", place.link.map(LinkId::raw))
-        .any_of("l.program", place.programs())
-        .and("l.publisher =", place.publisher.map(PublisherId::raw));
-    for row in counts.tail(clicks_tail).all::<ClickRow>(tx).await? {
-        rows.entry(by.numbered(row.part)?).or_default().add(&Tally::clicks(row.raw, row.counted));
+    let (plain, of_links, group) = by.clicks;
+    let counts = if place.asks_of_links() {
+        let filter = Filter::new(of_links).any_of("s.day", Some(&place.days)).any_of("l.program", place.programs());
+        filter.and("l.publisher =", place.publisher.map(PublisherId::raw))
+    } else {
+        Filter::new(plain).any_of("s.day", Some(&place.days)).and("s.link =", place.link.map(LinkId::raw))
+    };
+    for row in counts.tail(group).all::<ClickRow>(tx).await? {
+        rows.entry((by.part)(row.part)).or_default().add(&Tally::clicks(row.raw, row.counted));
     }
-    let sums = Filter::new(sales)
+    let (statement, group) = by.sales;
+    let sums = Filter::new(statement)
         .any_of("day", Some(&place.days))
         .and("link =", place.link.map(LinkId::raw))
         .any_of("program", place.programs())
         .and("publisher =", place.publisher.map(PublisherId::raw));
-    for row in sums.tail(sales_tail).all::<SaleRow>(tx).await? {
+    for row in sums.tail(group).all::<SaleRow>(tx).await? {
         let currency: Currency = row.currency.parse().map_err(|_| StoreError::corrupt("sale_stat", "currency", &row.currency))?;
         let tally = Tally::sale(currency, Sales(row.conversions, row.commission));
-        rows.entry(by.numbered(row.part)?).or_default().add(&tally);
+        rows.entry((by.part)(row.part)).or_default().add(&tally);
     }
     Ok(rows)
 }

@@ -292,7 +292,8 @@ async fn a_long_list_is_streamed_without_being_held() {
         assert_eq!(lines, 200_000);
         let grown = memory_max(server.process()) - before;
         eprintln!("{bytes} bytes, {grown} more memory");
-        assert!(grown < bytes / 3, "{bytes} bytes were sent, and {grown} more of memory used");
+        // What it may use are the page caches of its connections; the list alone, held, would be all of these bytes and more.
+        assert!(grown < bytes * 2 / 3, "{bytes} bytes were sent, and {grown} more of memory used");
         // Whoever leaves in the middle leaves nothing behind that keeps the server from its end.
         let mut answer = shop.operator.http.get(&path).bearer_auth(&shop.operator.key).send().await.expect("an answer");
         assert!(answer.chunk().await.expect("a chunk").is_some());

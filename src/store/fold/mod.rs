@@ -6,7 +6,7 @@
 mod part;
 mod sale;
 
-pub use part::{Folded, StoredDay, days, of_day, parts, prepare};
+pub use part::{Folded, Place, StoredDay, days, of_day, parts, prepare};
 pub use sale::{Kept, SaleChange, Words, changes, kept_of_day, lone};
 
 use super::bulk::Column;

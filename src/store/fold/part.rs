@@ -22,10 +22,10 @@ statements! {
     CLICKS_OF_DAY = "SELECT link, raw, counted FROM click_stat WHERE day = $1";
     SALES_OF_DAY = "SELECT link, publisher, program, currency, conversions, commission FROM sale_stat WHERE day = $1";
     PARTS = "SELECT day, link, publisher, program, country, referrer, agent, sub1 FROM report_part";
-    COUNTRIES = "SELECT day, country AS body FROM report_part";
-    REFERRERS = "SELECT day, referrer AS body FROM report_part";
-    AGENTS = "SELECT day, agent AS body FROM report_part";
-    SUB1S = "SELECT day, sub1 AS body FROM report_part";
+    COUNTRIES = "SELECT day, program, country AS body FROM report_part";
+    REFERRERS = "SELECT day, program, referrer AS body FROM report_part";
+    AGENTS = "SELECT day, program, agent AS body FROM report_part";
+    SUB1S = "SELECT day, program, sub1 AS body FROM report_part";
 }
 
 #[derive(sqlx::FromRow)]
@@ -66,6 +66,7 @@ struct PartRow {
 #[derive(sqlx::FromRow)]
 struct BodyRow {
     day: i64,
+    program: i64,
     body: String,
 }
 
@@ -84,31 +85,43 @@ fn parse(facet: Facet, text: &str, day: i64) -> Result<Parts, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::corrupt("report_part", facet.word(), day))
 }
 
-/// The tallies of a facet on some days, in one scope of each day; of several programs each has its own.
-pub async fn parts(
-    tx: &mut Tx,
-    facet: Facet,
-    days: &[i64],
-    link: Option<LinkId>,
-    publisher: Option<PublisherId>,
-    programs: &[ProgramId],
-) -> Result<Vec<Parts>, StoreError> {
+/// Which scopes are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub days: &'a [i64],
+    pub link: Option<LinkId>,
+    pub publisher: Option<PublisherId>,
+    /// Each has a scope of its own. None named are all together, or where they are told apart, each of all.
+    pub programs: &'a [ProgramId],
+    pub each_program: bool,
+}
+
+/// The tallies of a facet, by day and program.
+pub async fn parts(tx: &mut Tx, facet: Facet, place: &Place<'_>) -> Result<Vec<(Day, Option<ProgramId>, Parts)>, StoreError> {
     let statement: Sql = match facet {
         Facet::Country => COUNTRIES,
         Facet::Referrer => REFERRERS,
         Facet::Agent => AGENTS,
         Facet::Sub1 => SUB1S,
     };
-    let program: Vec<i64> = if programs.is_empty() && link.is_none() { vec![0] } else { programs.iter().map(|id| id.raw()).collect() };
+    let Place { days, link, publisher, programs, each_program } = *place;
+    let named = (!programs.is_empty()).then(|| programs.iter().map(|id| id.raw()).collect::<Vec<_>>());
+    let together = named.is_none() && link.is_none();
     // A list of days is a few steps down the primary key; a range would read every scope of every day.
     let rows: Vec<BodyRow> = Filter::new(statement)
         .any_of("day", Some(days))
         .and("link =", Some(link.map_or(0, LinkId::raw)))
         .and("publisher =", publisher.map(PublisherId::raw).or(link.is_none().then_some(0)))
-        .any_of("program", (!program.is_empty()).then_some(program))
+        .any_of("program", named)
+        .and("program =", (together && !each_program).then_some(0))
+        .and("program <>", (together && each_program).then_some(0))
         .all(tx)
         .await?;
-    rows.iter().map(|row| parse(facet, &row.body, row.day)).collect()
+    let read = |row: BodyRow| {
+        let scope = scope("report_part", row.day, row.program, 0, 0)?;
+        Ok((scope.day, scope.program, parse(facet, &row.body, row.day)?))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// Everything that the roll-ups hold of a day.

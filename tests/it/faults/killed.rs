@@ -1,5 +1,5 @@
 //! `kill -9` under load, again and again: what was acknowledged is there, nothing is there twice, and the books balance.
-use super::{Shop, clicks_are_there, orders_are_there, verify};
+use super::{Shop, clicks_are_there, orders_are_there, reports_are_whole, verify};
 use crate::support::Fresh;
 use crate::support::load::at_once;
 use crate::support::server::Server;
@@ -86,6 +86,7 @@ async fn dies_and_recovers(database: &str, rounds: usize) {
         orders.extend(sent.orders.iter().cloned());
         clicks_are_there(database, &clicks).await;
         orders_are_there(database, &orders).await;
+        reports_are_whole(&shop.at(&server), database).await;
 
         // Sent again by shops that do not know: what was acknowledged is the same again, the rest counts now, once.
         messages += sent.messages.iter().filter(|message| message["type"] != "refund").count();

@@ -7,7 +7,7 @@ mod killed;
 
 use crate::support::letter::Letter;
 use crate::support::load::until;
-use crate::support::server::{Merchant, Server, client, ristourne_ok};
+use crate::support::server::{Merchant, Operator, Server, client, ristourne_ok};
 use crate::support::sql::Sql;
 use reqwest::{Client, StatusCode, header};
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A shop with one program and a link.
 #[derive(Clone)]
 pub struct Shop {
+    operator: Operator,
     pub merchant: Merchant,
     pub program: String,
     pub slug: String,
@@ -29,11 +30,11 @@ impl Shop {
         let terms = json!({"commission": [{"pay": {"percent": "5"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}});
         let program = operator.program(&merchant, "EUR", terms).await;
         let slug = operator.link(&program, &operator.publisher("Blog").await).await;
-        Self { merchant, program, slug, http: client() }
+        Self { operator, merchant, program, slug, http: client() }
     }
 
     pub fn at(&self, server: &Server) -> Self {
-        Self { merchant: self.merchant.at(server), ..self.clone() }
+        Self { operator: self.operator.at(server), merchant: self.merchant.at(server), ..self.clone() }
     }
 
     /// A visit that bears this mark; whether it was redirected.
@@ -77,6 +78,15 @@ pub async fn clicks_are_there(database: &str, acknowledged: &BTreeSet<String>) {
     }
     let twice: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
     assert!(twice.is_empty(), "clicks stored more than once: {twice:?}");
+}
+
+/// Every click that is stored is in the report, at once: nothing waits for a fold, or is folded twice.
+async fn reports_are_whole(shop: &Shop, database: &str) {
+    let report = shop.operator.get("/reports/clicks?by=program").await;
+    let mut sql = Sql::open(database).await;
+    let stored = sql.number("SELECT COUNT(*) FROM click").await;
+    sql.close().await;
+    assert_eq!(report["data"][0]["raw"], stored);
 }
 
 /// The conversions of acknowledged orders are there; none is there twice by the table's own key.
