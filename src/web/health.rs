@@ -67,7 +67,7 @@ async fn ready(State(health): State<Health>) -> Result<Response, Problem> {
 /// A read of a table of ours, through the pool that requests use.
 async fn read(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.read().await?;
-    store::merchant::list(&mut tx, Default::default(), None, 1).await?;
+    store::merchant::list(&mut tx, store::merchant::Wanted::default(), None, 1).await?;
     tx.commit().await
 }
 

@@ -30,8 +30,14 @@ async fn parties_come_back_as_they_went_in() {
         assert_eq!(store::program::by_id(&mut tx, ProgramId::from_raw(99)).await.expect("loads"), None);
         assert_eq!(store::publisher::by_id(&mut tx, BLOG).await.expect("loads"), Some(publisher(BLOG, "Blog@example.org")));
         assert_eq!(store::buyer::by_id(&mut tx, BUYER).await.expect("loads").and_then(|b| b.email).as_deref(), Some("reader@example.org"));
-        assert_eq!(store::merchant::list(&mut tx, Default::default(), Some(MerchantId::from_raw(2)), 5).await.expect("loads").len(), 1);
-        assert_eq!(store::merchant::list(&mut tx, Default::default(), Some(MERCHANT), 5).await.expect("loads").len(), 0);
+        assert_eq!(
+            store::merchant::list(&mut tx, store::merchant::Wanted::default(), Some(MerchantId::from_raw(2)), 5)
+                .await
+                .expect("loads")
+                .len(),
+            1
+        );
+        assert_eq!(store::merchant::list(&mut tx, store::merchant::Wanted::default(), Some(MERCHANT), 5).await.expect("loads").len(), 0);
         let later = now().plus(DAY);
         assert!(store::program::end(&mut tx, EURO, later).await.expect("ends"));
         assert!(!store::program::end(&mut tx, EURO, later).await.expect("has ended"));

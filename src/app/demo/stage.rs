@@ -40,7 +40,8 @@ pub async fn clear(database: &DatabaseArgs, spool: &Path) -> Result<(), Failure>
 /// Marks an empty database; false, and nothing changes, if somebody uses it.
 async fn mark(db: &Db) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
-    if !store::merchant::list(&mut tx, Default::default(), None, 1).await?.is_empty() || store::setting::get(&mut tx, MARK).await?.is_some()
+    if !store::merchant::list(&mut tx, store::merchant::Wanted::default(), None, 1).await?.is_empty()
+        || store::setting::get(&mut tx, MARK).await?.is_some()
     {
         return Ok(false);
     }

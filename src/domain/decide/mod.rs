@@ -20,20 +20,13 @@ use change::{empty, refused};
 
 pub fn decide(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
     let Some(once) = &command.once else { return judge(facts, command, mint) };
-    match facts.kept.get(&once.slot) {
-        Some(kept) => {
-            let outcome = if kept.body_hash == once.body_hash {
-                Outcome::Replayed(kept.clone())
-            } else {
-                Outcome::Refused(Refusal::IdempotencyConflict)
-            };
-            Decision { outcome, about: known(facts, command), ..empty() }
-        }
-        None => {
-            let decision = judge(facts, command, mint);
-            Decision { kept: once.keep(&decision.outcome), ..decision }
-        }
+    if let Some(kept) = facts.kept.get(&once.slot) {
+        let same = kept.body_hash == once.body_hash;
+        let outcome = if same { Outcome::Replayed(kept.clone()) } else { Outcome::Refused(Refusal::IdempotencyConflict) };
+        return Decision { outcome, about: known(facts, command), ..empty() };
     }
+    let decision = judge(facts, command, mint);
+    Decision { kept: once.keep(&decision.outcome), ..decision }
 }
 
 /// The order that it is about, if it is one that was known before.
