@@ -69,14 +69,16 @@ export async function docs(checks, network) {
     const shown = await page.locator(".op").evaluateAll((all) => Object.fromEntries(all.map((one) => {
       const texts = (selector) => [...one.querySelectorAll(selector)].map((part) => part.textContent);
       return [one.id, { names: texts(".body > section > .fields > div > dt code"), answers: texts(".answers > details > summary > b"),
-        codes: texts(".answers dl dt code"), roles: texts(".chip"), curl: texts(".call .snippet pre").join("") }];
+        codes: texts(".answers dl dt code"), roles: texts(".chip"), curl: texts(".call .snippet pre").join(""),
+        untyped: [...one.querySelectorAll(".body > section > .fields > div > dt")].filter((dt) => /^(, .*)?$/.test(dt.querySelector(".type").textContent)).map((dt) => dt.textContent) }];
     })));
     const words = { operator: "operator", merchant: "merchant", publisher: "publisher", buyer: "buyer", nobody: "no key" };
     for (const one of operations) {
-      const { names, answers, codes, roles, curl } = shown[one.operationId];
+      const { names, answers, codes, roles, curl, untyped } = shown[one.operationId];
       const body = resolve(spec, Object.values(resolve(spec, one.requestBody)?.content ?? {})[0]?.schema);
       const wanted = [...(one.parameters ?? []).map((parameter) => resolve(spec, parameter).name), ...Object.keys(body?.properties ?? {})];
       for (const name of wanted) assert.ok(names.includes(name), `${one.operationId} shows no ${name}, but ${names}`);
+      assert.deepEqual(untyped, [], `without a type in ${one.operationId}`);
       assert.deepEqual(answers.sort(), Object.keys(one.responses).sort(), one.operationId);
       for (const code of Object.values(one.responses).flatMap((answer) => resolve(spec, answer)["x-codes"] ?? [])) assert.ok(codes.includes(code), `${one.operationId} shows no ${code}`);
       assert.deepEqual(roles, (one["x-roles"] ?? ["nobody"]).map((role) => words[role]), one.operationId);

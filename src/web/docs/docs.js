@@ -59,7 +59,7 @@ const resolve = (schema) => {
 const alternatives = (schema) => {
   schema = resolve(schema);
   const several = schema.anyOf ?? schema.oneOf;
-  return several ? several.map(resolve).filter((one) => one.type !== "null" && !(one.enum && one.enum.every((v) => v === "" || v === null))) : [schema];
+  return several ? several.flatMap(alternatives).filter((one) => one.type !== "null" && !(one.enum && one.enum.every((v) => v === "" || v === null))) : [schema];
 };
 
 /** The type of a value in a few words. */
