@@ -168,9 +168,12 @@ fn sales(plan: &Plan, clicks: &[Vec<String>]) -> Result<Vec<Vec<u8>>, Failed> {
     Ok(requests)
 }
 
+/// How often each status came, and how long each answer took, in microseconds.
+type Noted = (BTreeMap<u16, usize>, Vec<u64>);
+
 /// Sends what the queue holds for so long.
 async fn run(plan: &Plan, queue: &Queue, time: Duration) -> Result<Report, Failed> {
-    let noted: Rc<RefCell<(BTreeMap<u16, usize>, Vec<u64>)>> = Rc::default();
+    let noted: Rc<RefCell<Noted>> = Rc::default();
     let note = {
         let noted = Rc::clone(&noted);
         move |_: usize, answer: &Answer<'_>, took: Duration| {
