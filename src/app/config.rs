@@ -210,7 +210,7 @@ pub struct EngineArgs {
     /// Where clicks wait on the local disk that the database does not have yet [default: FILE-spool beside SQLite's file, ./ristourne-spool]
     #[arg(long, env = "RISTOURNE_SPOOL_DIR", value_name = "DIR")]
     pub spool_dir: Option<PathBuf>,
-    /// A file in MaxMind's format (GeoLite2-Country.mmdb, for one) that says in which country an address is; read again when it changes
+    /// An MMDB file (`GeoLite2-Country.mmdb`, for one) that says in which country an address is; read again when it changes
     #[arg(long, env = "RISTOURNE_GEO_DATABASE", value_name = "FILE")]
     pub geo_database: Option<PathBuf>,
     /// How long a redirect waits for the database before its click goes to the spool, in milliseconds

@@ -163,9 +163,9 @@ impl Page {
 
     fn totals(&self, out: &mut impl Write, totals: &Totals) -> io::Result<()> {
         if self.json {
-            self.totals_json(out, totals)?
+            self.totals_json(out, totals)?;
         } else {
-            self.totals_text(out, totals)?
+            self.totals_text(out, totals)?;
         }
         out.flush()
     }

@@ -207,7 +207,9 @@ impl Deltas {
         }
         for (scope, words) in &other.parts {
             for (sums, added) in self.parts.entry(*scope).or_default().iter_mut().zip(words) {
-                added.iter().for_each(|(value, tally)| add(sums, value, tally));
+                for (value, tally) in added {
+                    add(sums, value, tally);
+                }
             }
         }
     }

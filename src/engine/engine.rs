@@ -48,7 +48,7 @@ pub struct Options {
     pub base_url: Option<String>,
     /// `RISTOURNE_SPOOL_DIR`: where clicks wait that the database does not have yet.
     pub spool_dir: PathBuf,
-    /// `RISTOURNE_GEO_DATABASE`: a file in MaxMind's format that says where addresses are; without one every country is unknown.
+    /// `RISTOURNE_GEO_DATABASE`: an MMDB file that says where addresses are; without one every country is unknown.
     pub geo_database: Option<PathBuf>,
     /// `RISTOURNE_CLICK_WAIT_MAX`, default 25 ms: how long a redirect waits for its click's commit before the spool takes it.
     pub click_wait_max: Duration,

@@ -1,4 +1,4 @@
-//! Countries of addresses, from a database file in MaxMind's format (MMDB): GeoLite2, DB-IP and others come as such.
+//! Countries of addresses, from an MMDB file: `GeoLite2`, DB-IP and others come as such.
 //!
 //! The file is read into memory, so that a look-up touches no disk, and read again when it has been replaced. Nothing of it is kept but
 //! two letters with each click.
@@ -29,9 +29,12 @@ pub struct GeoError {
 /// When the file was changed, and its length: another file has others.
 type Stamp = (Option<SystemTime>, u64);
 
+/// The file as it was read last.
+type Current = Arc<RwLock<Arc<Reader<Vec<u8>>>>>;
+
 /// The countries; unknown ones all, where no file is given. Clones share the file.
 #[derive(Debug, Clone, Default)]
-pub struct Geo(Option<Arc<RwLock<Arc<Reader<Vec<u8>>>>>>);
+pub struct Geo(Option<Current>);
 
 impl Geo {
     /// Reads the file, and follows it as long as the task lives.

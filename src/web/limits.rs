@@ -231,7 +231,7 @@ mod tests {
         clock.advance(Duration::from_secs(2));
         assert!(limits.api(one).is_ok());
         assert!(limits.api(one).is_err(), "one came back, not all");
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_mins(1));
         let mut headers = HeaderMap::new();
         limits.api(one).expect("within").expect("limited").dress(&mut headers);
         assert_eq!([&headers[LIMIT], &headers[REMAINING], &headers[RESET]], ["30", "29", "2"]);

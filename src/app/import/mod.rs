@@ -24,7 +24,7 @@ use rejected::RejectedFile;
 use std::{
     fs::File,
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
 };
@@ -173,16 +173,16 @@ fn open(file: &PathBuf) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> 
 }
 
 /// `FILE.rejected.csv`; of standard input a name in the working directory.
-fn rejected_name(file: &PathBuf, what: What) -> PathBuf {
+fn rejected_name(file: &Path, what: What) -> PathBuf {
     if file.as_os_str() == "-" {
         return PathBuf::from(format!("{}.rejected.csv", what.word()));
     }
-    let mut name = file.clone().into_os_string();
+    let mut name = file.as_os_str().to_owned();
     name.push(".rejected.csv");
     PathBuf::from(name)
 }
 
-fn failure(file: &PathBuf, error: ImportError) -> Failure {
+fn failure(file: &Path, error: ImportError) -> Failure {
     match error {
         ImportError::Table(error) => Failure::Refused(format!("{}: {error}", file.display())),
         error => Failure::Failed(Box::new(error)),

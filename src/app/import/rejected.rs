@@ -43,13 +43,12 @@ impl Rejects for RejectedFile {
     }
 
     fn take(&mut self, reject: Reject) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let mut file = BufWriter::new(File::create(&self.path)?);
-                file.write_all(&self.head)?;
-                self.file.insert(file)
-            }
+        let file = if let Some(file) = &mut self.file {
+            file
+        } else {
+            let mut file = BufWriter::new(File::create(&self.path)?);
+            file.write_all(&self.head)?;
+            self.file.insert(file)
         };
         let mut line = Vec::new();
         let number = reject.line.to_string();

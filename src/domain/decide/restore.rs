@@ -34,8 +34,8 @@ pub(super) fn restore(facts: &Facts, restored: &Restored, now: Time, mint: Mint<
     };
     match self::fact(facts, given, fact, now, mint) {
         Ok((outcome, changes)) => {
-            let tied = given.tie.filter(|_| !changes.is_empty());
-            let ties = tied.map(|tie| (tie.click, ClickTie { buyer: tie.buyer, at: tie.at }));
+            let claimed = given.tie.filter(|_| !changes.is_empty());
+            let ties = claimed.map(|tie| (tie.click, ClickTie { buyer: tie.buyer, at: tie.at }));
             let new = ties.into_iter().filter(|(click, _)| !facts.ties.contains_key(click)).collect();
             Decision { outcome, about: changes.first().map(|c| c.order.id), changes, ties: new, ..change::empty() }
         }

@@ -46,7 +46,7 @@ pub async fn clicks(
 }
 
 fn read(table: &mut Table<impl Read>, reader: &mut Reader, links: &Known, now: Time, mut feed: Feed<Click>) -> Result<(), TableError> {
-    while let Some(line) = table.next()? {
+    while let Some(line) = table.next_line()? {
         let fields = line.fields();
         let click = fields.map_err(Refused::from).and_then(|fields| reader.read(&fields, links, now));
         // Nothing but the reader refuses a click, so only then is its line of any use.

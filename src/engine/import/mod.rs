@@ -188,6 +188,10 @@ trait Store<T> {
     async fn store(&mut self, items: Vec<Item<T>>, tally: &mut Tally<'_>) -> Result<(), ImportError>;
 }
 
+fn count(what: &AtomicU64, lines: usize) {
+    what.fetch_add(lines as u64, Ordering::Relaxed);
+}
+
 /// Counts what became of lines.
 struct Tally<'a> {
     progress: &'a Progress,
@@ -195,20 +199,16 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
-    fn count(&self, what: &AtomicU64, lines: usize) {
-        what.fetch_add(lines as u64, Ordering::Relaxed);
-    }
-
     fn imported(&self, lines: usize) {
-        self.count(&self.progress.imported, lines);
+        count(&self.progress.imported, lines);
     }
 
     fn duplicates(&self, lines: usize) {
-        self.count(&self.progress.duplicates, lines);
+        count(&self.progress.duplicates, lines);
     }
 
     fn reject(&mut self, reject: Reject) -> Result<(), ImportError> {
-        self.count(&self.progress.rejected, 1);
+        count(&self.progress.rejected, 1);
         self.rejects.take(reject).map_err(ImportError::Rejects)
     }
 
@@ -245,7 +245,7 @@ async fn pump<T: Send + 'static>(
         if !batch.items.is_empty() {
             to.store(batch.items, tally).await?;
         }
-        tally.count(&tally.progress.read, lines);
+        count(&tally.progress.read, lines);
         tally.progress.bytes.store(batch.at, Ordering::Relaxed);
         if pause {
             tokio::time::sleep(GAP).await;

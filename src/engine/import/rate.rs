@@ -33,7 +33,7 @@ pub async fn rates(
 
 fn read(table: &mut Table<impl Read>, reader: &Reader, to: mpsc::Sender<super::Batch<Rates>>) -> Result<(), TableError> {
     let mut feed = Feed::new(to, BATCH_MAX);
-    while let Some(line) = table.next()? {
+    while let Some(line) = table.next_line()? {
         let fields = line.fields();
         let rates = fields.map_err(Refused::from).and_then(|fields| reader.read(&fields));
         feed.add(line.number, kept(&line), fields.map_or(0, |fields| fields.bytes()), rates);

@@ -83,7 +83,7 @@ impl Reader {
     fn read_all(&self, table: &mut Table<impl Read>, to: mpsc::Sender<super::Batch<Command>>) -> Result<(), TableError> {
         let mut feed = Feed::new(to, BATCH_MAX);
         let mut order: Option<ConversionId> = None;
-        while let Some(line) = table.next()? {
+        while let Some(line) = table.next_line()? {
             let (number, kept) = (line.number, kept(&line));
             let fields = line.fields();
             let command = fields.map_err(Refused::from).and_then(|fields| self.read(&fields, &kept));
@@ -148,11 +148,11 @@ impl Reader {
             (OCCURRED_AT, Some(text)) => (*name, text.as_str()),
             _ => (*name, columns.get(fields, n)),
         });
-        let postback = Postback::parse_row(named).map_err(wrong_fields)?;
+        let postback = Postback::parse_row(named).map_err(|errors| wrong_fields(&errors))?;
         let id = columns.get(fields, 0);
         let program = postback.program().and_then(|id| self.programs.get(&id)).ok_or_else(|| unknown_program(id))?;
         let open = |text: &str| ring.open_click(text).and_then(|token| OpenedClick::of(&token));
-        let act = postback.into_act(program, Received { at: self.now, signed: true }, &open).map_err(wrong_fields)?;
+        let act = postback.into_act(program, Received { at: self.now, signed: true }, &open).map_err(|errors| wrong_fields(&errors))?;
         let message = self.message(self.now, Actor::Operator, kept);
         Ok(Command {
             message: Message { merchant: Some(program.merchant), program: Some(program.id), ..message },
@@ -191,7 +191,7 @@ fn unknown_program(id: &str) -> Refused {
 }
 
 /// Every wrong field in one line, under the code of the first.
-pub(super) fn wrong_fields(errors: FieldErrors) -> Refused {
+pub(super) fn wrong_fields(errors: &FieldErrors) -> Refused {
     let each = errors.as_slice().iter().map(|error| format!("{}: {}", error.field, error.detail));
     Refused::new(errors.code(), each.collect::<Vec<_>>().join("; "))
 }

@@ -50,9 +50,10 @@ fn read(mut source: impl BufRead, to: mpsc::Sender<super::Batch<Thing>>) -> Resu
         if number == 1 && !text.starts_with(b"{") {
             return Err(TableError::NotText("not JSON lines as `export setup` writes them"));
         }
-        let thing = match is_whole {
-            true => setup::read(text).map_err(wrong_fields),
-            false => Err(Refused::new("line_too_long", "longer than 1 MiB")),
+        let thing = if is_whole {
+            setup::read(text).map_err(|errors| wrong_fields(&errors))
+        } else {
+            Err(Refused::new("line_too_long", "longer than 1 MiB"))
         };
         let mut kept = Vec::new();
         if is_whole {
@@ -135,9 +136,10 @@ impl Things<'_> {
             Ok(sealed) => sealed,
             Err(error) => return refused("not_sealed", error.to_string()),
         };
-        match store::setup::add::insert(tx, sealed.as_ref().unwrap_or(thing), self.target.clock.now()).await? {
-            true => Ok(Done::New),
-            false => refused("taken", "its slug, e-mail address, external id, code or hash is another's".to_owned()),
+        if store::setup::add::insert(tx, sealed.as_ref().unwrap_or(thing), self.target.clock.now()).await? {
+            Ok(Done::New)
+        } else {
+            refused("taken", "its slug, e-mail address, external id, code or hash is another's".to_owned())
         }
     }
 
@@ -146,7 +148,7 @@ impl Things<'_> {
         match thing {
             Thing::Terms { program, body, .. } => {
                 let Some(program) = store::program::by_id(tx, *program).await? else { return Ok(None) };
-                Ok(terms::parse::parse(body, program.currency, program.upstream).err().map(wrong_fields))
+                Ok(terms::parse::parse(body, program.currency, program.upstream).err().map(|errors| wrong_fields(&errors)))
             }
             Thing::Secret { secret, .. } => {
                 let is_secret = std::str::from_utf8(secret).is_ok_and(|text| WebhookSecret::parse(text).is_ok());

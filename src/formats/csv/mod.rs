@@ -171,7 +171,7 @@ impl<R: io::Read> Table<R> {
     }
 
     /// The next line that is not blank; none at the end.
-    pub fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
         if self.at == self.filled {
             self.fill()?;
         }
@@ -214,7 +214,7 @@ impl<R: io::Read> Table<R> {
 
     /// The names of the columns, in lower case: the first line.
     pub fn header(&mut self) -> Result<Vec<String>, TableError> {
-        let Some(line) = self.next()? else { return Err(TableError::Empty) };
+        let Some(line) = self.next_line()? else { return Err(TableError::Empty) };
         let fields = line.fields().map_err(|_| TableError::NotText("binary"))?;
         let mut names: Vec<String> = fields.iter().map(str::to_ascii_lowercase).collect();
         // The ECB's files end each line with a separator.

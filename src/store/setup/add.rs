@@ -4,7 +4,7 @@ use crate::domain::{
     setup::{LinkLine, ProgramLine, Thing},
     terms::when::fold_code,
 };
-use crate::kernel::time::Time;
+use crate::kernel::{id::BuyerId, time::Time};
 use crate::store::{db::Tx, error::StoreError, sql::Sql};
 use crate::{args, statements};
 
@@ -84,7 +84,7 @@ pub async fn insert(tx: &mut Tx, thing: &Thing, now: Time) -> Result<bool, Store
             tx.run(ADD_PUBLISHER, args![id.raw(), name, email, kind.word(), *portal, &generosity, made, now]).await?
         }
         Thing::Buyer { id, email, external_id, referred_by, .. } => {
-            let referred_by = referred_by.map(|id| id.raw());
+            let referred_by = referred_by.map(BuyerId::raw);
             tx.run(ADD_BUYER, args![id.raw(), email, external_id, referred_by, made]).await?
         }
         Thing::Link(link) => {

@@ -216,6 +216,7 @@ async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>) ->
     Ok(ok(&view))
 }
 
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method's path is bound to one lifetime; the closure takes any")]
 async fn change(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>, input: Input) -> Result<Response, Problem> {
     let mut tx = api.db().begin().await?;
     let mut program = caller.change_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;

@@ -273,14 +273,13 @@ async fn rows(api: &Api, by: By, wanted: Wanted, after: Option<Part>) -> Result<
 
 fn cursor(query: &Object<'_>, by: By, errors: &mut FieldErrors) -> Option<Part> {
     let field = query.optional("after");
-    let part = field.parsed("invalid_cursor", errors).and_then(|cursor: Cursor| {
+    field.parsed("invalid_cursor", errors).and_then(|cursor: Cursor| {
         let part = cursor.part(by);
         if part.is_none() {
             errors.push(field.path(), "invalid_cursor", CursorError.to_string());
         }
         part
-    });
-    part
+    })
 }
 
 fn read(query: &Object<'_>, zone: &Zone, errors: &mut FieldErrors) -> Option<(By, Wanted)> {
