@@ -70,7 +70,7 @@ async fn a_revoked_key_is_gone_within_two_seconds() {
         operator.get("/merchants").await;
         let db = ristourne::store::Db::open(database, &ristourne::store::Options::default()).await.expect("the database opens");
         let mut tx = db.begin().await.expect("a transaction");
-        let keys = ristourne::store::key::list(&mut tx, Default::default(), None, 10).await.expect("keys");
+        let keys = ristourne::store::key::list(&mut tx, ristourne::store::key::Wanted::default(), None, 10).await.expect("keys");
         let now = ristourne::engine::clock::Clock::System.now();
         assert!(ristourne::store::key::revoke(&mut tx, keys[0].key.id, now).await.expect("revoked"));
         tx.commit().await.expect("a commit");

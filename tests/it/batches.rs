@@ -256,16 +256,16 @@ fn command(n: usize, op: &Op) -> Command {
         body: format!("{op:?}").into_bytes(),
         body_hash: [u8::try_from(n % 5).expect("small"); 32],
     };
-    let once = (n % 4 == 1 && n < 60).then(|| once(n));
+    let once = (n % 4 == 1 && n < 60).then(|| Box::new(once(n)));
     Command { test: n % 17 == 5 && n < 60, once, ..Command::new(message, act) }
 }
 
 /// Every fourth command has an `Idempotency-Key`, one of five: some come again with the same body, some with another.
-fn once(n: usize) -> Box<Once> {
+fn once(n: usize) -> Once {
     let scope = Scope { api_key: KeyId::from_raw(1), path: "/conversions".to_owned(), token: format!("t{}", n % 5) };
     let render = Arc::new(|outcome: &Outcome| (outcome.http(), format!("{:?}", outcome.verdict()).into_bytes()));
     let item = u32::from(n % 8 == 1);
-    Box::new(Once { slot: Slot { scope: Arc::new(scope), item }, body_hash: [u8::try_from(n / 20 % 2).expect("small"); 32], render })
+    Once { slot: Slot { scope: Arc::new(scope), item }, body_hash: [u8::try_from(n / 20 % 2).expect("small"); 32], render }
 }
 
 async fn run(db: &Db, commands: &[Command], cuts: &[usize]) -> Vec<Outcome> {

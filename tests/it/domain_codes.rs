@@ -147,10 +147,10 @@ const REASONS: &[Row<Reason>] = &[
 ];
 
 /// Under this `Idempotency-Key`, with a body of this hash.
-fn once(token: &str, body: u8) -> Box<Once> {
+fn once(token: &str, body: u8) -> Once {
     let scope = Scope { api_key: KeyId::from_raw(1), path: "/conversions/cnv_1/approve".to_owned(), token: token.to_owned() };
     let render = Arc::new(|outcome: &Outcome| (outcome.http(), outcome.verdict().as_bytes().to_vec()));
-    Box::new(Once { slot: Slot { scope: Arc::new(scope), item: 0 }, body_hash: [body; 32], render })
+    Once { slot: Slot { scope: Arc::new(scope), item: 0 }, body_hash: [body; 32], render }
 }
 
 /// What the last of some acts is refused with, after a sale of 9.00 EUR.
@@ -183,7 +183,7 @@ const REFUSALS: &[Row<Refusal>] = &[
         refused(|world| {
             let send = |world: &mut World, body: u8| {
                 let command = world.command(Actor::Operator, Act::Approve { key: world.key("A-1") });
-                world.send(&Command { once: Some(once("again", body)), ..command })
+                world.send(&Command { once: Some(Box::new(once("again", body))), ..command })
             };
             assert!(matches!(send(world, 1), Outcome::Recorded(_)));
             assert_eq!(

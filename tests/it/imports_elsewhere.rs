@@ -98,7 +98,7 @@ async fn sales_from_elsewhere_are_judged_line_by_line() {
         sql.close().await;
         // The rejected lines, mended, go in as they are.
         let mended = why.replace("1.234", "1.23");
-        let again = file(&dir, "mended.csv", mended.replace(";", ","));
+        let again = file(&dir, "mended.csv", mended.replace(';', ","));
         let done = import(database, "sales", &again);
         assert_eq!((&done["imported"], &done["rejected"]), (&json!(1), &json!(5)), "{done}");
         assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));

@@ -1,4 +1,13 @@
 //! The one integration binary: everything that needs a database, a server or the sources.
+#![expect(
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::naive_bytecount,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    reason = "a test is read from top to bottom, and none of this is hot"
+)]
+
 mod access;
 mod api_changes;
 mod api_hostile;

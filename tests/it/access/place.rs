@@ -29,14 +29,14 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         "create_buyer" | "create_secret" => call.body = Some(json!({})),
         "revoke_secret" => call.ids[1] = world.fresh_secret().await,
         "create_program" => {
-            let mut body = world.new_program();
+            let mut body = World::new_program();
             if operator {
                 body["merchant"] = json!(world.merchant.id);
             }
             call.body = Some(body);
         }
         "end_program" => call.ids = vec![world.fresh_program().await],
-        "create_terms" => call.body = Some(json!({"terms": world.new_program()["terms"]})),
+        "create_terms" => call.body = Some(json!({"terms": World::new_program()["terms"]})),
         "create_link" => {
             let publisher = operator.then_some(&world.publisher);
             call.body = Some(json!({"program": world.program, "publisher": publisher}));

@@ -176,14 +176,13 @@ impl World {
             (_, "buy") => buyer,
             (Role::Merchant, "mer") => &merchant.id,
             (Role::Merchant, "prg") => program,
-            (Role::Merchant, "lnk") => link,
             (Role::Merchant, "sec") => secret,
             (Role::Merchant, "inb") => message,
             (Role::Merchant, "cnv") => conversion,
             (Role::Merchant, "clk") => click,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
-            (Role::Publisher, "lnk") => link,
+            (Role::Merchant | Role::Publisher, "lnk") => link,
             (Role::Publisher, "clk") => rivals_click,
             (Role::Publisher | Role::Buyer, "cnv") => rivals,
             _ => return None,
@@ -248,12 +247,12 @@ impl World {
         format!("N-{}", self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    pub fn new_program(&self) -> Value {
+    pub fn new_program() -> Value {
         json!({"name": "New", "currency": "EUR", "landing_url": "https://shop.example/", "domains": ["shop.example"], "terms": terms()})
     }
 
     /// A sale in the first merchant's program.
-    pub fn new_sale(&self, click: Option<String>) -> Value {
+    pub fn new_sale(&self, click: Option<&str>) -> Value {
         json!({"program": self.program, "type": "sale", "order_id": self.number(), "amount": "10.00", "currency": "EUR", "click_id": click})
     }
 
@@ -281,6 +280,6 @@ impl World {
     /// A pending sale through the first publisher's link.
     pub async fn fresh_conversion(&self) -> String {
         let click = click(&self.operator.http, &self.operator.base, &self.slug).await;
-        text(&self.merchant.postback(&self.new_sale(Some(click))).await.expect(201)["conversion"]["id"])
+        text(&self.merchant.postback(&self.new_sale(Some(&click))).await.expect(201)["conversion"]["id"])
     }
 }

@@ -203,10 +203,10 @@ fn texts_and_numbers(schema: &Value, value: &Value, at: &str, wrong: &mut Vec<St
             wrong.push(format!("{at} is no {}: {text}", schema["format"]));
         }
     }
-    if let Some(number) = value.as_i64() {
-        if schema["minimum"].as_i64().is_some_and(|min| number < min) || schema["maximum"].as_i64().is_some_and(|max| number > max) {
-            wrong.push(format!("{at} is out of range: {number}"));
-        }
+    if let Some(number) = value.as_i64()
+        && (schema["minimum"].as_i64().is_some_and(|min| number < min) || schema["maximum"].as_i64().is_some_and(|max| number > max))
+    {
+        wrong.push(format!("{at} is out of range: {number}"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writes a database of addresses in MaxMind's format, version 2.0 (<https://maxmind.github.io/MaxMind-DB/>): networks of IPv4, and the
+//! Writes a database of addresses in the MMDB format, version 2.0 (<https://maxmind.github.io/MaxMind-DB/>): networks of IPv4, and the
 //! country of each.
 use std::net::Ipv4Addr;
 
