@@ -1,7 +1,7 @@
 //! `ristourne backup DIR`: the SQLite database and the click spool of a running installation, as they are at one moment.
 
 use crate::{
-    app::{config::DatabaseArgs, failure::Failure, serve::say},
+    app::{config::DatabaseArgs, failure::Failure, opening, serve::say},
     engine::backup::{self, Copied},
     store::{Db, Options},
 };
@@ -26,7 +26,10 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<(), Failure> {
     let spool = args.spool_dir.clone().unwrap_or_else(|| args.database.database.spool_dir());
     // Without migrations: a backup is what there is before them.
-    let db = Db::open(args.database.database.as_str(), &Options { make_file: false, ..args.database.pool.options() }).await?;
+    args.database.look(false)?;
+    let options = Options { make_file: false, ..args.database.pool.options() };
+    let db =
+        Db::open(args.database.database.as_str(), &options).await.map_err(|error| opening::failure(&args.database.database, &error))?;
     let copied = backup::write(&db, &spool, &args.into).await;
     db.close().await;
     let Copied { database_bytes, spool_files, spool_bytes } = copied?;

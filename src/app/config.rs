@@ -1,7 +1,7 @@
 //! Settings: what the command line and the environment say, as the options that the floors below declare.
 
 use crate::{
-    app::failure::Failure,
+    app::{failure::Failure, opening},
     engine::{clock::Clock, engine},
     kernel::{address::Trusted, seal::MasterKey, time::Zone},
     store,
@@ -112,7 +112,7 @@ impl DatabaseArgs {
             db.migrate().await?;
             Ok(db)
         };
-        opened.await.map_err(|error| self.not_opened(&error))
+        opened.await.map_err(|error| opening::failure(&self.database, &error))
     }
 
     /// Says what is wrong with the place of an SQLite file, which the driver does not. `make_file`: a missing file would be made.
@@ -135,17 +135,6 @@ impl DatabaseArgs {
             )),
             _ => Ok(()),
         }
-    }
-
-    fn not_opened(&self, error: &store::StoreError) -> Failure {
-        let advice = match self.database.sqlite_file() {
-            None if error.is_connection() => {
-                "; does PostgreSQL run there, and are host, user, password and database in DATABASE_URL right?"
-            }
-            Some(_) if error.is_connection() => "; is the file an SQLite database, and may this user write to it and to its directory?",
-            _ => "",
-        };
-        Failure::Refused(format!("{}: {error}{advice}", self.database))
     }
 }
 

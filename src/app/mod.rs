@@ -12,6 +12,7 @@ pub mod import;
 pub mod key;
 pub mod key_list;
 pub mod key_ring;
+pub mod opening;
 pub mod serve;
 pub mod server;
 pub mod simulate;

@@ -27,7 +27,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     let metrics = telemetry::start_metrics()?;
     let mut signals = Signals::listen()?;
     let server = tokio::select! {
-        server = Server::start(options, &args.listen, metrics) => server?,
+        server = Server::start(options, &args.listen, metrics, None) => server?,
         () = signals.wait() => return Ok(()),
     };
     tracing::info!(address = %server.address, database = %args.database.database, node = server.engine.ids.node(), "serving");

@@ -1,12 +1,17 @@
 //! Start and stop: the engine, what runs on a clock, and the edge in front. Used by `serve` and `demo`.
 
 use crate::{
-    app::{config::ListenArgs, failure::Failure},
+    app::{
+        config::{DatabaseUrl, ListenArgs},
+        failure::Failure,
+        opening,
+    },
     engine::{
-        engine::{self, Engine, Stop},
+        engine::{self, Engine, StartError, Stop},
         process,
     },
     jobs::{self, Jobs},
+    kernel::time::Time,
     web::{edge, router},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -34,8 +39,18 @@ pub struct Server {
 
 impl Server {
     /// Migrates, drains the spool, fills the catalogue, then listens: a `GET /healthz` that is answered says that all of this is done.
-    pub async fn start(options: engine::Options, listen: &ListenArgs, metrics: PrometheusHandle) -> Result<Self, Failure> {
-        let (engine, stop) = Engine::start(options).await?;
+    /// `jobs_from`: when the work of the clock begins; none is at once.
+    pub async fn start(
+        options: engine::Options,
+        listen: &ListenArgs,
+        metrics: PrometheusHandle,
+        jobs_from: Option<Time>,
+    ) -> Result<Self, Failure> {
+        let database = options.database.parse::<DatabaseUrl>();
+        let (engine, stop) = Engine::start(options).await.map_err(|error| match (error, database) {
+            (StartError::Store(error), Ok(database)) => opening::failure(&database, &error),
+            (error, _) => error.into(),
+        })?;
         let (close, closed) = oneshot::channel::<()>();
         let settings = listen.settings();
         if let Some(open_max) = process::open_files_max().filter(|most| *most < u64::from(listen.connections_max) + FILES_BESIDE) {
@@ -54,7 +69,7 @@ impl Server {
             }
         };
         engine.set_base_url(format!("http://{}", edge.address));
-        let jobs = jobs::start(&engine);
+        let jobs = jobs::start(&engine, jobs_from);
         Ok(Self { address: edge.address, engine, stop, jobs, edge, close })
     }
 

@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::DirBuilderExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// The names within a backup.
@@ -18,8 +18,12 @@ const LOCK: &str = "lock";
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    #[error("{0}")]
-    Io(#[from] io::Error),
+    #[error("{} is there already; a backup goes into a directory of its own that it makes: name another", .0.display())]
+    Exists(PathBuf),
+    #[error("the directory {} does not exist; make it first", .0.display())]
+    NoParent(PathBuf),
+    #[error("{}: {error}; may this user write there, and is there room?", path.display())]
+    Io { path: PathBuf, error: io::Error },
     #[error("the database: {0}")]
     Store(#[from] StoreError),
     #[error("PostgreSQL is backed up with its own tools, after the spool: see docs/OPERATIONS.md")]
@@ -40,14 +44,33 @@ pub async fn write(db: &Db, spool: &Path, into: &Path) -> Result<Copied, BackupE
         return Err(BackupError::NotSqlite);
     }
     // Whatever the umask: the merchants' secrets are in it.
-    fs::DirBuilder::new().mode(0o700).create(into)?;
-    let (spool_files, spool_bytes) = copy_spool(spool, &into.join(SPOOL))?;
+    fs::DirBuilder::new().mode(0o700).create(into).map_err(|error| not_made(into, error))?;
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| BackupError::Io { path, error }
+    };
+    let (spool_files, spool_bytes) = copy_spool(spool, &into.join(SPOOL)).map_err(failed(spool))?;
     let file = into.join(DATABASE);
     db.copy_to(&file).await?;
-    let copy = File::open(&file)?;
-    copy.sync_all()?;
-    File::open(into)?.sync_all()?;
-    Ok(Copied { database_bytes: copy.metadata()?.len(), spool_files, spool_bytes })
+    let database_bytes = on_the_disk(&file).map_err(failed(&file))?;
+    on_the_disk(into).map_err(failed(into))?;
+    Ok(Copied { database_bytes, spool_files, spool_bytes })
+}
+
+/// Why the directory could not be made.
+fn not_made(into: &Path, error: io::Error) -> BackupError {
+    match (error.kind(), into.parent()) {
+        (io::ErrorKind::AlreadyExists, _) => BackupError::Exists(into.to_owned()),
+        (io::ErrorKind::NotFound, Some(parent)) => BackupError::NoParent(parent.to_owned()),
+        _ => BackupError::Io { path: into.to_owned(), error },
+    }
+}
+
+/// Waits until it is there after a power cut, too; gives its length.
+fn on_the_disk(path: &Path) -> io::Result<u64> {
+    let file = File::open(path)?;
+    file.sync_all()?;
+    Ok(file.metadata()?.len())
 }
 
 /// Copies every node's directory; gives the number of files with clicks, and their bytes.

@@ -22,7 +22,7 @@ use crate::{
     store::{self, Db, StoreError, facts::TermsCache},
 };
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -62,13 +62,24 @@ pub enum StartError {
     #[error(transparent)]
     Keys(#[from] KeysError),
     #[error(transparent)]
-    Node(#[from] NodeError),
+    Node(NodeError),
+    #[error("{error}; it is in {}, and another directory is named by --spool-dir (RISTOURNE_SPOOL_DIR)", dir.display())]
+    SpoolDir { dir: PathBuf, error: NodeError },
     #[error("the catalogue: {0}")]
     Catalogue(#[from] FillError),
     #[error("the database of addresses: {0}")]
     Geo(#[from] GeoError),
-    #[error("the click spool: {0}")]
-    Spool(#[from] click_writer::StartError),
+    #[error("the click spool in {}: {error}", dir.display())]
+    Spool { dir: PathBuf, error: click_writer::StartError },
+}
+
+impl StartError {
+    fn node(dir: &Path, error: NodeError) -> Self {
+        match error {
+            NodeError::Spool(_) | NodeError::Held(_) => Self::SpoolDir { dir: dir.to_owned(), error },
+            error => Self::Node(error),
+        }
+    }
 }
 
 /// What requests, jobs and commands work with.
@@ -103,10 +114,12 @@ impl Engine {
         db.migrate().await?;
         let vault = Arc::new(Vault::new(options.master_key.as_ref()));
         let ring = Arc::new(keys::ring(&db, &vault, clock.now()).await?);
-        let lease = Lease::acquire(&db, &clock, &options.spool_dir).await?;
+        let lease = Lease::acquire(&db, &clock, &options.spool_dir).await.map_err(|error| StartError::node(&options.spool_dir, error))?;
         let ids = Arc::new(lease.generator());
         let catalogue = Arc::new(Catalogue::fill(&db, Arc::clone(&vault)).await?);
-        let (clicks, click_stop) = ClickWriter::start(&db, &zone, lease.spool(), options.click_wait_max).await?;
+        let (clicks, click_stop) = ClickWriter::start(&db, &zone, lease.spool(), options.click_wait_max)
+            .await
+            .map_err(|error| StartError::Spool { dir: options.spool_dir.clone(), error })?;
         let folder = Folder::start(db.clone(), &zone).await?;
         let terms = Arc::new(TermsCache::default());
         let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::clone(&terms) };

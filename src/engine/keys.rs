@@ -1,6 +1,7 @@
 //! The keys that seal, and secrets as they are stored: made at first start, kept in the database, sealed under the master key if one is set.
 
 use crate::{
+    domain::audit::Breach,
     kernel::{
         seal::{KEY_NUMBER_MAX, KeyRing, RingError, SealKey, Vault, VaultError},
         signature::{SecretError, WebhookSecret},
@@ -9,7 +10,7 @@ use crate::{
     store::{
         Db, StoreError,
         seal_key::{self, StoredKey},
-        sealed,
+        sealed::{self, Owner},
     },
 };
 
@@ -98,6 +99,40 @@ pub async fn reseal(db: &Db, old: &Vault, new: &Vault) -> Result<usize, KeysErro
     }
     tx.commit().await?;
     Ok(all.len())
+}
+
+/// What of that which is stored sealed opens under a master key.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Keys, secrets and kept answers.
+    pub stored: u64,
+    /// Those of them that lie there as they are, without a master key.
+    pub plain: u64,
+    pub breaches: Vec<Breach>,
+}
+
+/// Tries to open all of it. Nothing of what is opened is told.
+pub async fn check(db: &Db, vault: &Vault) -> Result<Checked, StoreError> {
+    let mut tx = db.read().await?;
+    let all = sealed::named(&mut tx).await?;
+    tx.commit().await?;
+    let mut checked = Checked::default();
+    for (owner, bytes) in all {
+        checked.stored += 1;
+        checked.plain += u64::from(!Vault::is_sealed(&bytes));
+        let opened = match owner {
+            Owner::SealKey(number) => vault.open_secret(&bytes).map_err(KeysError::from).and_then(|key| match key.len() {
+                32 => Ok(()),
+                _ => Err(KeysError::Length(u8::try_from(number).unwrap_or_default())),
+            }),
+            Owner::Secret(_) => open_secret(vault, &bytes).map(drop),
+            Owner::Answer(_) => vault.open_secret(&bytes).map(drop).map_err(KeysError::from),
+        };
+        if let Err(error) = opened {
+            checked.breaches.push(Breach::new("sealed_not_opened", owner, error.to_string()));
+        }
+    }
+    Ok(checked)
 }
 
 /// The newest key whose time has come.

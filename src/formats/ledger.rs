@@ -26,7 +26,9 @@ pub fn head(format: Format, accounts: &[(Account, Time)], currencies: &BTreeSet<
     match format {
         Format::Hledger => {
             for currency in currencies {
-                line(&mut out, &format!("commodity {} {currency}", Money::new(1000 * currency.scale(), *currency).amount()));
+                // Whether a `.` or `,` marks decimals or thousands must be plain, even where there are no decimals: `1000.`
+                let point = if currency.decimals() == 0 { "." } else { "" };
+                line(&mut out, &format!("commodity {}{point} {currency}", Money::new(1000 * currency.scale(), *currency).amount()));
             }
             for (account, _) in accounts {
                 line(&mut out, &format!("account {}:{account}", account.class().word()));
@@ -95,4 +97,18 @@ fn hex(bytes: &[u8]) -> String {
 fn line(out: &mut String, text: &str) {
     out.push_str(text);
     out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hledger_is_shown_a_decimal_point_for_every_currency() {
+        let currencies = ["JPY", "EUR", "KWD", "CLF"].iter().map(|code| code.parse().expect("a currency")).collect();
+        assert_eq!(
+            head(Format::Hledger, &[], &currencies, &[]),
+            "commodity 1000.0000 CLF\ncommodity 1000.00 EUR\ncommodity 1000. JPY\ncommodity 1000.000 KWD\n"
+        );
+    }
 }

@@ -41,8 +41,8 @@ impl Jobs {
     }
 }
 
-/// Starts the jobs; the first run is at once.
-pub fn start(engine: &Arc<Engine>) -> Jobs {
+/// Starts the jobs; the first run is at once, or the first after `from`.
+pub fn start(engine: &Arc<Engine>, from: Option<Time>) -> Jobs {
     let (end, mut ended) = oneshot::channel();
     let engine = Arc::clone(engine);
     let task = tokio::spawn(async move {
@@ -54,7 +54,11 @@ pub fn start(engine: &Arc<Engine>) -> Jobs {
                 _ = &mut ended => break,
                 _ = ticks.tick() => {}
             }
-            if let Err(error) = run(&engine, engine.clock.now()).await {
+            let now = engine.clock.now();
+            if from.is_some_and(|from| now < from) {
+                continue;
+            }
+            if let Err(error) = run(&engine, now).await {
                 // The database is away or busy; the next run finds the same work.
                 tracing::warn!(%error, "a job did not finish");
             }

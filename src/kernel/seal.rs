@@ -301,6 +301,11 @@ impl Vault {
         [&[SEALED], nonce.as_slice(), &sealed].concat()
     }
 
+    /// Whether a master key sealed what is stored.
+    pub fn is_sealed(stored: &[u8]) -> bool {
+        stored.first() != Some(&PLAIN)
+    }
+
     /// The secret behind what [`Vault::seal_secret`] made. Secrets stored before there was a master key open as well.
     pub fn open_secret(&self, stored: &[u8]) -> Result<Vec<u8>, VaultError> {
         match stored.split_first() {

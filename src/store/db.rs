@@ -6,7 +6,7 @@ use super::sql::{self, Arg, Sql, Statement};
 use super::turn::{Turn, Writer};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Executor as _, FromRow, PgConnection, Postgres, SqlSafeStr as _, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection as _, Executor as _, FromRow, PgConnection, Postgres, SqlSafeStr as _, Sqlite, SqliteConnection, Transaction};
 use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -100,13 +100,18 @@ impl Db {
     }
 
     async fn open_postgres(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let connect = PgConnectOptions::from_str(url)?.application_name("ristourne").statement_cache_capacity(STATEMENT_CACHE);
         let pool = PgPoolOptions::new()
             .max_connections(options.connections_max)
             .acquire_timeout(options.acquire_timeout)
             // A ping costs 60 µs of every transaction; `begin` handles dead connections.
             .test_before_acquire(false)
-            .connect_with(PgConnectOptions::from_str(url)?.application_name("ristourne").statement_cache_capacity(STATEMENT_CACHE))
-            .await?;
+            .connect_with(connect.clone())
+            .await;
+        let pool = match pool {
+            Err(sqlx::Error::PoolTimedOut) => return Err(why_not(&connect, options.acquire_timeout).await),
+            pool => pool?,
+        };
         Ok(Self(Pools::Postgres { pool, connections_max: options.connections_max }))
     }
 
@@ -219,6 +224,14 @@ impl Db {
             }
             Pools::Postgres { pool, .. } => pool.close().await,
         }
+    }
+}
+
+/// A pool tries again until its time is up, and then does not say what it met: so one more connection is tried for the reason.
+async fn why_not(connect: &PgConnectOptions, wait: Duration) -> StoreError {
+    match tokio::time::timeout(wait, PgConnection::connect_with(connect)).await {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut.into(),
     }
 }
 

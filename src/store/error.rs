@@ -64,6 +64,19 @@ impl StoreError {
         }
     }
 
+    /// PostgreSQL's code for what went wrong, where that is what went wrong.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Driver(DriverError::Sqlx(sqlx::Error::Database(error)))
+            | Self::Conflict(DriverError::Sqlx(sqlx::Error::Database(error)))
+            | Self::Busy(DriverError::Sqlx(sqlx::Error::Database(error))) => match Code::of(&**error) {
+                Code::Postgres(code) => Some(code),
+                Code::Sqlite(_) | Code::None => None,
+            },
+            _ => None,
+        }
+    }
+
     /// True when the same transaction, run again from its start, may well succeed: a deadlock, a serialisation failure, a busy database.
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -78,11 +91,24 @@ impl StoreError {
 
 /// What one of the drivers said.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
 pub enum DriverError {
+    #[error("{}", words(.0))]
     Sqlx(sqlx::Error),
     /// Of `direct`, which stores clicks.
+    #[error(transparent)]
     Rusqlite(rusqlite::Error),
+}
+
+/// What the database says, with its code; not where in the database's own source it says so.
+fn words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => match database.code() {
+            Some(code) => format!("{} ({code})", database.message()),
+            None => database.message().to_owned(),
+        },
+        sqlx::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
+    }
 }
 
 /// Of SQLite's codes: reading or writing the file failed, it is read-only, damaged, the disk is full, it cannot be opened, it is no

@@ -1,10 +1,14 @@
 //! All that is stored sealed under the master key, wherever it stands: for the day on which that key changes.
 use super::db::Tx;
 use super::error::StoreError;
+use crate::kernel::id::{KeyId, SecretId};
 use crate::{args, statements};
+use std::fmt;
 
 statements! {
     ALL_SEALED = "SELECT sealed FROM seal_key UNION ALL SELECT sealed FROM secret UNION ALL SELECT answer FROM idempotency WHERE sealed";
+    NAMED = "SELECT 'seal_key' AS kind, number AS id, sealed FROM seal_key UNION ALL SELECT 'secret', id, sealed FROM secret
+        UNION ALL SELECT 'idempotency', api_key, answer FROM idempotency WHERE sealed ORDER BY 1, 2";
     RESEAL_KEY = "UPDATE seal_key SET sealed = $1 WHERE sealed = $2";
     RESEAL_SECRET = "UPDATE secret SET sealed = $1 WHERE sealed = $2";
     RESEAL_ANSWER = "UPDATE idempotency SET answer = $1 WHERE answer = $2 AND sealed";
@@ -18,6 +22,44 @@ struct Row {
 /// The sealed bytes of every key, secret and kept answer.
 pub async fn all(tx: &mut Tx) -> Result<Vec<Vec<u8>>, StoreError> {
     Ok(tx.all::<Row>(ALL_SEALED, args![]).await?.into_iter().map(|row| row.sealed).collect())
+}
+
+/// Whose sealed bytes they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A key of the ring, by its number.
+    SealKey(i64),
+    /// A merchant's signing secret.
+    Secret(SecretId),
+    /// An answer kept for a request of this API key.
+    Answer(KeyId),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SealKey(number) => write!(f, "seal key {number}"),
+            Self::Secret(id) => write!(f, "{id}"),
+            Self::Answer(key) => write!(f, "answer kept for {key}"),
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct NamedRow {
+    kind: String,
+    id: i64,
+    sealed: Vec<u8>,
+}
+
+/// All of them, with whose they are.
+pub async fn named(tx: &mut Tx) -> Result<Vec<(Owner, Vec<u8>)>, StoreError> {
+    let named = |NamedRow { kind, id, sealed }| match kind.as_str() {
+        "seal_key" => (Owner::SealKey(id), sealed),
+        "secret" => (Owner::Secret(SecretId::from_raw(id)), sealed),
+        _ => (Owner::Answer(KeyId::from_raw(id)), sealed),
+    };
+    Ok(tx.all::<NamedRow>(NAMED, args![]).await?.into_iter().map(named).collect())
 }
 
 /// Puts other bytes in the place of these; gives how many rows had them.

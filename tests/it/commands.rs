@@ -1,6 +1,6 @@
 //! The command line: exit codes, keys, and that a server starts and stops in order.
 use crate::support::{
-    TempDir, for_each_database, for_each_empty_database,
+    Fresh, TempDir, for_each_database, for_each_empty_database,
     server::{Server, client, ristourne, ristourne_ok, text},
 };
 use serde_json::Value;
@@ -95,13 +95,19 @@ async fn a_failure_says_what_to_do() {
     std::fs::write(dir.path().join("text.db"), "this is no database, but long enough to be looked at as if it might be one")
         .expect("written");
     let here = dir.path().display().to_string();
+    ristourne_ok(&format!("sqlite://{}", path("good.db")), &["key", "create", "--role", "operator"]);
     for (database, command, wanted) in [
         (format!("sqlite://{}", path("missing.db")), &["verify"][..], "`ristourne serve` makes one"),
         (format!("sqlite://{}", path("nowhere/r.db")), &["serve"], "does not exist; make it"),
         (format!("sqlite://{}", path("nowhere/r.db")), &["key", "create", "--role", "operator"], "does not exist; make it"),
         (format!("sqlite://{here}"), &["verify"], "is a directory"),
         (format!("sqlite://{}", path("text.db")), &["verify"], "is the file an SQLite database"),
-        ("postgres://localhost:1/nothing".to_owned(), &["export", "sales"], "does PostgreSQL run there"),
+        ("postgres://localhost:1/nothing".to_owned(), &["export", "sales"], "PostgreSQL at localhost:1: database: Connection refused"),
+        ("postgres://localhost:1/nothing".to_owned(), &["serve"], "does PostgreSQL run there"),
+        (format!("sqlite://{}", path("missing.db")), &["backup", &path("copy")], "there is no database"),
+        (format!("sqlite://{}", path("good.db")), &["backup", &here], "is there already; a backup goes into a directory of its own"),
+        (format!("sqlite://{}", path("good.db")), &["backup", &path("nowhere/copy")], "nowhere does not exist; make it first"),
+        (format!("sqlite://{}", path("good.db")), &["serve", "--spool-dir", &path("text.db")], "another directory is named by --spool-dir"),
         (format!("sqlite://{}", path("new.db")), &["key", "revoke", "key_0000000000000"], "there is no database"),
     ] {
         let output = ristourne(&database, command);
@@ -109,6 +115,15 @@ async fn a_failure_says_what_to_do() {
         assert_eq!(output.status.code(), Some(1), "{command:?}: {said}");
         assert!(said.contains(wanted) && said.lines().count() == 1, "{command:?} on {database}: {said}");
     }
+    // Whom the spool belongs to already.
+    let spool = TempDir::new("failures-spool");
+    let server = Server::start_on(&format!("sqlite://{}", path("good.db")), spool.path());
+    let held = spool.path().display().to_string();
+    let output = ristourne(&format!("sqlite://{}", path("other.db")), &["serve", "--spool-dir", &held]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("is held by another process; it is in {held}, ")) && said.contains("--spool-dir"), "{said}");
+    server.stop();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("it has one").to_string();
     let output = ristourne(&format!("sqlite://{}", path("new.db")), &["serve", "--listen", &address]);
@@ -148,4 +163,18 @@ async fn keys_are_listed_and_revoked() {
         server.stop();
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_postgresql_lacks_is_told_how_to_make() {
+    let fresh = Fresh::postgres_empty().await;
+    let missing = fresh.url.replacen("/test_", "/missing_", 1);
+    for command in [&["verify"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let output = ristourne(&missing, command);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("does not exist (3D000); make it with `createdb missing_"), "{said}");
+        assert!(!said.contains("error returned") && !said.contains("at line"), "{said}");
+    }
+    fresh.remove().await;
 }

@@ -18,6 +18,7 @@ fn make(database: &str, spool: &Path, size: &str) -> Value {
     let spool = spool.display().to_string();
     let said = ristourne_ok(database, &["demo", "--only-make", "--json", "--day", "2025-03-20", "--size", size, "--spool-dir", &spool]);
     assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
+    assert_eq!(ristourne_ok(database, &["key", "list", "--json"]), "", "the play's own key is gone");
     serde_json::from_str::<Value>(&said).expect("one JSON object")["made"].clone()
 }
 
@@ -43,6 +44,37 @@ async fn the_demo_is_the_same_each_time() {
     let ledgers = ledgers.into_inner().expect("no panic");
     assert!(ledgers[0].contains("share_expired") && ledgers[0].contains("refunded"));
     assert!(ledgers.iter().all(|ledger| *ledger == ledgers[0]), "another run, another ledger");
+}
+
+/// Also when they serve: what fell due since that day was approved in the play, and the clock's work rests until midnight.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_serves_is_the_same_each_time() {
+    let dir = TempDir::new("demo-serves");
+    let database = format!("sqlite://{}/demo.db", dir.path().display());
+    let serve = async || {
+        let mut demo = Command::new(PROGRAM)
+            .args(["demo", "--json", "--size", "small", "--day", "2025-03-20", "--listen", "127.0.0.1:0", "--database", &database])
+            .env("RISTOURNE_LOG", "warn")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the demo starts");
+        let mut said = String::new();
+        BufReader::new(demo.stdout.take().expect("a pipe")).read_line(&mut said).expect("one JSON object");
+        let said: Value = serde_json::from_str(&said).expect("one JSON object");
+        let metrics =
+            client().get(format!("{}/metrics", text(&said["address"]))).send().await.expect("an answer").text().await.expect("text");
+        let ledger = ristourne_ok(&database, &["export", "ledger"]);
+        let keys = ristourne_ok(&database, &["key", "list", "--json"]);
+        demo.kill().expect("the demo can be killed");
+        demo.wait().expect("the demo ends");
+        (ledger, metrics, keys)
+    };
+    let ((one, metrics, keys), (two, ..)) = (serve().await, serve().await);
+    assert!(one == two, "another run, another ledger");
+    assert!(one.lines().any(|line| line.contains(" approved ") && line.as_bytes() > b"2025-03-21".as_slice()), "the clock went on");
+    let last = metrics.lines().find_map(|line| line.strip_prefix("ristourne_job_last_success_timestamp_seconds{job=\"approve_due\"} "));
+    assert_eq!(last.expect("the clock's work was done").parse::<u64>().expect("a time") % 86_400, 0, "last at a midnight of the play");
+    assert_eq!(keys.lines().count(), 4, "those that are printed, and no other\n{keys}");
 }
 
 /// The whole play, twice: as much as is promised, of every kind, and the same ledger byte for byte.

@@ -105,6 +105,17 @@ async fn the_master_key_changes_while_nothing_runs() {
         let wrong = ristourne(database, &["key", "reseal", "--master-key", NEW, "--new-master-key", OLD]);
         assert_eq!(wrong.status.code(), Some(1), "another key opens nothing");
         assert!(!String::from_utf8_lossy(&wrong.stderr).contains(OLD));
+        for wrong in [&["verify", "--master-key", NEW][..], &["verify"]] {
+            let refused = ristourne(database, wrong);
+            let said = String::from_utf8_lossy(&refused.stdout).into_owned() + &String::from_utf8_lossy(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(1), "{said}");
+            for what in ["sealed_not_opened seal key 1: ", "sealed_not_opened sec_", "sealed_not_opened answer kept for key_", "BROKEN"] {
+                assert!(said.contains(what), "{what} is missing in {said}");
+            }
+            assert!(!said.contains(NEW) && !said.contains("whsec_") && !said.contains("everything holds"), "{said}");
+        }
+        let verified = ristourne_ok(database, &["verify", "--master-key", OLD]);
+        assert!(verified.contains("tried with the master key: 4\neverything holds"), "{verified}");
         // The ring's key, two secrets, and a kept answer.
         assert_eq!(ristourne_ok(database, &reseal).trim(), r#"{"resealed":4}"#);
         assert_eq!(ristourne(database, &["serve", "--listen", "127.0.0.1:0", "--master-key", OLD]).status.code(), Some(1));
@@ -114,6 +125,21 @@ async fn the_master_key_changes_while_nothing_runs() {
         assert_eq!(recorded["conversion"]["commission"]["amount"], "6.00", "secret and click id are what they were");
         assert_eq!(ask(&server.base).await, secret, "and so is the answer that was kept");
         server.stop();
+    })
+    .await;
+}
+
+/// A master key that came later opens what was stored before, and `verify` says how much of it lies open.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_new_master_key_has_not_sealed_is_told() {
+    const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    for_each_database(async |database| {
+        Server::start(database).stop();
+        assert!(!ristourne_ok(database, &["verify"]).contains("as they are"));
+        let verified = ristourne_ok(database, &["verify", "--master-key", KEY]);
+        assert!(verified.contains("1 of them are stored as they are, though there is a master key: `ristourne key reseal`"), "{verified}");
+        ristourne_ok(database, &["key", "reseal", "--new-master-key", KEY]);
+        assert!(!ristourne_ok(database, &["verify", "--master-key", KEY]).contains("as they are"));
     })
     .await;
 }

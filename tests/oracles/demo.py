@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 
-from network import Server
+from network import Server, checked_exports
 from receipts import PARTIES, minor, recompute
 
 
@@ -65,11 +65,13 @@ def main():
                     if BESIDE.isdisjoint(path) and not refund_by_lines:
                         tried += 1
                         slips += [f"{receipt['conversion']}: {path}"] if not differs(altered(receipt, path), conversion) else []
+            unread = checked_exports(server, folder, {"EUR", "GBP", "JPY"})
         finally:
             server.stop()
     results = [
         (f"{len(conversions)} receipts, counted again", wrong or [] if len(conversions) >= 2_000 else ["too few"]),
         (f"{tried} wrong cents in receipts, each seen", slips or [] if tried > 1_000 else ["too few"]),
+        ("hledger and bean-check take the ledger", unread),
     ]
     for name, differences in results:
         print(f"{'ok' if not differences else 'FAILED'}: {name}", *differences[:20], sep="\n    ")

@@ -70,6 +70,19 @@ class Server:
         return self.process.wait(60)
 
 
+def checked_exports(server, folder, currencies):
+    """What hledger and beancount find wrong in the exported ledger, which must be in these currencies at least."""
+    wrong = []
+    for name, check in [("hledger", ["hledger", "check", "--strict", "ordereddates", "-f"]), ("beancount", ["bean-check"])]:
+        text, file = server.run("export", "ledger", "--format", name), f"{folder}/checked.{name}"
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(text)
+        missing = [currency for currency in currencies if f" {currency}\n" not in text]
+        done = subprocess.run([*check, file], capture_output=True, text=True)
+        wrong += ([f"{name}: no {missing}"] if missing else []) + ([done.stdout + done.stderr] if done.returncode else [])
+    return wrong
+
+
 class Shop:
     """A merchant who signs as Standard Webhooks 1.0.0 says."""
 

@@ -1,4 +1,5 @@
-//! `ristourne demo`: a fresh database with months of believable traffic, then the server on it. The same day gives the same ledger.
+//! `ristourne demo`: a fresh database with months of believable traffic, then the server on it. The same day gives the same ledger: in
+//! the play everything happens at times of the play, and the server that follows does no work of the clock until the next midnight.
 
 mod cast;
 mod dice;
@@ -34,7 +35,11 @@ pub struct Args {
     listen: ListenArgs,
     #[command(flatten)]
     engine: EngineArgs,
-    /// The day at whose beginning (UTC) the traffic ends; the same day gives the same ledger [default: today]
+    /// The day at whose beginning (UTC) the traffic ends [default: today]
+    ///
+    /// With --only-make the same day gives the same ledger, whenever it is made. A demo that serves also approves and expires what fell due
+    /// between that day and today's beginning: its ledger is the same for the same day if it is made on the same date (UTC), and stays so
+    /// until midnight, as long as nobody adds to it.
     #[arg(long, env = "RISTOURNE_DEMO_DAY", value_name = "DAY", value_parser = day)]
     day: Option<Day>,
     /// How much traffic is made
@@ -54,8 +59,9 @@ fn day(text: &str) -> Result<Day, String> {
 
 pub async fn run(args: Args) -> Result<(), Failure> {
     let database = DatabaseArgs { database: args.database, pool: args.pool };
-    let end = args.day.unwrap_or_else(|| Zone::UTC.day(Clock::System.now())).start_utc();
-    if end > Clock::System.now() {
+    let today = Zone::UTC.day(Clock::System.now()).start_utc();
+    let end = args.day.map_or(today, Day::start_utc);
+    if end > today {
         return Err(Failure::Usage("--day: the traffic cannot end in the future".to_owned()));
     }
     let metrics = telemetry::start_metrics()?;
@@ -66,7 +72,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     eprintln!("making {} days of traffic in {} …", args.size.days(), database.database);
     let played = async {
         stage::clear(&database, &options.spool_dir).await?;
-        let told = play::start(past, metrics.clone(), args.size, end)?;
+        let told = play::start(past, metrics.clone(), args.size, end, if args.only_make { end } else { today })?;
         told.await.unwrap_or_else(|_| Err(Failure::Refused("the demo's play ended without a word".to_owned())))
     };
     let (cast, tally) = tokio::select! {
@@ -77,7 +83,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     if args.only_make {
         return Ok(say(&if args.json { programme.made_as_json() } else { programme.made() })?);
     }
-    let server = Server::start(options, &args.listen, metrics).await?;
+    let server = Server::start(options, &args.listen, metrics, Some(today.plus(DAY))).await?;
     let keys = Keys::make(&server.engine.db, &cast).await?;
     let base = server.engine.base_url();
     say(&if args.json { programme.as_json(base, &keys) } else { programme.made() + &programme.in_words(base, &keys) })?;

@@ -59,18 +59,19 @@ impl Tally {
     }
 }
 
-/// Plays all of it on a thread of its own; the answer comes when it is stored.
+/// Plays all of it on a thread of its own; the answer comes when it is stored. The traffic ends at `end`, the clock's work at `until`.
 pub fn start(
     options: Options,
     metrics: PrometheusHandle,
     size: Size,
     end: Time,
+    until: Time,
 ) -> std::io::Result<oneshot::Receiver<Result<(Cast, Tally), Failure>>> {
     let (tell, told) = oneshot::channel();
     let options = Options { click_wait_max: CLICK_WAIT, ..options };
     thread::Builder::new().name("demo".to_owned()).spawn(move || {
         let played = match Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(play(options, metrics, size, end)),
+            Ok(runtime) => runtime.block_on(play(options, metrics, size, end, until)),
             Err(error) => Err(error.into()),
         };
         if tell.send(played).is_err() {
@@ -80,16 +81,16 @@ pub fn start(
     Ok(told)
 }
 
-async fn play(options: Options, metrics: PrometheusHandle, size: Size, end: Time) -> Result<(Cast, Tally), Failure> {
+async fn play(options: Options, metrics: PrometheusHandle, size: Size, end: Time, until: Time) -> Result<(Cast, Tally), Failure> {
     let (engine, stop) = Engine::start(options).await?;
     let wire = Wire::connect(&engine, metrics).await?;
-    let played = perform(&wire, size, end).await;
-    drop(wire);
+    let played = perform(&wire, size, end, until).await;
+    let closed = wire.close().await;
     stop.stop(engine).await;
-    played
+    closed.and(played)
 }
 
-async fn perform(wire: &Wire, size: Size, end: Time) -> Result<(Cast, Tally), Failure> {
+async fn perform(wire: &Wire, size: Size, end: Time, until: Time) -> Result<(Cast, Tally), Failure> {
     let cast = cast::sign_up(wire, end.plus(-size.days() * DAY)).await?;
     let mut plot = Plot::new(&cast, size, end);
     let mut tally = Tally {
@@ -100,14 +101,19 @@ async fn perform(wire: &Wire, size: Size, end: Time) -> Result<(Cast, Tally), Fa
         days: size.days(),
         ..Tally::default()
     };
-    let mut until = plot.start();
-    while until < end {
-        until = until.plus(BLOCK);
-        visits(wire, &cast, &mut plot, until, &mut tally).await?;
-        events(wire, &cast, &mut plot, until, &mut tally).await?;
+    let mut now = plot.start();
+    while now < end {
+        now = now.plus(BLOCK);
+        visits(wire, &cast, &mut plot, now, &mut tally).await?;
+        events(wire, &cast, &mut plot, now, &mut tally).await?;
     }
-    wire.engine.clock.set(end);
-    tally.due += jobs::run(&wire.engine, end).await?;
+    // And then the clock alone goes on, from midnight to midnight.
+    let mut midnight = end;
+    while midnight <= until {
+        wire.engine.clock.set(midnight);
+        tally.due += jobs::run(&wire.engine, midnight).await?;
+        midnight = midnight.plus(DAY);
+    }
     Ok((cast, tally))
 }
 

@@ -10,13 +10,14 @@ use crate::{
         key,
     },
     domain::key::Role,
-    engine::engine::Engine,
+    engine::{clock::Clock, engine::Engine},
     kernel::{
         address::Address,
         seal::BuyerCookie,
         signature::{self, WebhookSecret},
         time::{SECOND, Time, Zone},
     },
+    store,
     web::{
         cookie, intake,
         limits::{self, Limits},
@@ -42,18 +43,25 @@ pub struct Wire {
     router: Router,
     /// None.
     limits: Limits,
-    /// An operator's.
-    key: String,
+    /// An operator's, which lives as long as the play.
+    key: key::Created,
     messages: AtomicU64,
 }
 
 impl Wire {
     pub async fn connect(engine: &Arc<Engine>, metrics: PrometheusHandle) -> Result<Self, Failure> {
         let created = key::create(&engine.db, Role::Operator, None, Some("demo".to_owned())).await?;
-        let key = created.ok_or_else(|| Failure::Refused("no operator's key could be made".to_owned()))?.text;
+        let key = created.ok_or_else(|| Failure::Refused("no operator's key could be made".to_owned()))?;
         let (_, router) = router::build(engine, limits::Options::default(), metrics);
         let limits = Limits::new(limits::Options::default());
         Ok(Self { engine: Arc::clone(engine), router, limits, key, messages: AtomicU64::new(0) })
+    }
+
+    /// After the play nobody has its key: it goes.
+    pub async fn close(self) -> Result<(), Failure> {
+        let mut tx = self.engine.db.begin().await?;
+        store::key::revoke(&mut tx, self.key.id, Clock::System.now()).await?;
+        Ok(tx.commit().await?)
     }
 
     /// A POST to the REST API that must succeed.
@@ -68,7 +76,7 @@ impl Wire {
     /// A POST to the REST API, and what came of it.
     pub async fn ask(&self, path: &str, body: &Value) -> Result<(StatusCode, Value), Failure> {
         let request = Request::post(format!("/api/v1{path}"))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key.text))
             .header(header::CONTENT_TYPE, "application/json")
             .body(body.to_string())?;
         let answer = match self.router.clone().oneshot(request).await {
