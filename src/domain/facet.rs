@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 /// The version of all these words. What was folded with other words is folded anew at start: raise it whenever a text would get another
 /// word than before, also by a new list of robots.
-pub const WORDS: i64 = 1;
+pub const WORDS: i64 = 2;
 
 /// Where no database of addresses is configured, none knew the address, or none was kept; and of a conversion whose click is not stored.
 pub const UNKNOWN_COUNTRY: &str = "unknown";
@@ -16,6 +16,13 @@ pub const NONE: &str = "(none)";
 pub const OTHER: &str = "(other)";
 /// Of a conversion without a click, as a coupon's, or whose click is not stored.
 pub const UNKNOWN: &str = "(unknown)";
+
+/// A value that somebody chose, as reports show it: one that is one of these marks, or such a one behind backslashes, gets a backslash
+/// before it, so that no value counts as a mark nor as another value.
+fn chosen(value: Cow<'_, str>) -> Cow<'_, str> {
+    let is_mark = [NONE, OTHER, UNKNOWN].contains(&value.trim_start_matches('\\'));
+    if is_mark { Cow::Owned(format!("\\{value}")) } else { value }
+}
 
 /// What reports tell clicks apart by, beside day, link, publisher and program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,8 +95,9 @@ impl<'a> Teller<'a> {
             None => agent::family(None),
             Some(agent) => self.families.entry(agent).or_insert_with(|| agent::family(Some(agent))).clone(),
         };
-        let or = |word: Option<&'a str>, absent| Cow::Borrowed(word.unwrap_or(absent));
-        [or(traits.country, UNKNOWN_COUNTRY), referrer, agent, or(traits.sub1, NONE)]
+        let country = Cow::Borrowed(traits.country.unwrap_or(UNKNOWN_COUNTRY));
+        let sub1 = traits.sub1.map_or(Cow::Borrowed(NONE), |sub1| chosen(Cow::Borrowed(sub1)));
+        [country, referrer, agent, sub1]
     }
 }
 
@@ -99,7 +107,7 @@ fn host(referrer: &str) -> Cow<'static, str> {
     let host = parsed.as_ref().and_then(|url| url.host_str()).filter(|host| !host.is_empty());
     host.map_or(Cow::Borrowed(OTHER), |host| {
         let host = host.to_ascii_lowercase();
-        Cow::Owned(host.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(&host).to_owned())
+        chosen(Cow::Owned(host.strip_prefix("www.").filter(|rest| rest.contains('.')).unwrap_or(&host).to_owned()))
     })
 }
 
@@ -117,6 +125,7 @@ mod tests {
             ("https://www.example/", "www.example"),
             ("https://192.0.2.7/", "192.0.2.7"),
             ("android-app://com.google.android.gm/", "com.google.android.gm"),
+            ("http://(other)/", "\\(other)"),
             ("about:blank", OTHER),
             ("blog.example", OTHER),
             ("\u{fffd}", OTHER),
@@ -132,6 +141,17 @@ mod tests {
         let known = Traits { country: Some("FR"), referrer: Some("https://a.example/"), agent: Some("curl/8"), sub1: Some("top") };
         for _ in 0..2 {
             assert_eq!(teller.words(&known), ["FR", "a.example", "curl", "top"]);
+        }
+        for (sub1, wanted) in [
+            ("(none)", "\\(none)"),
+            ("(unknown)", "\\(unknown)"),
+            ("\\(other)", "\\\\(other)"),
+            ("(None)", "(None)"),
+            ("\\", "\\"),
+            ("(none) ", "(none) "),
+        ] {
+            let word = teller.words(&Traits { sub1: Some(sub1), ..Traits::default() })[3].clone();
+            assert_eq!(word, wanted, "what a publisher chose is never counted as a mark");
         }
     }
 }

@@ -64,6 +64,15 @@ pub struct ProgramEntry {
     pub route: ProgramRoute,
 }
 
+/// Why a link leads nowhere any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// With all its links.
+    Program,
+    /// Alone.
+    Link,
+}
+
 /// A link with its program.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -72,9 +81,9 @@ pub struct Found {
 }
 
 impl Found {
-    /// Answered with 410: the link or its program has ended.
-    pub fn is_ended(&self) -> bool {
-        self.link.ended || self.program.program.ended_at.is_some()
+    /// What of it has ended, if anything: answered with 410.
+    pub fn ended(&self) -> Option<Ended> {
+        if self.program.program.ended_at.is_some() { Some(Ended::Program) } else { self.link.ended.then_some(Ended::Link) }
     }
 }
 

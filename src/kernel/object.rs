@@ -335,7 +335,7 @@ impl<'a> Field<'_, 'a> {
 fn grammar<'a>(body: &'a [u8], errors: &mut FieldErrors) -> Option<&'a RawValue> {
     let json = str::from_utf8(body).map_err(|e| e.to_string());
     let raw = json.and_then(|text| serde_json::from_str::<&RawValue>(text).map_err(|e| e.to_string()));
-    raw.map_err(|detail| errors.push("", NOT_JSON, format!("the body is not JSON: {detail}"))).ok()
+    raw.map_err(|detail| errors.push("", NOT_JSON, format!("not JSON: {detail}"))).ok()
 }
 
 /// Borrowed where nothing is escaped.

@@ -52,8 +52,9 @@ pub enum By {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     Day(Day),
-    Link(LinkId),
-    Publisher(PublisherId),
+    /// None, the first: of conversions whose newest credit has no link, as a coupon's.
+    Link(Option<LinkId>),
+    Publisher(Option<PublisherId>),
     Program(ProgramId),
     /// A word of a facet.
     Value(String),
@@ -141,12 +142,12 @@ struct SaleRow {
 }
 
 impl By {
-    /// The part of the report that a scope belongs to; none for a conversion without link or publisher.
+    /// The part of the report that a scope belongs to. Every cell has a program.
     fn part(self, scope: &Scope, words: &[&str; 4]) -> Option<Part> {
         match self {
             Self::Day => Some(Part::Day(scope.day)),
-            Self::Link => scope.link.map(Part::Link),
-            Self::Publisher => scope.publisher.map(Part::Publisher),
+            Self::Link => Some(Part::Link(scope.link)),
+            Self::Publisher => Some(Part::Publisher(scope.publisher)),
             Self::Program => scope.program.map(Part::Program),
             Self::Facet(facet) => Some(Part::Value(words[facet.place()].to_owned())),
         }
@@ -260,13 +261,13 @@ struct Sums {
 
 const LINKS: Sums = Sums {
     clicks: (CLICKS_OF_LINKS, CLICKS_BY_LINK, "GROUP BY s.link"),
-    sales: (SALES_BY_LINK, "AND link <> 0 GROUP BY link, currency"),
-    part: |number| Part::Link(LinkId::from_raw(number)),
+    sales: (SALES_BY_LINK, "GROUP BY link, currency"),
+    part: |number| Part::Link((number != 0).then(|| LinkId::from_raw(number))),
 };
 const PUBLISHERS: Sums = Sums {
     clicks: (CLICKS_BY_PUBLISHER, CLICKS_BY_PUBLISHER, "GROUP BY l.publisher"),
-    sales: (SALES_BY_PUBLISHER, "AND publisher <> 0 GROUP BY publisher, currency"),
-    part: |number| Part::Publisher(PublisherId::from_raw(number)),
+    sales: (SALES_BY_PUBLISHER, "GROUP BY publisher, currency"),
+    part: |number| Part::Publisher((number != 0).then(|| PublisherId::from_raw(number))),
 };
 
 async fn sums(tx: &mut Tx, by: &Sums, place: &Where) -> Result<BTreeMap<Part, Tally>, StoreError> {

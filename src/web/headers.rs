@@ -1,14 +1,21 @@
 //! Header names and values that answers share, and reading the ones that requests bring.
 
+use crate::kernel::id;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Names a request in the log and in its answer. Of a message it is the id of its row in the inbox.
+/// Names a request in the log and in its answer. Of a message that was dealt with it is the id of its row in the inbox.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 pub const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 pub const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// How many requests a minute, how many of them are left, in how many seconds all of them are there again.
+pub const RATE_LIMIT: [HeaderName; 3] = [
+    HeaderName::from_static("ratelimit-limit"),
+    HeaderName::from_static("ratelimit-remaining"),
+    HeaderName::from_static("ratelimit-reset"),
+];
 /// What became of a pixel's message, since its answer is always the same picture.
 pub const VERDICT: HeaderName = HeaderName::from_static("ristourne-verdict");
 pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -30,6 +37,13 @@ pub const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8
 pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub const GIF: HeaderValue = HeaderValue::from_static("image/gif");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// The id of a request, of this number.
+pub fn request_id(number: i64) -> String {
+    let mut id = "req_".to_owned();
+    id::encode(number, &mut id).expect("writing to a String never fails");
+    id
+}
 
 /// A header's value as text: of the first line of that name, if it is visible ASCII.
 pub fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

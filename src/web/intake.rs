@@ -114,15 +114,15 @@ type Outcomes = Result<(Outcome, Option<Refused>), Problem>;
 
 /// A message that was dealt with.
 struct Settled {
-    /// Its row in the inbox, which names the request as well.
-    id: InboxId,
+    /// The id of its row in the inbox; one of a request where there is none, or none for certain.
+    request_id: String,
     outcome: Outcomes,
 }
 
 impl Settled {
     fn answer(self, say: impl FnOnce(Outcomes) -> Response) -> Response {
         let mut answer = say(self.outcome);
-        let id = HeaderValue::try_from(self.id.to_string()).expect("ids are visible ASCII");
+        let id = HeaderValue::try_from(self.request_id).expect("ids are visible ASCII");
         answer.headers_mut().insert(headers::REQUEST_ID, id);
         answer
     }
@@ -132,19 +132,20 @@ async fn settle(engine: &Engine, limits: &Limits, arrival: &Arrival<'_>) -> Sett
     let id = InboxId::from_raw(engine.ids.next(arrival.now));
     let outcome = judge(engine, limits, arrival, id).await;
     let channel = arrival.channel.word();
+    let request_id = if outcome.is_ok() { id.to_string() } else { headers::request_id(id.raw()) };
     match &outcome {
         Ok((outcome, _)) => {
             let verdict = outcome.verdict();
             metrics::counter!("ristourne_postbacks_total", "channel" => channel, "verdict" => verdict).increment(1);
             if outcome.http() >= 400 {
-                tracing::info!(channel, verdict, status = outcome.http(), request_id = %id, "message refused");
+                tracing::info!(channel, verdict, status = outcome.http(), request_id, "message refused");
             }
         }
         // Whoever is limited is told so; a line each would be another flood.
         Err(problem) if problem.status() == StatusCode::TOO_MANY_REQUESTS => {}
-        Err(problem) => tracing::warn!(channel, code = problem.code(), request_id = %id, "message not stored"),
+        Err(problem) => tracing::warn!(channel, code = problem.code(), request_id, "message not stored"),
     }
-    Settled { id, outcome }
+    Settled { request_id, outcome }
 }
 
 async fn judge(engine: &Engine, limits: &Limits, arrival: &Arrival<'_>, id: InboxId) -> Outcomes {
@@ -341,7 +342,7 @@ fn picture(settled: &Outcomes) -> Response {
 }
 
 fn not_json() -> FieldErrors {
-    one("", NOT_JSON, "`Content-Type: application/json` is wanted")
+    one("", NOT_JSON, "not JSON: `Content-Type: application/json` is wanted")
 }
 
 fn not_utf8() -> FieldErrors {

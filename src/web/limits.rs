@@ -8,7 +8,7 @@ use crate::{
         address::Address,
         id::{KeyId, MerchantId},
     },
-    web::problem::Problem,
+    web::{headers::RATE_LIMIT, problem::Problem},
 };
 use governor::{
     NotUntil, Quota, RateLimiter,
@@ -16,7 +16,7 @@ use governor::{
     middleware::StateInformationMiddleware,
     state::keyed::HashMapStateStore,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use std::{
     collections::HashMap,
     hash::{BuildHasher as _, Hash, RandomState},
@@ -25,10 +25,6 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
-
-const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// How many a minute; none is as many as one likes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,7 +71,10 @@ impl<C: Clock + Clone> Limits<C> {
     /// Counts a request of this key; what it has left, if there is a limit.
     pub fn api(&self, key: KeyId) -> Result<Option<Left>, Problem> {
         let Some(keys) = &self.keys else { return Ok(None) };
-        keys.take(&key).map(Some).map_err(|full| limited("api", full.wait_time_from(self.clock.now())))
+        keys.take(&key).map(Some).map_err(|full| {
+            let problem = limited("api", full.wait_time_from(self.clock.now()));
+            problem.dressed(|headers| Left { limit: keys.limit.get(), remaining: 0 }.dress(headers))
+        })
     }
 
     /// Counts a message to `/postback` or `/pixel.gif`.
@@ -137,9 +136,8 @@ impl Left {
     pub fn dress(self, headers: &mut HeaderMap) {
         let used = u64::from(self.limit.saturating_sub(self.remaining));
         let reset = (used * 60).div_ceil(u64::from(self.limit.max(1)));
-        headers.insert(LIMIT, HeaderValue::from(self.limit));
-        headers.insert(REMAINING, HeaderValue::from(self.remaining));
-        headers.insert(RESET, HeaderValue::from(reset));
+        let said = [HeaderValue::from(self.limit), HeaderValue::from(self.remaining), HeaderValue::from(reset)];
+        headers.extend(RATE_LIMIT.into_iter().zip(said));
     }
 }
 
@@ -213,8 +211,12 @@ mod tests {
         (clock.clone(), Limits::with_clock(options, clock))
     }
 
+    fn answer(problem: Problem) -> axum::response::Response {
+        axum::response::IntoResponse::into_response(problem)
+    }
+
     fn retry_after(problem: Problem) -> String {
-        let answer = axum::response::IntoResponse::into_response(problem);
+        let answer = answer(problem);
         assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
         answer.headers()["retry-after"].to_str().expect("digits").to_owned()
     }
@@ -226,7 +228,10 @@ mod tests {
         for n in 1..=30 {
             assert_eq!(limits.api(one).expect("within"), Some(Left { limit: 30, remaining: 30 - n }));
         }
-        assert_eq!(retry_after(limits.api(one).expect_err("over")), "2");
+        let refused = limits.api(one).expect_err("over");
+        let said = answer(refused.clone());
+        assert_eq!(RATE_LIMIT.map(|name| said.headers()[name].clone()), ["30", "0", "60"]);
+        assert_eq!(retry_after(refused), "2");
         assert!(limits.api(other).is_ok(), "another key has its own");
         clock.advance(Duration::from_secs(2));
         assert!(limits.api(one).is_ok());
@@ -234,7 +239,7 @@ mod tests {
         clock.advance(Duration::from_mins(1));
         let mut headers = HeaderMap::new();
         limits.api(one).expect("within").expect("limited").dress(&mut headers);
-        assert_eq!([&headers[LIMIT], &headers[REMAINING], &headers[RESET]], ["30", "29", "2"]);
+        assert_eq!(RATE_LIMIT.map(|name| headers[name].clone()), ["30", "29", "2"]);
     }
 
     #[test]

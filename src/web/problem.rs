@@ -33,6 +33,8 @@ struct Inner {
     errors: Vec<FieldError>,
     retry_after_seconds: Option<u32>,
     allow: Option<&'static str>,
+    /// What else its answer says.
+    headers: HeaderMap,
 }
 
 /// What went wrong (RFC 9457).
@@ -71,7 +73,8 @@ impl Problem {
     /// `code` is stable `snake_case`; `detail` is for a person who reads English.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         let english = detail.into();
-        Self(Box::new(Inner { status, code, english, french: None, errors: Vec::new(), retry_after_seconds: None, allow: None }))
+        let (errors, headers) = (Vec::new(), HeaderMap::new());
+        Self(Box::new(Inner { status, code, english, french: None, errors, retry_after_seconds: None, allow: None, headers }))
     }
 
     /// One that people meet as a page, with a text in both languages.
@@ -81,10 +84,11 @@ impl Problem {
         problem
     }
 
-    /// 422 with every wrong field; the code is that of the first. 415 if the body is no JSON at all.
+    /// 422 with every wrong field; the code is that of the first. 415 if the body is no JSON at all, with where it stops to be.
     pub fn fields(errors: &FieldErrors) -> Self {
         let mut problem = if errors.code() == NOT_JSON {
-            Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_JSON, "The body is not JSON.")
+            let why = errors.as_slice().first().map_or("not JSON", |error| &error.detail);
+            Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_JSON, format!("The body is {why}."))
         } else {
             Self::new(StatusCode::UNPROCESSABLE_ENTITY, errors.code(), "The request has wrong fields; see `errors`.")
         };
@@ -144,6 +148,13 @@ impl Problem {
         self
     }
 
+    /// With more headers on its answer.
+    #[must_use]
+    pub fn dressed(mut self, dress: impl FnOnce(&mut HeaderMap)) -> Self {
+        dress(&mut self.0.headers);
+        self
+    }
+
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
@@ -177,6 +188,7 @@ impl Problem {
     fn dress(self, mut answer: Response) -> Response {
         *answer.status_mut() = self.0.status;
         let headers = answer.headers_mut();
+        headers.extend(self.0.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         if let Some(seconds) = self.0.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -210,9 +222,11 @@ pub async fn for_browsers(request: Request, next: Next) -> Response {
     match (reader, answer.extensions_mut().remove::<Problem>()) {
         (Some(language), Some(problem)) => {
             let mut page = problem.page(language);
-            // The router's own 405 names the methods there are.
-            if let Some(allow) = answer.headers_mut().remove(header::ALLOW) {
-                page.headers_mut().insert(header::ALLOW, allow);
+            // The router's own 405 names the methods there are, and the API says what is left of a key's limit.
+            for name in [header::ALLOW].into_iter().chain(headers::RATE_LIMIT) {
+                if let Some(value) = answer.headers_mut().remove(&name) {
+                    page.headers_mut().insert(name, value);
+                }
             }
             page
         }

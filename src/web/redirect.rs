@@ -6,7 +6,7 @@ use crate::{
         click::{self, AGENT_BYTES_MAX, Click, Quality, REFERRER_CHARS_MAX, REPEAT_SECONDS, SUB_CHARS_MAX, Visit},
         link::{self, LinkRoute, Passage, ProgramRoute},
     },
-    engine::{engine::Engine, recent::Recent},
+    engine::{engine::Engine, recent::Recent, snapshot::Ended},
     kernel::{
         address::Address,
         id::{ClickId, Generator},
@@ -174,8 +174,10 @@ pub async fn answer(engine: &Engine, request: &Parts, client: Address, now: Time
     };
     let slug = request.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let found = match engine.catalogue.find(slug).await {
-        Ok(Some(found)) if found.is_ended() => return refuse(ended(), request, "ended"),
-        Ok(Some(found)) => found,
+        Ok(Some(found)) => match found.ended() {
+            Some(what) => return refuse(ended(what), request, "ended"),
+            None => found,
+        },
         Ok(None) => return refuse(unknown(), request, "unknown"),
         Err(error) => {
             tracing::warn!(%error, "link not found in time");
@@ -248,8 +250,12 @@ fn unknown() -> Problem {
     Problem::bilingual(StatusCode::NOT_FOUND, "unknown_link", "This link does not exist.", "Ce lien n’existe pas.")
 }
 
-fn ended() -> Problem {
-    Problem::bilingual(StatusCode::GONE, "program_ended", "This offer has ended.", "Cette offre est terminée.")
+fn ended(what: Ended) -> Problem {
+    let (code, english, french) = match what {
+        Ended::Program => ("program_ended", "This offer has ended.", "Cette offre est terminée."),
+        Ended::Link => ("link_ended", "This link is no longer in use.", "Ce lien n’est plus utilisé."),
+    };
+    Problem::bilingual(StatusCode::GONE, code, english, french)
 }
 
 #[cfg(test)]

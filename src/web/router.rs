@@ -2,12 +2,12 @@
 
 use crate::{
     engine::engine::Engine,
-    kernel::{address::Address, id},
+    kernel::address::Address,
     web::{
         actor::{Client, Keys},
         api, docs,
         edge::{EdgeBody, Fast},
-        headers::REQUEST_ID,
+        headers::{self, REQUEST_ID},
         health, intake,
         limits::{self, Limits},
         openapi,
@@ -89,8 +89,7 @@ impl Fast for Front {
 
 /// Gives an answer an id.
 fn name(engine: &Engine, answer: &mut Response) -> String {
-    let mut request_id = "req_".to_owned();
-    id::encode(engine.ids.next(engine.clock.now()), &mut request_id).expect("writing to a String never fails");
+    let request_id = headers::request_id(engine.ids.next(engine.clock.now()));
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         answer.headers_mut().insert(REQUEST_ID, value);
     }

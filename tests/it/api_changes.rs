@@ -172,6 +172,11 @@ async fn redirects_follow_at_once_here_and_soon_everywhere() {
     assert_eq!(again["ended_at"], ended["ended_at"], "once ended, it stays so");
     let gone = async |server: &Server| http.get(server.url("/c/deep")).send().await.expect("an answer").status() == 410;
     assert!(gone(here).await && gone(there).await, "both were asked to end it");
+    for (language, told) in [("en", "This link is no longer in use."), ("fr", "Ce lien n’est plus utilisé.")] {
+        let page = http.get(there.url("/c/deep")).header("accept", "text/html").header("accept-language", language);
+        let page = page.send().await.expect("an answer").text().await.expect("a page");
+        assert!(page.contains(told) && page.contains("link_ended"), "its program runs: {page}");
+    }
     check(&slug, "https://new.example/").await;
     for server in servers {
         server.stop();

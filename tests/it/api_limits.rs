@@ -37,6 +37,11 @@ async fn a_key_and_an_address_may_ask_so_often_and_others_all_the_same() {
         assert!(passed >= 19, "{passed}");
         assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
         assert!((1..=3).contains(&header(&refused, "retry-after").expect("a wait")));
+        let left = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"].map(|name| header(&refused, name));
+        assert_eq!(left, [Some(20), Some(0), Some(60)], "a refusal says what is left, too");
+        let page = client().get(server.url("/api/v1/merchants")).bearer_auth(&one.key).header("accept", "text/html");
+        let page = page.send().await.expect("an answer");
+        assert_eq!((page.status(), header(&page, "ratelimit-limit")), (StatusCode::TOO_MANY_REQUESTS, Some(20)));
         assert_eq!(Answer::read(reqwest::Method::GET, refused).await.body["code"], "rate_limited");
         assert_eq!(ask(&server.base, &other.key).await.status(), StatusCode::OK, "another key has its own");
 
@@ -79,7 +84,10 @@ async fn a_shop_may_post_so_often_and_nobody_can_use_that_up_for_it() {
         for n in 0..100 {
             let answer = client().get(&forged).send().await.expect("an answer");
             assert_eq!((answer.status(), &answer.headers()["content-type"]), (StatusCode::OK, &"image/gif".parse().expect("a value")));
-            if answer.headers()["ristourne-verdict"] == "rate_limited" {
+            let (limited_now, id) = (answer.headers()["ristourne-verdict"] == "rate_limited", &answer.headers()["x-request-id"]);
+            let kind = if limited_now { "req_" } else { "inb_" };
+            assert!(id.to_str().expect("ASCII").starts_with(kind), "only what stands in the inbox has an id of it: {id:?}");
+            if limited_now {
                 limited = Some(n);
                 break;
             }

@@ -119,6 +119,22 @@ async fn requests_that_fit_nothing_get_problems() {
             assert_eq!(answer.status(), status, "{code}");
             assert_eq!(answer.json::<Value>().await.expect("JSON")["code"], code);
         }
+        for (body, detail) in [
+            (b"{".to_vec(), "The body is not JSON: EOF while parsing an object at line 1 column 1."),
+            (b"{\n\"name\": secret}".to_vec(), "The body is not JSON: expected value at line 2 column 9."),
+            (b"{\"name\":\"\xff\"}".to_vec(), "The body is not JSON: invalid utf-8 sequence of 1 bytes from index 9."),
+        ] {
+            let answer = post("application/json", body).await.expect("an answer").json::<Value>().await.expect("JSON");
+            assert_eq!((&answer["code"], &answer["detail"]), (&json!("not_json"), &json!(detail)), "what is wrong, and where");
+        }
+        for (path, blank) in [
+            ("/merchants", json!({"name": "   "})),
+            ("/publishers", json!({"name": "\u{a0}\t"})),
+            ("/keys", json!({"role": "operator", "name": " "})),
+        ] {
+            let refused = operator.call(Method::POST, path, Some(&blank)).await.expect(422);
+            assert_eq!((&refused["code"], &refused["errors"][0]["field"]), (&json!("missing_field"), &json!("name")), "{path}");
+        }
         let page = operator.http.get(server.url("/nowhere")).header(header::ACCEPT, "text/html").send().await.expect("an answer");
         assert_eq!(
             (page.status().as_u16(), &page.headers()[header::CONTENT_TYPE]),
@@ -209,6 +225,18 @@ async fn a_link_redirects_at_once_and_ends_with_its_program() {
         assert!(ended["ended_at"].is_string());
         let gone = operator.http.get(server.url("/c/spring-books")).send().await.expect("an answer");
         assert_eq!(gone.status(), 410);
+        let gone = gone.json::<Value>().await.expect("JSON");
+        assert_eq!(gone["code"], "program_ended", "its links have ended with it");
+        for (path, body) in [
+            ("/links".to_owned(), json!({"program": program, "publisher": publisher})),
+            ("/coupons".to_owned(), json!({"program": program, "publisher": publisher, "code": "LATE"})),
+            (format!("/programs/{program}/terms"), json!({"terms": terms()})),
+        ] {
+            let refused = operator.call(Method::POST, &path, Some(&body)).await.expect(409);
+            assert_eq!(refused["code"], "program_ended", "{path}");
+            let list = operator.get(&path).await["data"].as_array().expect("a list").len();
+            assert_eq!(list, [("/links", 2), ("/coupons", 0)].into_iter().find(|(known, _)| *known == path).map_or(1, |(_, rows)| rows));
+        }
         let again = operator.call(Method::DELETE, &format!("/programs/{program}"), None).await.expect(200);
         assert_eq!(again, ended, "ending it again changes nothing");
         server.stop();

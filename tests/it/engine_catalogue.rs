@@ -92,7 +92,7 @@ async fn a_link_made_elsewhere_is_found_at_once_and_a_miss_is_remembered() {
         let now = Clock::System.now();
         let catalogue = fill(&db).await;
         let found = catalogue.get("books").expect("filled at start");
-        assert!(found.link.route.portal && found.link.route.url.is_some() && !found.is_ended());
+        assert!(found.link.route.portal && found.link.route.url.is_some() && found.ended().is_none());
         assert_eq!(found.program.program, program());
 
         assert!(catalogue.get("new").is_none());
@@ -168,7 +168,7 @@ async fn what_is_ended_or_revoked_elsewhere_is_gone_within_two_seconds() {
             assert!(store::secret::revoke(tx, MERCHANT, row.id, clock.now()).await.expect("revoked"));
         })
         .await;
-        let gone = || catalogue.get("books").is_some_and(|found| found.is_ended()) && catalogue.secrets(MERCHANT).is_empty();
+        let gone = || catalogue.get("books").is_some_and(|found| found.ended().is_some()) && catalogue.secrets(MERCHANT).is_empty();
         while !gone() {
             assert!(started.elapsed() < Duration::from_secs(2));
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -194,7 +194,7 @@ async fn a_write_here_is_known_before_its_answer_and_no_older_read_undoes_it() {
         catalogue.put_link(&link(11, "fresh", Some("https://elsewhere.example/")));
         catalogue.put_secret(&row);
         catalogue.take_in(&old, read_from);
-        assert!(catalogue.get("books").expect("known").is_ended());
+        assert!(catalogue.get("books").expect("known").ended().is_some());
         assert!(
             catalogue.get("fresh").expect("known").link.route.url.is_none(),
             "a deep link that is not allowed leads to the landing page"
@@ -204,7 +204,7 @@ async fn a_write_here_is_known_before_its_answer_and_no_older_read_undoes_it() {
         catalogue.take_in(&Rows { secrets: vec![row], ..Rows::default() }, read_from);
         assert!(catalogue.secrets(MERCHANT).is_empty());
         catalogue.take_in(&old, catalogue.writes());
-        assert!(!catalogue.get("books").expect("known").is_ended(), "a read that began later is believed");
+        assert!(catalogue.get("books").expect("known").ended().is_none(), "a read that began later is believed");
         db.close().await;
     })
     .await;

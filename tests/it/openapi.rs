@@ -99,6 +99,18 @@ fn every_code_says_what_it_means_in_both_languages() {
     }
 }
 
+/// What explains the sources to those who read them means nothing in the document.
+#[test]
+fn no_description_names_what_only_the_sources_have() {
+    let text = DOCUMENT.to_string();
+    for leak in ["[`", "crate::", "Self::"] {
+        assert!(!text.contains(leak), "{leak}: {}", &text[text.find(leak).unwrap_or(0)..].chars().take(80).collect::<String>());
+    }
+    let limit = DOCUMENT["paths"]["/api/v1/reports/clicks"]["get"]["parameters"].as_array().expect("a list");
+    let limit = limit.iter().find(|parameter| parameter["name"] == "limit").expect("a limit");
+    assert!(!limit["description"].as_str().expect("a text").contains("50"), "a report has no default: {limit}");
+}
+
 /// The routes outside the API stand in the sources; those of the API are made from what the document is made from.
 #[test]
 fn every_other_route_is_declared() {

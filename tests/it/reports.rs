@@ -40,7 +40,7 @@ const REFERRERS: [(Option<&str>, &str); 4] = [
     (None, "(none)"),
 ];
 const COUNTRIES: [(Option<&str>, &str); 3] = [(Some("FR"), "FR"), (Some("DE"), "DE"), (None, "unknown")];
-const SUBS: [(Option<&str>, &str); 3] = [(Some("a"), "a"), (Some("=é"), "=é"), (None, "(none)")];
+const SUBS: [(Option<&str>, &str); 4] = [(Some("a"), "a"), (Some("=é"), "=é"), (Some("(none)"), "\\(none)"), (None, "(none)")];
 const UNKNOWN: [&str; 4] = ["unknown", "(unknown)", "(unknown)", "(unknown)"];
 const PLACES: [(LinkId, ProgramId, PublisherId); 3] = [(LINK, EURO, BLOG), (OTHER_LINK, EURO, OTHER_BLOG), (DOLLAR_LINK, DOLLAR, BLOG)];
 
@@ -202,8 +202,8 @@ impl Traffic {
                 && wanted.link.is_none_or(|wanted| link == Some(wanted))
                 && wanted.since.is_none_or(|since| since <= day)
                 && wanted.until.is_none_or(|until| day <= until);
-            if let (Some(part), true) = (part(by, day, program, publisher, link, words), fits) {
-                counted.entry(part).or_default().add(tally);
+            if fits {
+                counted.entry(part(by, day, program, publisher, link, words)).or_default().add(tally);
             }
         };
         for known in self.clicks.iter().filter(|known| known.stored) {
@@ -226,17 +226,17 @@ impl Traffic {
     }
 }
 
-fn part(by: By, day: Day, program: ProgramId, publisher: Option<PublisherId>, link: Option<LinkId>, words: &[&str; 4]) -> Option<Part> {
-    Some(match by {
+fn part(by: By, day: Day, program: ProgramId, publisher: Option<PublisherId>, link: Option<LinkId>, words: &[&str; 4]) -> Part {
+    match by {
         By::Day => Part::Day(day),
         By::Program => Part::Program(program),
-        By::Publisher => Part::Publisher(publisher?),
-        By::Link => Part::Link(link?),
+        By::Publisher => Part::Publisher(publisher),
+        By::Link => Part::Link(link),
         By::Facet(Facet::Country) => Part::Value(words[0].to_owned()),
         By::Facet(Facet::Referrer) => Part::Value(words[1].to_owned()),
         By::Facet(Facet::Agent) => Part::Value(words[2].to_owned()),
         By::Facet(Facet::Sub1) => Part::Value(words[3].to_owned()),
-    })
+    }
 }
 
 #[tokio::test]

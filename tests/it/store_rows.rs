@@ -193,7 +193,7 @@ async fn reports(tx: &mut Tx, tomorrow: Time) {
     let shown: Vec<_> =
         report.iter().map(|r| (r.part.clone(), r.tally.raw, r.tally.counted, r.tally.conversions(), r.commission())).collect();
     let euros = |minor| vec![Money::new(minor, Currency::EUR)];
-    assert_eq!(shown, [(stat::Part::Link(LINK), 201, 200, 1, euros(600)), (stat::Part::Link(OTHER_LINK), 1, 1, 0, vec![])]);
+    assert_eq!(shown, [(stat::Part::Link(Some(LINK)), 201, 200, 1, euros(600)), (stat::Part::Link(Some(OTHER_LINK)), 1, 1, 0, vec![])]);
     assert_eq!((report[0].epc(), report[0].conversion_rate()), (Ok(euros(3)), Ok(Some("0.0050".to_owned()))));
     let day = Zone::UTC.day(tomorrow);
     let since = stat::Wanted { since: Some(day), ..Default::default() };

@@ -130,6 +130,7 @@ struct Clicks {
 }
 
 impl Record for View {
+    const FILE: &'static str = "clicks.csv";
     const COLUMNS: &'static [&'static str] = &[
         "id",
         "at",

@@ -102,6 +102,7 @@ async fn narrow(api: &Api, caller: &Caller, wanted: Wanted) -> Result<Option<Wan
 
 /// What was sold and given back is in `sale_currency`, the commission and its shares in `currency`. Credits stand in the JSON only.
 impl Record for Conversion {
+    const FILE: &'static str = "conversions.csv";
     const COLUMNS: &'static [&'static str] = &[
         "id",
         "program",

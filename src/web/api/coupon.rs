@@ -1,6 +1,6 @@
 //! Publishers' own coupon codes: sales that use one are credited to its publisher.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, empty, ok, op, set_or_clear};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, empty, ok, op, refuse_ended, set_or_clear};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR, PUBLISHER, Whose},
@@ -54,7 +54,8 @@ const PUBLISHER_OF: Field = Field::optional("publisher", Kind::Id(PublisherId::P
 const CODE: Field =
     Field::optional("code", Kind::Text { chars_max: CODE_CHARS_MAX }, "Only coupons with this code, compared without case.");
 
-const CODES: &[(u16, &str)] = &[(409, "code_taken"), (422, "unknown_program"), (422, "unknown_publisher"), (422, "out_of_range")];
+const CODES: &[(u16, &str)] =
+    &[(409, "code_taken"), (409, "program_ended"), (422, "unknown_program"), (422, "unknown_publisher"), (422, "out_of_range")];
 
 pub fn routes() -> Routes {
     let create_it = op("create_coupon", "A new coupon").roles(OPERATOR | MERCHANT).body(NEW).created::<Coupon>().codes(CODES);
@@ -102,14 +103,16 @@ async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<
         return Ok(answer);
     }
     let mut errors = FieldErrors::default();
-    if caller.find_own_program(&mut tx, coupon.program).await?.is_none() {
+    let program = caller.find_own_program(&mut tx, coupon.program).await?;
+    if program.is_none() {
         errors.push("program", "unknown_program", "there is no such program");
     }
     if store::publisher::by_id(&mut tx, coupon.publisher).await?.is_none() {
         errors.push("publisher", "unknown_publisher", "there is no such publisher");
     }
-    if let Err(errors) = errors.finish(Some(())) {
-        return Err(api.refused(&input, tx, Problem::fields(&errors)).await);
+    let refused = errors.finish(program).map_err(|errors| Problem::fields(&errors)).and_then(|program| refuse_ended(&program));
+    if let Err(problem) = refused {
+        return Err(api.refused(&input, tx, problem).await);
     }
     if !store::coupon::insert(&mut tx, &coupon, now).await? {
         let taken = "The program has this code already; codes are compared without case.";

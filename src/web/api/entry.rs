@@ -83,6 +83,7 @@ impl Cursor {
 }
 
 impl Record for View {
+    const FILE: &'static str = "entries.csv";
     const COLUMNS: &'static [&'static str] = &["id", "line", "at", "kind", "conversion", "program", "account", "amount", "currency"];
 
     fn lines(&self) -> Vec<CsvLine> {

@@ -122,6 +122,7 @@ impl View {
 }
 
 impl Record for View {
+    const FILE: &'static str = "inbox.csv";
     const COLUMNS: &'static [&'static str] = &[
         "id",
         "received_at",

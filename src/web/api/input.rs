@@ -1,10 +1,10 @@
 //! What comes in: bodies, ids of paths and queries, read by what the operation declares.
 
-use super::{Operation, PAGE_ROWS, PAGE_ROWS_MAX, Page, caller_of, operation_of};
+use super::{NAME_CHARS_MAX, Operation, PAGE_ROWS, PAGE_ROWS_MAX, Page, caller_of, operation_of};
 use crate::{
     kernel::{
         fields::FieldErrors,
-        object::{NOT_JSON, Object},
+        object::{self, Object},
         time::{Day, Time, Zone},
     },
     web::{
@@ -68,7 +68,7 @@ impl Input {
             object.only(&known, &mut errors);
             value
         });
-        errors.finish(value).map_err(|errors| read_problem(&errors))
+        errors.finish(value).map_err(|errors| Problem::fields(&errors))
     }
 
     /// Nothing but `{}`, or no body.
@@ -81,13 +81,8 @@ impl Input {
         let max = self.operation.body.and_then(|body| body.items_max).unwrap_or_default();
         let mut errors = FieldErrors::default();
         let items = Object::parse_list(&self.body, max, &mut errors);
-        errors.finish(items).map_err(|errors| read_problem(&errors))
+        errors.finish(items).map_err(|errors| Problem::fields(&errors))
     }
-}
-
-/// 422 with every wrong field, or 415 for what is no JSON.
-fn read_problem(errors: &FieldErrors) -> Problem {
-    if errors.code() == NOT_JSON { json::not_json() } else { Problem::fields(errors) }
 }
 
 /// The ids of the path; what is not one of the wanted kind does not exist.
@@ -149,6 +144,16 @@ pub fn own_id<T: FromStr<Err: Display>>(object: &Object<'_>, name: &str, own: Op
         Some(own) if !object.optional(name).is_present() => Some(own),
         _ => object.required(name, errors).id(errors),
     }
+}
+
+/// A name that people read: blanks alone are none.
+pub fn name(field: &object::Field<'_, '_>, errors: &mut FieldErrors) -> Option<String> {
+    let text = field.full_text(NAME_CHARS_MAX, errors)?;
+    if text.trim().is_empty() {
+        errors.push(field.path(), "missing_field", "it must not be blank");
+        return None;
+    }
+    Some(text)
 }
 
 /// An e-mail address, roughly: one `@` with something on both sides. Only a mail proves more.

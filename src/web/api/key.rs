@@ -1,6 +1,6 @@
 //! API keys: made for somebody, shown once, revoked.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, ok, op, owner_exists, wrong_field};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, name, ok, op, owner_exists, wrong_field};
 use crate::{
     domain::{
         access::Scope,
@@ -38,7 +38,7 @@ const NEW: Body = Body::new(
     &[
         Field::required("role", Kind::Word(Role::WORDS), "What it may do."),
         Field::optional("owner", OWNER_KIND, "The merchant, publisher or buyer whose rows it sees; an operator's key has none."),
-        Field::optional("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "A name to know it by."),
+        Field::optional("name", Kind::Name, "A name to know it by."),
     ],
 )
 .example(r#"{"role": "operator", "name": "nightly import"}"#);
@@ -97,7 +97,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
     let now = api.now();
     let (role, owner, name) = input.read(|object, errors| {
         let held = holder(object, errors);
-        let name = object.optional("name").full_text(NAME_CHARS_MAX, errors);
+        let name = name(&object.optional("name"), errors);
         let (role, owner) = held?;
         Some((role, owner, name))
     })?;

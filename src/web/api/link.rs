@@ -1,6 +1,6 @@
 //! Links: what publishers place.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, empty, ok, op, own_id, set_or_clear};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, empty, ok, op, own_id, refuse_ended, set_or_clear};
 use crate::{
     domain::{
         access::{self, Scope, Whose},
@@ -70,6 +70,7 @@ const SLUG: Field = Field::optional("slug", Kind::Text { chars_max: URL_CHARS_MA
 
 const CODES: &[(u16, &str)] = &[
     (409, "slug_taken"),
+    (409, "program_ended"),
     (422, "unknown_program"),
     (422, "unknown_publisher"),
     (422, "invalid_slug"),
@@ -166,6 +167,9 @@ async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<
         Ok(found) => found,
         Err(errors) => return Err(api.refused(&input, tx, Problem::fields(&errors)).await),
     };
+    if let Err(ended) = refuse_ended(&program) {
+        return Err(api.refused(&input, tx, ended).await);
+    }
     let mut link = Link {
         id: LinkId::from_raw(api.mint(now)),
         slug: String::new(),

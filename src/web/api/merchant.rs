@@ -1,6 +1,6 @@
 //! Merchants.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op, set, set_or_clear};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, email, name, ok, op, set, set_or_clear};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR},
@@ -18,7 +18,7 @@ const ID: &[Field] = &[Field::required("id", Kind::Id(MerchantId::PREFIX), "The 
 const NEW: Body = Body::new(
     "NewMerchant",
     &[
-        Field::required("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "The shop's name."),
+        Field::required("name", Kind::Name, "The shop's name."),
         Field::optional("email", Kind::Email, "Where the shop's people are written to."),
     ],
 )
@@ -27,7 +27,7 @@ const NEW: Body = Body::new(
 const CHANGES: Body = Body::new(
     "MerchantChanges",
     &[
-        Field::kept("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "The shop's name."),
+        Field::kept("name", Kind::Name, "The shop's name."),
         Field::clearable("email", Kind::Email, "Where the shop's people are written to."),
     ],
 )
@@ -51,7 +51,7 @@ pub fn routes() -> Routes {
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
     let now = api.now();
     let merchant = input.read(|object, errors| {
-        let name = object.required("name", errors).full_text(NAME_CHARS_MAX, errors);
+        let name = name(&object.required("name", errors), errors);
         let email = email(object, errors);
         Some(Merchant { id: MerchantId::from_raw(api.mint(now)), name: name?, email })
     })?;
@@ -83,7 +83,7 @@ async fn change(State(api): State<Api>, Ids(id): Ids<MerchantId>, input: Input) 
     let mut tx = api.db().begin().await?;
     let mut merchant = store::merchant::for_update(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     input.read(|object, errors| {
-        set(object, "name", &mut merchant.name, errors, |field, errors| field.full_text(NAME_CHARS_MAX, errors));
+        set(object, "name", &mut merchant.name, errors, name);
         set_or_clear(object, "email", &mut merchant.email, errors, |_, errors| email(object, errors));
         Some(())
     })?;

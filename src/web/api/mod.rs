@@ -38,19 +38,20 @@ pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
 pub use self::operation::{Answer, Body, Content, Empty, Field, Kind, Operation, PAGE_ROWS, Shape};
 use self::{
     guard::{Caller, Guard, caller_of, operation_of},
-    input::{Ids, Input, Query, email, own_id, span, wrong_field},
+    input::{Ids, Input, Query, email, name, own_id, span, wrong_field},
     operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_exists, owner_of},
     page::{Page, empty, ok, whole},
     patch::{set, set_or_clear},
     routes::Routes,
-    stream::{Accept, Chunk, CsvLine, FORMAT, Format, Record, nothing, stream_list},
+    stream::{Accept, Chunk, CsvLine, FORMAT, Format, Record, nothing, stream_list, stream_table},
     terms_fields::{TERMS, TERMS_CODES},
 };
 use crate::{
     domain::{
         command::{Act, Channel, Command, Message, Outcome},
         order::Actor,
+        program::Program,
         reason::Refusal,
         sale::OpenedClick,
     },
@@ -74,7 +75,7 @@ use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
 /// Names of people, shops and programs, in characters.
-const NAME_CHARS_MAX: usize = 256;
+pub const NAME_CHARS_MAX: usize = 256;
 /// Reasons that people write, in characters.
 const REASON_CHARS_MAX: usize = 500;
 
@@ -200,6 +201,12 @@ struct About {
     by: Actor,
     merchant: Option<MerchantId>,
     program: Option<ProgramId>,
+}
+
+/// An ended program takes nothing new.
+fn refuse_ended(program: &Program) -> Result<(), Problem> {
+    let ended = || Problem::new(StatusCode::CONFLICT, "program_ended", "The program has ended, and takes nothing new.");
+    program.ended_at.map_or(Ok(()), |_| Err(ended()))
 }
 
 /// A command that did not take effect.

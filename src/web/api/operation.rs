@@ -81,6 +81,8 @@ pub enum Kind {
     Text {
         chars_max: usize,
     },
+    /// Of something that people read: not only blanks.
+    Name,
     /// A text that fits this pattern (ECMA 262).
     Pattern {
         pattern: &'static str,

@@ -1,8 +1,8 @@
 //! Programs: a merchant's offers. Their terms' versions are in `terms`.
 
 use super::{
-    Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, TERMS, TERMS_CODES, empty, ok, op, own_id, set,
-    set_or_clear, wrong_field,
+    Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, TERMS, TERMS_CODES, empty, name, ok, op, own_id, set, set_or_clear,
+    wrong_field,
 };
 use crate::{
     domain::{
@@ -36,7 +36,7 @@ const NEW: Body = Body::new(
     "NewProgram",
     &[
         Field::optional("merchant", Kind::Id(MerchantId::PREFIX), "Whose offer it is: an operator must say; a merchant's are its own."),
-        Field::required("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "What publishers and buyers read."),
+        Field::required("name", Kind::Name, "What publishers and buyers read."),
         Field::required("currency", Kind::Currency, "Of its commissions."),
         Field::required("landing_url", Kind::Url, "Where links lead; `{click_id}` and the other macros are filled in."),
         Field::required(
@@ -58,7 +58,7 @@ const NEW: Body = Body::new(
 const CHANGES: Body = Body::new(
     "ProgramChanges",
     &[
-        Field::kept("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "What publishers and buyers read."),
+        Field::kept("name", Kind::Name, "What publishers and buyers read."),
         Field::kept("landing_url", Kind::Url, "Where links lead; `{click_id}` and the other macros are filled in."),
         Field::kept(
             "domains",
@@ -152,7 +152,7 @@ async fn create(State(api): State<Api>, caller: Caller, input: Input) -> Result<
 
 fn read(id: ProgramId, scope: Scope, object: &Object<'_>, errors: &mut FieldErrors) -> Option<(Program, Terms)> {
     let merchant = own_id::<MerchantId>(object, "merchant", scope.merchant(), errors);
-    let name = object.required("name", errors).full_text(NAME_CHARS_MAX, errors);
+    let name = name(&object.required("name", errors), errors);
     let currency = object.required("currency", errors).currency(errors);
     let landing_url = page(&object.required("landing_url", errors), errors);
     let domains = hosts(&object.required("domains", errors), errors).unwrap_or_default();
@@ -222,7 +222,7 @@ async fn change(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>,
     let mut program = caller.change_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     input.read(|object, errors| {
         let mut click_param = Some(std::mem::take(&mut program.click_param));
-        set(object, "name", &mut program.name, errors, |field, errors| field.full_text(NAME_CHARS_MAX, errors));
+        set(object, "name", &mut program.name, errors, name);
         set(object, "landing_url", &mut program.landing_url, errors, page);
         set(object, "domains", &mut program.domains, errors, hosts);
         set_or_clear(object, "click_param", &mut click_param, errors, |field, errors| part(field, errors, link::parse_click_param));

@@ -1,6 +1,6 @@
 //! Publishers.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, NAME_CHARS_MAX, Query, Routes, email, ok, op, set, set_or_clear};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, email, name, ok, op, set, set_or_clear};
 use crate::{
     domain::{
         access::{OPERATOR, PUBLISHER},
@@ -17,7 +17,7 @@ const ID: &[Field] = &[Field::required("id", Kind::Id(PublisherId::PREFIX), "The
 const NEW: Body = Body::new(
     "NewPublisher",
     &[
-        Field::required("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "The name of the site or its owner."),
+        Field::required("name", Kind::Name, "The name of the site or its owner."),
         Field::optional("email", Kind::Email, "Where the publisher is written to."),
         Field::optional("kind", Kind::Word(publisher::Kind::WORDS), "What the site does; `content` if left out."),
         Field::optional("portal", Kind::Boolean, "Whether it is a cashback site that names its members in `buyer=`; false if left out."),
@@ -29,7 +29,7 @@ const NEW: Body = Body::new(
 const CHANGES: Body = Body::new(
     "PublisherChanges",
     &[
-        Field::kept("name", Kind::Text { chars_max: NAME_CHARS_MAX }, "The name of the site or its owner."),
+        Field::kept("name", Kind::Name, "The name of the site or its owner."),
         Field::clearable("email", Kind::Email, "Where the publisher is written to."),
         Field::kept("kind", Kind::Word(publisher::Kind::WORDS), "What the site does; it counts for sales recorded from now on."),
         Field::kept("portal", Kind::Boolean, "Whether its links may name members in `buyer=`."),
@@ -57,7 +57,7 @@ pub fn routes() -> Routes {
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
     let now = api.now();
     let publisher = input.read(|object, errors| {
-        let name = object.required("name", errors).full_text(NAME_CHARS_MAX, errors);
+        let name = name(&object.required("name", errors), errors);
         let email = email(object, errors);
         let kind =
             object.optional("kind").word(publisher::Kind::WORDS, publisher::Kind::from_word, errors).unwrap_or(publisher::Kind::Content);
@@ -100,8 +100,8 @@ async fn change(State(api): State<Api>, Ids(id): Ids<PublisherId>, input: Input)
     let mut tx = api.db().begin().await?;
     let mut publisher = store::publisher::for_update(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     input.read(|object, errors| {
-        let Publisher { name, email: address, kind, portal, generosity, .. } = &mut publisher;
-        set(object, "name", name, errors, |field, errors| field.full_text(NAME_CHARS_MAX, errors));
+        let Publisher { name: own, email: address, kind, portal, generosity, .. } = &mut publisher;
+        set(object, "name", own, errors, name);
         set_or_clear(object, "email", address, errors, |_, errors| email(object, errors));
         set(object, "kind", kind, errors, |field, errors| field.word(publisher::Kind::WORDS, publisher::Kind::from_word, errors));
         set(object, "portal", portal, errors, |field, errors| field.boolean(errors));

@@ -1,8 +1,8 @@
 //! The click report: clicks, conversions and commission by day, link, publisher, program, country, referrer, agent or sub-id.
 
 use super::{
-    AFTER, Accept, Api, Caller, Chunk, Content, CsvLine, Field, Format, Kind, LIMIT, Page, Query, Record, Routes, Shape, op, span,
-    stream_list, whole,
+    AFTER, Accept, Api, Caller, Chunk, Content, CsvLine, Field, Format, Kind, PAGE_ROWS_MAX, Page, Query, Record, Routes, Shape, op, span,
+    stream_table, whole,
 };
 use crate::{
     domain::{
@@ -38,7 +38,7 @@ const WANTED: &[Field] = &[
     Field::optional("publisher", Kind::Id(PublisherId::PREFIX), "Only clicks of this publisher."),
     Field::optional("since", Kind::Moment, "Only days from this one on."),
     Field::optional("until", Kind::Moment, "Only days up to this one."),
-    LIMIT,
+    Field::optional("limit", Kind::Integer { min: 1, max: PAGE_ROWS_MAX }, "How many rows a page has; the whole report if left out."),
     AFTER,
 ];
 
@@ -73,7 +73,7 @@ struct View {
     conversion_rate: Option<String>,
 }
 
-/// [`View`] as the document shows it.
+/// What happened with one part; its first key is named after `by`.
 #[derive(ToSchema)]
 #[schema(as = ClickReportRow)]
 #[expect(dead_code, reason = "only its shape is wanted")]
@@ -81,11 +81,9 @@ struct Wire {
     /// By day.
     #[schema(nullable = false)]
     day: Option<Day>,
-    /// By link.
-    #[schema(nullable = false)]
+    /// By link; null for conversions whose newest credit has none, as a coupon's.
     link: Option<LinkId>,
-    /// By publisher.
-    #[schema(nullable = false)]
+    /// By publisher; null for conversions without one.
     publisher: Option<PublisherId>,
     /// By program.
     #[schema(nullable = false)]
@@ -93,13 +91,13 @@ struct Wire {
     /// By country: ISO 3166-1, two letters, or `unknown`.
     #[schema(nullable = false)]
     country: Option<String>,
-    /// By the host of the page that the link stood on.
+    /// By the host of the page that the link stood on; `(none)`, `(other)`, `(unknown)`.
     #[schema(nullable = false)]
     referrer: Option<String>,
     /// By the browser's family.
     #[schema(nullable = false)]
     agent: Option<String>,
-    /// By the publisher's own mark.
+    /// By the publisher's own mark; `(none)`, `(other)`, `(unknown)`. A mark that reads like one of these has a backslash before it.
     #[schema(nullable = false)]
     sub1: Option<String>,
     /// Every recorded click.
@@ -131,14 +129,18 @@ impl ToSchema for View {
     }
 }
 
+/// What a row's first key, or the first column, is called.
+fn word(by: By) -> &'static str {
+    BY.iter().find(|(_, known)| *known == by).map_or("part", |(word, _)| word)
+}
+
 impl View {
     fn new(by: By, row: Row) -> Result<Self, Problem> {
         let unworkable = |error| {
             tracing::error!(%error, "earnings per click are out of range");
             Problem::internal()
         };
-        let word = BY.iter().find(|(_, known)| *known == by).map_or("part", |(word, _)| word);
-        Ok(Self { by: word, epc: row.epc().map_err(unworkable)?, conversion_rate: row.conversion_rate().map_err(unworkable)?, row })
+        Ok(Self { by: word(by), epc: row.epc().map_err(unworkable)?, conversion_rate: row.conversion_rate().map_err(unworkable)?, row })
     }
 }
 
@@ -164,17 +166,18 @@ impl Serialize for View {
 
 /// A line a currency. What is not of a currency stands in the first line of its part only, so that columns can be added up.
 impl Record for View {
-    const COLUMNS: &'static [&'static str] =
-        &["by", "part", "raw", "counted", "conversion_rate", "conversions", "commission", "epc", "currency"];
+    const FILE: &'static str = "report.csv";
+    /// The first is named after `by`.
+    const COLUMNS: &'static [&'static str] = &["part", "raw", "counted", "conversion_rate", "conversions", "commission", "epc", "currency"];
 
     fn lines(&self) -> Vec<CsvLine> {
         let tally = &self.row.tally;
-        let part = Cursor::of(&self.row.part).0;
+        let part = text(&self.row.part);
         let mut currencies = tally.sales.iter();
         let mut lines = Vec::new();
         loop {
             let sales = currencies.next();
-            let line = CsvLine::default().plain(self.by).text(Some(&part));
+            let line = CsvLine::default().text(part.as_deref());
             let line = match lines.is_empty() {
                 true => line.plain(tally.raw).plain(tally.counted).maybe(self.conversion_rate.as_deref()),
                 false if sales.is_none() => return lines,
@@ -192,26 +195,35 @@ impl Record for View {
     }
 }
 
+/// What a part is called; none for what has no link or publisher.
+fn text(part: &Part) -> Option<String> {
+    match part {
+        Part::Day(day) => Some(day.to_string()),
+        Part::Link(id) => id.map(|id| id.to_string()),
+        Part::Publisher(id) => id.map(|id| id.to_string()),
+        Part::Program(id) => Some(id.to_string()),
+        Part::Value(value) => Some(value.clone()),
+    }
+}
+
+/// What stands in a cursor for no link or publisher; no id reads so.
+const NOBODY: &str = "-";
+
 /// The part of the last row of a page, as letters that may stand in a URL.
 #[derive(Debug)]
 struct Cursor(String);
 
 impl Cursor {
     fn of(part: &Part) -> Self {
-        Self(match part {
-            Part::Day(day) => day.to_string(),
-            Part::Link(id) => id.to_string(),
-            Part::Publisher(id) => id.to_string(),
-            Part::Program(id) => id.to_string(),
-            Part::Value(value) => value.clone(),
-        })
+        Self(text(part).unwrap_or_else(|| NOBODY.to_owned()))
     }
 
     fn part(&self, by: By) -> Option<Part> {
         match by {
             By::Day => Day::parse(&self.0).map(Part::Day),
-            By::Link => self.0.parse().ok().map(Part::Link),
-            By::Publisher => self.0.parse().ok().map(Part::Publisher),
+            By::Link | By::Publisher if self.0 == NOBODY => Some(if by == By::Link { Part::Link(None) } else { Part::Publisher(None) }),
+            By::Link => self.0.parse().ok().map(|id| Part::Link(Some(id))),
+            By::Publisher => self.0.parse().ok().map(|id| Part::Publisher(Some(id))),
             By::Program => self.0.parse().ok().map(Part::Program),
             By::Facet(_) => Some(Part::Value(self.0.clone())),
         }
@@ -241,7 +253,7 @@ struct CursorError;
 /// Days are the installation's; a `since` or `until` within a day takes in the day.
 async fn clicks(State(api): State<Api>, caller: Caller, accept: Accept, query: Query) -> Result<Response, Problem> {
     let ((by, wanted), limit, after, format) = query.read(|query, errors| {
-        let limit = query.optional("limit").integer(1..=500, errors);
+        let limit = query.optional("limit").integer(1..=PAGE_ROWS_MAX, errors);
         let (by, wanted) = read(query, api.zone(), errors)?;
         Some(((by, wanted), limit, cursor(query, by, errors), Format::read(query, accept, errors)))
     })?;
@@ -255,7 +267,8 @@ async fn clicks(State(api): State<Api>, caller: Caller, accept: Accept, query: Q
         let mut views: Vec<View> = views.into_iter().take(limit).collect();
         let all = Page { limit: i64::MAX, after: None::<()> };
         let read = move |_, _| std::future::ready(Ok(Chunk { rows: std::mem::take(&mut views), next: None }));
-        return stream_list(format, all, read).await;
+        let columns = [&[word(by)], &View::COLUMNS[1..]].concat();
+        return stream_table(format, &columns, all, read).await;
     }
     Ok(match limit {
         Some(limit) => Page { limit, after: None::<()> }.answer(views, |view| Cursor::of(&view.row.part).to_string(), |view| view),

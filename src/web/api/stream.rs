@@ -123,6 +123,8 @@ impl CsvLine {
 
 /// A row of a list that is streamed.
 pub trait Record: Serialize {
+    /// What its CSV is called where a browser saves it.
+    const FILE: &'static str;
     /// The first line of its CSV.
     const COLUMNS: &'static [&'static str];
 
@@ -147,7 +149,23 @@ impl<R, C> Chunk<R, C> {
 
 /// Answers a list as a stream. `read` gives so many rows behind a cursor; the first of them are read before anything is answered, so that
 /// what is wrong from the start is told as such. A failure later cuts the answer off, which its reader notices.
-pub async fn stream_list<R, C, F, Answer>(format: Format, page: Page<C>, mut read: F) -> Result<Response, Problem>
+pub async fn stream_list<R, C, F, Answer>(format: Format, page: Page<C>, read: F) -> Result<Response, Problem>
+where
+    R: Record + Send + 'static,
+    C: Send + 'static,
+    F: FnMut(Option<C>, i64) -> Answer + Send + 'static,
+    Answer: Future<Output = Result<Chunk<R, C>, Problem>> + Send,
+{
+    stream_table(format, R::COLUMNS, page, read).await
+}
+
+/// The same with columns that this request names.
+pub async fn stream_table<R, C, F, Answer>(
+    format: Format,
+    columns: &[&'static str],
+    page: Page<C>,
+    mut read: F,
+) -> Result<Response, Problem>
 where
     R: Record + Send + 'static,
     C: Send + 'static,
@@ -157,8 +175,8 @@ where
     let mut left = page.limit;
     let mut chunk = read(page.after, left.min(PAGE_ROWS_MAX)).await?;
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(AHEAD);
+    let mut bytes = head(format, columns);
     tokio::spawn(async move {
-        let mut bytes = head::<R>(format);
         loop {
             left -= i64::try_from(chunk.rows.len()).unwrap_or(i64::MAX);
             let written = bytes.and_then(|bytes| write(format, &chunk.rows, bytes));
@@ -181,6 +199,10 @@ where
     });
     let mut answer = Response::new(Body::from_stream(ReceiverStream::new(receiver)));
     answer.headers_mut().insert(header::CONTENT_TYPE, format.media_type());
+    if format == Format::Csv {
+        let saved = HeaderValue::try_from(format!("attachment; filename=\"{}\"", R::FILE)).expect("names of files are ASCII");
+        answer.headers_mut().insert(header::CONTENT_DISPOSITION, saved);
+    }
     Ok(answer)
 }
 
@@ -191,10 +213,10 @@ pub async fn nothing<R: Record + Send + 'static>(format: Format) -> Result<Respo
 }
 
 /// What stands before the first row.
-fn head<R: Record>(format: Format) -> io::Result<Vec<u8>> {
+fn head(format: Format, columns: &[&str]) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if format == Format::Csv {
-        csv_writer(&mut bytes).write_record(R::COLUMNS)?;
+        csv_writer(&mut bytes).write_record(columns)?;
     }
     Ok(bytes)
 }
@@ -229,6 +251,7 @@ mod tests {
     struct Row(&'static str);
 
     impl Record for Row {
+        const FILE: &'static str = "rows.csv";
         const COLUMNS: &'static [&'static str] = &["text", "number"];
         fn lines(&self) -> Vec<CsvLine> {
             vec![CsvLine::default().text(Some(self.0)).plain(-1)]
@@ -238,7 +261,7 @@ mod tests {
     #[test]
     fn texts_are_quoted_and_never_formulas() {
         let rows = [Row("=1+1"), Row("a,\"b\"\r\nc"), Row("\tx"), Row("@x"), Row("é"), Row(""), Row("a=b"), Row("-5")];
-        let bytes = head::<Row>(Format::Csv).and_then(|head| write(Format::Csv, &rows, head)).expect("written");
+        let bytes = head(Format::Csv, Row::COLUMNS).and_then(|head| write(Format::Csv, &rows, head)).expect("written");
         let wanted = "text,number\r\n'=1+1,-1\r\n\"a,\"\"b\"\"\r\nc\",-1\r\n'\tx,-1\r\n'@x,-1\r\né,-1\r\n,-1\r\na=b,-1\r\n'-5,-1\r\n";
         assert_eq!(String::from_utf8(bytes).expect("text"), wanted);
     }

@@ -1,6 +1,6 @@
 //! The numbered versions of a program's terms. A version never changes.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, op, whole};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, op, refuse_ended, whole};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR, PUBLISHER},
@@ -36,7 +36,7 @@ pub fn routes() -> Routes {
         .body(NEW)
         .created::<View>()
         .codes(TERMS_CODES)
-        .codes(&[(422, "effective_in_past")]);
+        .codes(&[(409, "program_ended"), (422, "effective_in_past")]);
     Routes::new("terms").get("/programs/{id}/terms", list, list_it).post("/programs/{id}/terms", create, create_it)
 }
 
@@ -84,6 +84,9 @@ async fn create(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>,
         }
         Some((terms?, effective_at.unwrap_or(now)))
     })?;
+    if let Err(ended) = refuse_ended(&program) {
+        return Err(api.refused(&input, tx, ended).await);
+    }
     let body = terms.to_json();
     let version = store::terms::insert(&mut tx, id, effective_at, &body, now).await?;
     api.created(&input, tx, &View::new(Stored { program: id, version, effective_at, created_at: now, body })?).await

@@ -52,7 +52,7 @@ pub fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
 fn rate() -> impl Iterator<Item = (String, Value)> {
     let header = |name: &str, about: &str| {
         let schema = json!({"type": "integer", "minimum": 0});
-        (name.to_owned(), json!({"description": format!("{about} Only where requests are limited."), "schema": schema}))
+        (name.to_owned(), json!({"description": format!("{about} Only where the requests of keys are limited."), "schema": schema}))
     };
     [
         header("RateLimit-Limit", "Requests a minute."),
@@ -145,6 +145,9 @@ pub fn refusal(status: u16, codes: &BTreeSet<&'static str>, schemas: &mut Schema
     };
     if let Some((name, header)) = own {
         headers.insert(name.to_owned(), header);
+    }
+    if status == 429 {
+        headers.extend(rate());
     }
     let refusal = json!({
         "description": meaning(status),

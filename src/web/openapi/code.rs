@@ -41,6 +41,7 @@ codes! {
         KeyInvalid = "key_invalid", "There is no such key, or it is revoked.", "Cette clé n’existe pas ou a été révoquée.";
         KeyMissing = "key_missing", "Send the key as `Authorization: Bearer <key>`.", "Envoyez la clé dans `Authorization: Bearer <clé>`.";
         LastOperatorKey = "last_operator_key", "This is the last live key of an operator.", "C’est la dernière clé valide d’un opérateur.";
+        LinkEnded = "link_ended", "This link is no longer in use.", "Ce lien n’est plus utilisé.";
         MethodNotAllowed = "method_not_allowed", "This address does not take that method.", "Cette adresse n’accepte pas cette méthode.";
         MissingField = "missing_field", "This field is required.", "Ce champ est obligatoire.";
         NegativeAmount = "negative_amount", "0 or more is wanted.", "Il faut 0 ou plus.";

@@ -4,7 +4,7 @@ use super::schemas::Schemas;
 use crate::{
     domain::reason::Reason,
     kernel::{currency::Currency, id, percent::Percent},
-    web::api::{Body, Empty, Field, Kind},
+    web::api::{Body, Empty, Field, Kind, NAME_CHARS_MAX},
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -77,6 +77,7 @@ fn of(kind: &Kind, open: bool, schemas: &mut Schemas) -> Value {
         Kind::Owner => schemas.put("Owner", json!({"type": "string", "pattern": OWNER, "examples": ["platform"]})),
         Kind::Text { chars_max: usize::MAX } => json!({"type": "string", "minLength": 1}),
         Kind::Text { chars_max } => json!({"type": "string", "minLength": 1, "maxLength": chars_max}),
+        Kind::Name => json!({"type": "string", "minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": r"\S"}),
         Kind::Texts { chars_max, max } => {
             let one = json!({"type": "string", "minLength": 1, "maxLength": chars_max});
             json!({"anyOf": [{"type": "array", "items": one, "minItems": 1, "maxItems": max}, one]})
@@ -176,7 +177,7 @@ fn kind_codes(kind: &Kind, open: bool, codes: &mut BTreeSet<&'static str>) {
         Kind::Id(_) => &["invalid_id"],
         Kind::Ids { .. } => &["invalid_id", "empty_list", "too_many", "too_long", "missing_field"],
         Kind::Owner => &["invalid_id", "too_long"],
-        Kind::Text { .. } | Kind::Pattern { .. } | Kind::Url => &["too_long", "missing_field"],
+        Kind::Text { .. } | Kind::Name | Kind::Pattern { .. } | Kind::Url => &["too_long", "missing_field"],
         Kind::Texts { .. } => &["too_long", "empty_list", "too_many", "missing_field"],
         Kind::Email => &["too_long", "invalid_email"],
         Kind::Word(_) | Kind::Reason => &["unknown_word"],

@@ -90,7 +90,8 @@ fn follow(schemas: &mut Schemas) -> Value {
             "X-Robots-Tag": string("`noindex`"),
         },
     }});
-    let refused = refusals(&[(404, "unknown_link"), (410, "program_ended"), (414, "uri_too_long"), (503, "unavailable")]);
+    let refused =
+        refusals(&[(404, "unknown_link"), (410, "program_ended"), (410, "link_ended"), (414, "uri_too_long"), (503, "unavailable")]);
     let mut written = operation("follow_link", "tracking", "Follows a link", &done, &refused, schemas);
     let query = |name: &str, about: &str| json!({"name": name, "in": "query", "required": false, "description": about, "allowEmptyValue": true, "schema": {"type": "string"}});
     let mut parameters = vec![
