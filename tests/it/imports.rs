@@ -174,7 +174,7 @@ async fn a_moved_installation_goes_on_with_its_keys_and_click_ids() {
     let said = shop.postback(&sale("A-2", &clicks[1])).await.expect(201);
     assert_eq!(said["conversion"]["publisher"], json!(publisher), "a click id of the old installation opens");
     server.stop();
-    assert!(ristourne_ok(&new.url, &["verify"]).contains("everything holds"));
+    assert!(ristourne_ok(&new.url, &["verify", master[0], master[1]]).contains("everything holds"));
     new.remove().await;
 }
 
