@@ -127,6 +127,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         connections_max: 3_500,
         head_timeout: Duration::from_secs(30),
         body_timeout: Duration::from_secs(20),
+        write_timeout: Duration::from_secs(30),
         drain_timeout: Duration::from_secs(1),
     };
     let running = edge::start(settings, floor, axum::Router::new(), Handle::current(), std::future::pending()).await?;

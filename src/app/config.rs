@@ -251,6 +251,9 @@ pub struct ListenArgs {
     /// How long a request's body may take to come, in seconds
     #[arg(long, env = "RISTOURNE_BODY_TIMEOUT", default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub body_timeout: u64,
+    /// How long the reader of an answer may take nothing of it before it is cut off, in seconds
+    #[arg(long, env = "RISTOURNE_WRITE_TIMEOUT", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub write_timeout: u64,
     /// How long what is in flight may take at the end, in seconds
     #[arg(long, env = "RISTOURNE_DRAIN_TIMEOUT", default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub drain_timeout: u64,
@@ -265,6 +268,7 @@ impl ListenArgs {
             connections_max: self.connections_max as usize,
             head_timeout: Duration::from_secs(self.head_timeout),
             body_timeout: Duration::from_secs(self.body_timeout),
+            write_timeout: Duration::from_secs(self.write_timeout),
             drain_timeout: Duration::from_secs(self.drain_timeout),
         }
     }

@@ -3,6 +3,9 @@
 //!
 //! HTTP/1.1 only: TLS and HTTP/2 belong to the proxy in front.
 
+mod stall;
+
+use self::stall::Stall;
 use crate::{
     kernel::address::{Address, Trusted},
     web::{actor::Client, headers, problem::Problem},
@@ -50,6 +53,9 @@ const URI_BYTES_MAX: usize = 32 * 1024;
 /// Longest request head: hyper answers 431 above. More than twice the URI, so that a URI that is too long meets its own 414.
 const HEAD_BYTES_MAX: usize = 96 * 1024;
 const BUFFER_BYTES_MAX: usize = 128 * 1024;
+/// What the kernel holds of answers that are not read yet, per connection. It asks for more when a third is free, so this is also how little
+/// a slow reader may take within the time to write; left to itself Linux goes up to megabytes.
+const SEND_BUFFER_BYTES: u32 = 256 * 1024;
 /// Connections that the kernel keeps for us while the loop is busy; Linux cuts it to `somaxconn`.
 const BACKLOG: u32 = 4096;
 /// Out of file descriptors, or the like: try again after this.
@@ -77,6 +83,8 @@ pub struct Settings {
     pub head_timeout: Duration,
     /// A body must have come within this.
     pub body_timeout: Duration,
+    /// Who reads nothing of an answer for this long is cut off.
+    pub write_timeout: Duration,
     /// What is in flight at the end may take this long.
     pub drain_timeout: Duration,
 }
@@ -141,6 +149,8 @@ fn tell<T>(channel: oneshot::Sender<T>, word: T) {
 fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
+    // What it accepts inherits this.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
@@ -208,12 +218,13 @@ fn serve<F: Fast>(
     peer: SocketAddr,
     shared: Arc<Shared<F>>,
 ) -> http1::Connection<
-    TokioIo<TcpStream>,
+    TokioIo<Stall<TcpStream>>,
     impl hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible, Future: Send> + use<F>,
 > {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
+    let stream = Stall::new(stream, shared.settings.write_timeout);
     let service = service_fn(move |request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(guarded(shared.answer(request, peer)).await) }

@@ -5,6 +5,9 @@ use axum::routing::get;
 use std::{fmt::Write as _, time::Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+/// More than sockets hold that nobody reads.
+const LONG: usize = 16 * 1024 * 1024;
+
 struct Doors;
 
 impl Fast for Doors {
@@ -49,12 +52,14 @@ async fn edge(stop: oneshot::Receiver<()>) -> Running {
             get(|request: axum::extract::Request| async move { format!("{}", request.extensions().get::<Client>().expect("set").0) }),
         )
         .route("/panic", get(breaks))
+        .route("/long", get(|| async { "x".repeat(LONG) }))
         .route("/body", axum::routing::post(|body: Bytes| async move { body.len().to_string() }));
     let settings = Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         trusted: Trusted::parse("127.0.0.0/8").expect("a range"),
         head_timeout: Duration::from_millis(300),
         body_timeout: Duration::from_millis(300),
+        write_timeout: Duration::from_millis(300),
         connections_max: 8,
         drain_timeout: Duration::from_secs(10),
     };
@@ -141,6 +146,35 @@ async fn what_is_too_long_or_too_slow_is_refused() {
         let shown = String::from_utf8_lossy(&request[..request.len().min(60)]);
         assert!(answer.starts_with(start) && answer.is_empty() == start.is_empty(), "{shown}: {answer}");
     }
+    stop.send(()).expect("the edge listens");
+    running.ended().await;
+}
+
+/// Asks for what is long, several times, through a socket that takes little at once.
+async fn ask_for_much(running: &Running) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    let mut stream = socket.connect(running.address).await.expect("a connection");
+    let request = "GET /long HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request.repeat(3).as_bytes()).await.expect("sent");
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_stops_reading_gives_the_place_up() {
+    let (stop, stopped) = oneshot::channel();
+    let running = edge(stopped).await;
+    let mut stopped_readers = Vec::new();
+    for _ in 0..8 {
+        let mut stream = ask_for_much(&running).await;
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).await.expect("the answer begins");
+        assert_eq!(&start, b"HTTP/1.1 200");
+        stopped_readers.push(stream);
+    }
+    let answer = exchange(&running, &get_close("/c/x", "")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "every place was taken, and one came free: {answer}");
+    drop(stopped_readers);
     stop.send(()).expect("the edge listens");
     running.ended().await;
 }
