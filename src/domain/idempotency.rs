@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     pub api_key: KeyId,
-    /// With the ids that it names, without a query.
+    /// With the ids that it names, unescaped and without a query.
     pub path: String,
     /// What the sender wrote into the header.
     pub token: String,
@@ -45,7 +45,7 @@ pub struct Kept {
     /// The HTTP status.
     pub status: u16,
     pub answer: Vec<u8>,
-    /// The answer holds a secret and is stored under the master key.
+    /// The answer holds a secret and is stored sealed: for its API key, and then under the master key.
     pub sealed: bool,
 }
 

@@ -19,6 +19,8 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
@@ -41,6 +43,7 @@ const CLICK_KIND: &[u8] = b"ristourne click";
 const COOKIE_KIND: &[u8] = b"ristourne buyer cookie";
 const REF_KIND: &[u8] = b"ristourne buyer ref";
 const SECRET_KIND: &[u8] = b"ristourne secret";
+const DERIVED_KIND: &[u8] = b"ristourne key of a secret's holder";
 /// The low 3 bits of a click's last byte are its quality, the next its consent; the rest is zero.
 const QUALITY_BITS: u8 = 0b0111;
 const CONSENT_BIT: u8 = 0b1000;
@@ -264,6 +267,13 @@ impl MasterKey {
     /// Reads 32 bytes of standard padded base64, as `openssl rand -base64 32` prints them.
     pub fn parse(text: &str) -> Option<Self> {
         STANDARD.decode(text).ok()?.try_into().ok().map(Self)
+    }
+
+    /// The key that whoever holds `secret` can make again, and nobody else. The secret must be one that cannot be guessed.
+    pub fn derived(secret: &[u8]) -> Self {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+        mac.update(DERIVED_KIND);
+        Self(mac.finalize().into_bytes().into())
     }
 }
 impl fmt::Debug for MasterKey {

@@ -93,3 +93,11 @@ fn secrets_are_stored_under_the_master_key_if_there_is_one() {
     assert!(MasterKey::parse("short").is_none());
     assert!(!format!("{master:?}{open:?}{:?}", SealKey { number: 1, secret: [77; 32] }).contains("77"));
 }
+
+#[test]
+fn a_derived_key_opens_for_the_same_secret_only() {
+    let vault = |secret: &[u8]| Vault::new(Some(&MasterKey::derived(secret)));
+    let sealed = vault(b"rk_one").seal_secret(b"whsec", [3; 12]);
+    assert_eq!(vault(b"rk_one").open_secret(&sealed).as_deref(), Ok(b"whsec".as_slice()));
+    assert_eq!(vault(b"rk_two").open_secret(&sealed), Err(VaultError::Wrong));
+}

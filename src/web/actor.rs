@@ -84,6 +84,11 @@ impl Keys {
     }
 }
 
+/// The text of the key that a request carries, right or wrong.
+pub fn presented(headers: &HeaderMap) -> Option<&str> {
+    bearer(headers.get(header::AUTHORIZATION)?.to_str().ok()?)
+}
+
 /// The key in `Bearer <key>`; the scheme's name is compared without case (RFC 9110).
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, key) = header.trim().split_once(' ')?;

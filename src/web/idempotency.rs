@@ -8,7 +8,11 @@ use crate::{
         idempotency::{Kept, Scope, Slot, is_kept},
     },
     engine::keys,
-    kernel::{id::KeyId, seal::Vault, time::Time},
+    kernel::{
+        id::KeyId,
+        seal::{MasterKey, Vault},
+        time::Time,
+    },
     store::{
         self, Tx,
         idempotency::{Saved, has_other_body},
@@ -22,6 +26,7 @@ use crate::{
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
@@ -65,6 +70,8 @@ pub struct Ticket(Option<Request>);
 struct Request {
     scope: Arc<Scope>,
     body_hash: [u8; 32],
+    /// Made of the API key's text, which is stored nowhere.
+    own: MasterKey,
 }
 
 /// The `Idempotency-Key` of a request, if it has one: 1 to 255 characters of UTF-8.
@@ -81,15 +88,17 @@ pub fn token(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 impl Ticket {
-    /// For a request with this token; `path` is without its query, which counts as a part of what was sent.
-    pub fn new(token: Option<String>, api_key: KeyId, path: &str, query: Option<&str>, body: &Bytes) -> Self {
+    /// For a request with this token and API key, which comes with what is derived of its text; `path` is without its query, which counts
+    /// as a part of what was sent. However the path is escaped, it is the same one.
+    pub fn new(token: Option<String>, (api_key, own): (KeyId, MasterKey), path: &str, query: Option<&str>, body: &Bytes) -> Self {
         Self(token.map(|token| {
             let mut hash = Sha256::new_with_prefix(body);
             if let Some(query) = query {
                 hash.update(b"?");
                 hash.update(query);
             }
-            Request { scope: Arc::new(Scope { api_key, path: path.to_owned(), token }), body_hash: hash.finalize().into() }
+            let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
+            Request { scope: Arc::new(Scope { api_key, path, token }), body_hash: hash.finalize().into(), own }
         }))
     }
 
@@ -98,11 +107,16 @@ impl Ticket {
     pub async fn replay(&self, tx: &mut Tx, vault: &Vault) -> Result<Option<Response>, Problem> {
         let Some(request) = &self.0 else { return Ok(None) };
         store::idempotency::lock(tx, [&*request.scope]).await?;
-        let Some(kept) = store::idempotency::by_scope(tx, &request.scope).await? else { return Ok(None) };
+        let Some(mut kept) = store::idempotency::by_scope(tx, &request.scope).await? else { return Ok(None) };
         if kept.body_hash != request.body_hash {
             return Err(conflict());
         }
-        replayed(kept, vault).map(Some)
+        if kept.sealed {
+            let inner = vault.open_secret(&kept.answer);
+            let opened = inner.and_then(|inner| Vault::new(Some(&request.own)).open_secret(&inner));
+            kept.answer = opened.map_err(|error| broken(&error))?;
+        }
+        replayed(kept).map(Some)
     }
 
     /// Keeps the answer in the transaction of its effect, and commits both.
@@ -112,14 +126,18 @@ impl Ticket {
         Ok(reply.answer())
     }
 
-    /// The same for an answer that holds a secret: it is kept as other secrets are, sealed.
+    /// The same for an answer that holds a secret. It is kept sealed for whoever presents this API key again, so that a copy of the database
+    /// does not open it, and then as other secrets are, under the master key if there is one.
     pub async fn commit_secret(&self, mut tx: Tx, now: Time, reply: Reply, vault: &Vault) -> Result<Response, Problem> {
-        if self.0.is_some() {
-            let nonce = keys::random().map_err(|error| {
-                tracing::error!(%error, "an answer cannot be sealed");
-                Problem::internal()
-            })?;
-            self.keep(&mut tx, now, reply.status, &vault.seal_secret(&reply.body, nonce), true).await?;
+        if let Some(request) = &self.0 {
+            let nonce = || {
+                keys::random().map_err(|error| {
+                    tracing::error!(%error, "an answer cannot be sealed");
+                    Problem::internal()
+                })
+            };
+            let inner = Vault::new(Some(&request.own)).seal_secret(&reply.body, nonce()?);
+            self.keep(&mut tx, now, reply.status, &vault.seal_secret(&inner, nonce()?), true).await?;
         }
         tx.commit().await?;
         Ok(reply.answer())
@@ -137,7 +155,7 @@ impl Ticket {
     }
 
     async fn keep(&self, tx: &mut Tx, at: Time, status: StatusCode, answer: &[u8], sealed: bool) -> Result<(), Problem> {
-        let Some(Request { scope, body_hash }) = &self.0 else { return Ok(()) };
+        let Some(Request { scope, body_hash, .. }) = &self.0 else { return Ok(()) };
         if is_kept(status.as_u16()) {
             let slot = Slot { scope: Arc::clone(scope), item: 0 };
             let kept = Kept { body_hash: *body_hash, status: status.as_u16(), answer: answer.to_vec(), sealed };
@@ -148,7 +166,7 @@ impl Ticket {
 
     /// Before the items of a batch, which are kept one by one: notes that it has begun, so that another body is refused as a whole.
     pub async fn begin_batch(&self, db: &store::Db, at: Time) -> Result<(), Problem> {
-        let Some(Request { scope, body_hash }) = &self.0 else { return Ok(()) };
+        let Some(Request { scope, body_hash, .. }) = &self.0 else { return Ok(()) };
         let mut tx = db.begin().await?;
         store::idempotency::lock(&mut tx, [&**scope]).await?;
         if has_other_body(&mut tx, scope, body_hash).await? {
@@ -165,7 +183,7 @@ impl Ticket {
 
     /// For a command: the ledger writer keeps what `render` makes of its outcome. A batch counts its items from 1, else `item` is 0.
     pub fn once(&self, item: u32, render: impl Fn(&Outcome) -> Result<Reply, Problem> + Send + Sync + 'static) -> Option<Box<Once>> {
-        let Request { scope, body_hash } = self.0.as_ref()?;
+        let Request { scope, body_hash, .. } = self.0.as_ref()?;
         let render = move |outcome: &Outcome| match render(outcome) {
             Ok(reply) => (reply.status.as_u16(), reply.body),
             Err(problem) => (problem.status().as_u16(), problem.to_json()),
@@ -180,15 +198,15 @@ fn conflict() -> Problem {
     Problem::new(StatusCode::CONFLICT, refusal.code(), refusal.text(Language::En))
 }
 
-/// The first answer again, byte for byte.
-pub fn replayed(kept: Kept, vault: &Vault) -> Result<Response, Problem> {
-    let broken = |what: &str| {
-        tracing::error!(what, "a kept answer cannot be given again");
-        Problem::internal()
-    };
-    let status = StatusCode::from_u16(kept.status).map_err(|_| broken("its status is none"))?;
-    let body = if kept.sealed { vault.open_secret(&kept.answer).map_err(|error| broken(&error.to_string()))? } else { kept.answer };
-    let mut answer = json::answer_bytes(status, body);
+fn broken(why: &impl std::fmt::Display) -> Problem {
+    tracing::error!(%why, "a kept answer cannot be given again");
+    Problem::internal()
+}
+
+/// The first answer again, byte for byte; opened, if it was kept sealed.
+pub fn replayed(kept: Kept) -> Result<Response, Problem> {
+    let status = StatusCode::from_u16(kept.status).map_err(|error| broken(&error))?;
+    let mut answer = json::answer_bytes(status, kept.answer);
     if status.is_client_error() {
         answer.headers_mut().insert(header::CONTENT_TYPE, headers::PROBLEM);
     }
@@ -230,11 +248,21 @@ mod tests {
     #[test]
     fn a_body_is_the_same_with_the_same_query() {
         let hash = |query, body: &'static [u8]| {
-            let ticket = Ticket::new(Some("t".to_owned()), KeyId::from_raw(1), "/p", query, &Bytes::from_static(body));
+            let key = (KeyId::from_raw(1), MasterKey::derived(b"key"));
+            let ticket = Ticket::new(Some("t".to_owned()), key, "/p", query, &Bytes::from_static(body));
             ticket.0.expect("a ticket with a key").body_hash
         };
         assert_eq!(hash(None, b"{}"), hash(None, b"{}"));
         assert_ne!(hash(None, b"{}"), hash(None, b"{ }"));
         assert_ne!(hash(None, b"{}"), hash(Some("a=1"), b"{}"));
+    }
+    #[test]
+    fn a_path_is_the_same_however_it_is_escaped() {
+        let scope = |path| {
+            let key = (KeyId::from_raw(1), MasterKey::derived(b"key"));
+            Ticket::new(Some("t".to_owned()), key, path, None, &Bytes::new()).0.expect("a ticket with a key").scope
+        };
+        assert_eq!(scope("/merchants/mer%5F1/secrets"), scope("/merchants/mer_1/secrets"));
+        assert_ne!(scope("/merchants/mer_2/secrets"), scope("/merchants/mer_1/secrets"));
     }
 }

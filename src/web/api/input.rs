@@ -5,9 +5,11 @@ use crate::{
     kernel::{
         fields::FieldErrors,
         object::{self, Object},
+        seal::MasterKey,
         time::{Day, Time, Zone},
     },
     web::{
+        actor::presented,
         idempotency::{self, Ticket},
         json,
         problem::Problem,
@@ -41,6 +43,7 @@ impl<S: Send + Sync> FromRequest<S> for Input {
         }
         let token = if request.method() == Method::POST { idempotency::token(request.headers())? } else { None };
         let key = caller_of(request.extensions())?.key.id;
+        let own = MasterKey::derived(presented(request.headers()).unwrap_or_default().as_bytes());
         let uri = request.uri().clone();
         let body = match Bytes::from_request(request, state).await {
             Ok(body) if body.is_empty() => Bytes::from_static(b"{}"),
@@ -48,7 +51,7 @@ impl<S: Send + Sync> FromRequest<S> for Input {
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return Err(Problem::too_large()),
             Err(_) => return Err(Problem::new(StatusCode::BAD_REQUEST, "body_incomplete", "The body did not come whole.")),
         };
-        let ticket = Ticket::new(token, key, uri.path(), uri.query(), &body);
+        let ticket = Ticket::new(token, (key, own), uri.path(), uri.query(), &body);
         Ok(Self { body, operation, ticket })
     }
 }

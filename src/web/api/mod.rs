@@ -169,7 +169,7 @@ impl Api {
         let once = input.ticket.once(0, render.clone());
         let command = Command { once, ..Command::new(self.message(about, &input.body), act) };
         match self.engine.ledger.submit(command).await.map_err(|_| Problem::unavailable())? {
-            Outcome::Replayed(kept) => idempotency::replayed(kept, &self.engine.vault),
+            Outcome::Replayed(kept) => idempotency::replayed(kept),
             outcome => render(&outcome).map(Reply::answer),
         }
     }
