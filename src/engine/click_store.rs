@@ -125,7 +125,10 @@ impl ClickStore {
         let mut tx = InsertTx::begin(&self.db, self.direct.as_mut()).await?;
         let stored = match ids {
             Ids::New => (store::click::insert_new(&mut tx, &self.zone, clicks, &self.phrases).await?, clicks.len()),
-            Ids::MayBeStored => store::click::insert_missing(&mut tx, &self.zone, clicks, &self.phrases).await?,
+            Ids::MayBeStored => {
+                let (phrases, taken) = store::click::insert_missing(&mut tx, &self.zone, clicks, &self.phrases).await?;
+                (phrases, clicks.len() - taken.len())
+            }
         };
         tx.commit().await?;
         Ok(stored)

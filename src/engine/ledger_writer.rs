@@ -22,12 +22,27 @@ const BATCH_MAX: usize = 512;
 /// Deadlocks and serialisation failures run the batch again so often.
 const TRIES_MAX: u32 = 3;
 
-/// Not known to be stored: send it again, it cannot count twice.
+/// Why there is no outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not known to be stored; send it again")]
-pub struct Unavailable;
+pub enum NotStored {
+    /// Not known to be stored: send it again, it cannot count twice.
+    #[error("not known to be stored; send it again")]
+    Unavailable,
+    /// The database refuses what it says, and would again.
+    #[error("the database refuses it")]
+    Unfit,
+}
 
-pub type Answer = Result<Outcome, Unavailable>;
+pub type Answer = Result<Outcome, NotStored>;
+
+impl From<&StoreError> for NotStored {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Conflict(_) | StoreError::Corrupt { .. } | StoreError::Nul { .. } => Self::Unfit,
+            _ => Self::Unavailable,
+        }
+    }
+}
 
 struct Job {
     command: Command,
@@ -71,9 +86,9 @@ impl LedgerWriter {
         // A full queue is refused at once: the sender's own retry is the better queue.
         if self.queue.try_send(Job { command, answer }).is_err() {
             metrics::counter!("ristourne_ledger_unavailable_total", "cause" => "queue_full").increment(1);
-            return Err(Unavailable);
+            return Err(NotStored::Unavailable);
         }
-        answered.await.unwrap_or(Err(Unavailable))
+        answered.await.unwrap_or(Err(NotStored::Unavailable))
     }
 
     /// The same for many, waiting for room in the queue; answers in order.
@@ -87,8 +102,8 @@ impl LedgerWriter {
         let mut answers = Vec::with_capacity(waiting.len());
         for waited in waiting {
             answers.push(match waited {
-                Ok(answered) => answered.await.unwrap_or(Err(Unavailable)),
-                Err(_) => Err(Unavailable),
+                Ok(answered) => answered.await.unwrap_or(Err(NotStored::Unavailable)),
+                Err(_) => Err(NotStored::Unavailable),
             });
         }
         answers
@@ -112,7 +127,7 @@ pub async fn settle(setting: &Setting, head: &mut Option<Link>, commands: &[Comm
         Err(error) if error.is_connection() || commands.len() == 1 => {
             tracing::error!(%error, commands = commands.len(), "a batch was not stored");
             not_stored(commands.len());
-            vec![Err(Unavailable); commands.len()]
+            vec![Err(NotStored::from(&error)); commands.len()]
         }
         // Something in it cannot be stored: run again, once, one at a time, so that it fails alone.
         Err(error) => {
@@ -120,11 +135,11 @@ pub async fn settle(setting: &Setting, head: &mut Option<Link>, commands: &[Comm
             let mut answers = Vec::with_capacity(commands.len());
             for command in commands {
                 answers.push(match attempt(setting, head, std::slice::from_ref(command)).await {
-                    Ok(mut outcomes) => outcomes.pop().ok_or(Unavailable),
+                    Ok(mut outcomes) => outcomes.pop().ok_or(NotStored::Unavailable),
                     Err(error) => {
                         tracing::error!(%error, inbox = %command.message.id, "a command was not stored");
                         not_stored(1);
-                        Err(Unavailable)
+                        Err(NotStored::from(&error))
                     }
                 });
             }

@@ -102,7 +102,7 @@ pub fn decode(text: &str) -> Option<i64> {
     Some(id)
 }
 
-/// Declares id types: a number inside, `prefix_…` outside.
+/// Declares id types: a number inside, `prefix_…` outside. The number 0 is no id: walks begin behind it, and roll-ups have it for none.
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {
         /// Every kind of id: its prefix, its name, its schema.
@@ -138,7 +138,7 @@ macro_rules! ids {
         impl std::str::FromStr for $name {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
-                text.strip_prefix(concat!($prefix, "_")).and_then(decode).map(Self).ok_or(IdError { prefix: $prefix })
+                text.strip_prefix(concat!($prefix, "_")).and_then(decode).filter(|id| *id != 0).map(Self).ok_or(IdError { prefix: $prefix })
             }
         }
         impl serde::Serialize for $name {
@@ -180,12 +180,21 @@ mod tests {
 
     #[test]
     fn text_round_trips_and_sorts_like_the_number() {
-        for raw in [0, 1, 31, 32, 4711, i64::MAX] {
+        for raw in [1, 31, 32, 4711, i64::MAX] {
             let id = LinkId::from_raw(raw);
             assert_eq!(id.to_string().parse(), Ok(id));
         }
         assert!(LinkId::from_raw(99).to_string() < LinkId::from_raw(100).to_string());
-        for bad in ["", "lnk_", "lnk_0000000000000x", "mer_0000000000000", "lnk_000000000000u", "lnk_zzzzzzzzzzzzz", "lnk_000000000000A"] {
+        for bad in [
+            "",
+            "lnk_",
+            "lnk_0000000000000",
+            "lnk_0000000000000x",
+            "mer_0000000000001",
+            "lnk_000000000000u",
+            "lnk_zzzzzzzzzzzzz",
+            "lnk_000000000000A",
+        ] {
             assert!(bad.parse::<LinkId>().is_err(), "{bad}");
         }
     }

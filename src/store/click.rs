@@ -47,6 +47,16 @@ pub struct Stored {
     pub url: Option<String>,
 }
 
+impl Stored {
+    /// Whether a click says the same, whatever its id.
+    pub fn says_the_same(&self, click: &Click) -> bool {
+        let Self { id: _, link, quality, consent, buyer, address, country, agent, referrer, subs, url } = self;
+        (*link, *quality, *consent, *buyer) == (click.link, click.quality, click.consent, click.buyer)
+            && (address, country, agent, referrer) == (&click.address, &click.country, &click.agent, &click.referrer)
+            && (subs, url) == (&click.subs, &click.url)
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
@@ -114,23 +124,30 @@ pub async fn insert_new(
     insert(tx, zone, clicks, known, false).await
 }
 
-/// As [`insert_new`], for clicks that may be stored already: from the spool, or of a commit whose end was not heard. Gives the phrases
-/// and how many clicks were new.
+/// As [`insert_new`], for clicks that may be stored already: from the spool, or of a commit whose end was not heard. Gives the phrases,
+/// and which of `clicks` were passed over because their ids are taken.
 pub async fn insert_missing(
     tx: &mut InsertTx<'_>,
     zone: &Zone,
     clicks: &[&Click],
     known: &HashSet<i64, impl BuildHasher>,
-) -> Result<(Vec<i64>, usize), StoreError> {
+) -> Result<(Vec<i64>, Vec<usize>), StoreError> {
     let mut seen: HashSet<ClickId> = match tx {
         InsertTx::Usual(tx) => stored(tx, &clicks.iter().map(|click| click.id).collect::<Vec<_>>()).await?,
         InsertTx::Direct(tx) => {
             tx.known(STORED_ONE, clicks.iter().map(|click| click.id.raw()))?.into_iter().map(ClickId::from_raw).collect()
         }
     };
-    let missing: Vec<&Click> = clicks.iter().copied().filter(|click| seen.insert(click.id)).collect();
+    let (mut missing, mut taken) = (Vec::with_capacity(clicks.len()), Vec::new());
+    for (n, click) in clicks.iter().enumerate() {
+        if seen.insert(click.id) {
+            missing.push(*click);
+        } else {
+            taken.push(n);
+        }
+    }
     let phrases = insert(tx, zone, &missing, known, true).await?;
-    Ok((phrases, missing.len()))
+    Ok((phrases, taken))
 }
 
 async fn insert(

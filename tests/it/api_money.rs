@@ -105,7 +105,7 @@ async fn a_sale_is_approved_adjusted_explained_and_rejected() {
         assert_eq!(operator.post(&reject, json!({"reason": "again"})).await, rejected);
         assert_eq!(stage.balance(publisher, &format!("publisher:{publisher}:payable")).await.as_deref(), Some("0.00"));
         assert_eq!(operator.call(Method::GET, "/balances", None).await.expect(422)["errors"][0]["field"], "owner");
-        operator.call(Method::GET, "/balances?owner=pub_0000000000000", None).await.expect(404);
+        operator.call(Method::GET, "/balances?owner=pub_0000000000001", None).await.expect(404);
         let platform = operator.get("/balances?owner=platform").await;
         assert!(platform["data"].as_array().expect("a list").iter().any(|row| row["account"] == "platform:revenue"), "{platform}");
         server.stop();
@@ -134,7 +134,7 @@ async fn lists_of_conversions_are_filtered() {
         assert_eq!(ids("since=2026-01-15&until=2026-01-15").await, [lost.as_str()], "a day counts whole");
         assert_eq!(ids("since=2026-01-15T12:00:00Z&until=2026-01-15T12:00:00Z").await, Vec::<String>::new(), "until is not included");
         assert_eq!(ids("until=2026-01-15T12:00:01Z").await, [lost.as_str()]);
-        assert_eq!(ids("program=prg_0000000000000").await, Vec::<String>::new());
+        assert_eq!(ids("program=prg_0000000000001").await, Vec::<String>::new());
         server.stop();
     })
     .await;
@@ -162,7 +162,7 @@ async fn signing_in_ties_clicks() {
         assert_eq!(later["conversion"]["buyer"], Value::Null, "the shop does not learn who bought");
         let path = format!("/conversions/{}", text(&later["conversion"]["id"]));
         assert_eq!(stage.operator.get(&path).await["buyer"], json!(ada), "from the start");
-        stage.operator.call(Method::POST, "/buyers/buy_0000000000000/clicks", Some(&json!({"click_ids": []}))).await.expect(404);
+        stage.operator.call(Method::POST, "/buyers/buy_0000000000001/clicks", Some(&json!({"click_ids": []}))).await.expect(404);
         server.stop();
     })
     .await;
@@ -211,7 +211,7 @@ async fn one_bad_item_never_hurts_its_batch() {
             good,
             stage.sale("A-1", "1.00", &click),
             refund,
-            {"program": "prg_0000000000000", "order_id": "A-9", "amount": "1.00", "currency": "EUR"},
+            {"program": "prg_0000000000001", "order_id": "A-9", "amount": "1.00", "currency": "EUR"},
             stage.sale("A-3", "10.001", &click),
             stage.sale(&"x".repeat(70_000), "1.00", &click),
             stage.sale("A-4", "20.00", "forged"),

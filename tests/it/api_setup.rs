@@ -91,7 +91,7 @@ async fn requests_that_fit_nothing_get_problems() {
         let operator = server.operator();
         assert_eq!(operator.call(Method::GET, "/nothing", None).await.expect(404)["code"], "not_found");
         for path in
-            ["/merchants/mer_0000000000000", "/merchants/pub_0000000000000", "/merchants/x", "/links/%ff", "/conversions/cnv_0000000000000"]
+            ["/merchants/mer_0000000000001", "/merchants/pub_0000000000001", "/merchants/x", "/links/%ff", "/conversions/cnv_0000000000001"]
         {
             assert_eq!(operator.call(Method::GET, path, None).await.expect(404)["code"], "not_found", "{path}");
         }
@@ -161,7 +161,7 @@ async fn every_wrong_field_is_named() {
     for_each_database(async |database| {
         let server = Server::start(database);
         let operator = server.operator();
-        let none = "mer_0000000000000";
+        let none = "mer_0000000000001";
         let named = refused(&operator, "/merchants", &json!({"email": "nobody", "nmae": "x"})).await;
         assert_eq!(named, pairs(&[("name", "missing_field"), ("email", "invalid_email"), ("nmae", "unknown_field")]));
         let publisher = json!({"name": "", "kind": "blog", "portal": "yes", "generosity": "101"});
@@ -176,7 +176,7 @@ async fn every_wrong_field_is_named() {
             assert!(fields.contains(&field), "{field} is not among {named:?}");
         }
         assert_eq!(refused(&operator, "/programs", &program(none)).await, pairs(&[("merchant", "unknown_merchant")]));
-        let link = json!({"program": "prg_0000000000000", "publisher": "pub_0000000000000"});
+        let link = json!({"program": "prg_0000000000001", "publisher": "pub_0000000000001"});
         assert_eq!(refused(&operator, "/links", &link).await, pairs(&[("program", "unknown_program"), ("publisher", "unknown_publisher")]));
         let rates = json!({"date": "2026-02-30", "rates": {"USD": "0", "eur": "1", "EUR": "1", "JPY": null}});
         let wanted =
@@ -320,7 +320,7 @@ async fn terms_secrets_coupons_and_buyers() {
             assert_eq!(operator.call(Method::POST, "/buyers", Some(&same)).await.expect(409)["code"], "buyer_exists");
         }
         assert_eq!(
-            refused(&operator, "/buyers", &json!({"referred_by": "buy_0000000000000"})).await,
+            refused(&operator, "/buyers", &json!({"referred_by": "buy_0000000000001"})).await,
             pairs(&[("referred_by", "unknown_buyer")])
         );
         server.stop();

@@ -275,7 +275,7 @@ async fn what_is_not_signed_is_not_believed() {
 
         // An unknown program and a wrong signature answer alike.
         let unknown =
-            Letter::json(&shop.merchant, &with(&shop.plain("U-1"), &json!({"program": "prg_0000000000000"}))).send(&shop.merchant).await;
+            Letter::json(&shop.merchant, &with(&shop.plain("U-1"), &json!({"program": "prg_0000000000001"}))).send(&shop.merchant).await;
         let wrong = Letter::json(&stranger, &shop.plain("U-1")).send(&shop.merchant).await;
         assert_eq!(unknown, wrong);
         inbox.rows += 1;

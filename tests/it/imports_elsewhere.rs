@@ -69,7 +69,7 @@ async fn sales_from_elsewhere_are_judged_line_by_line() {
             "A-1;refund;PRG;40.00;EUR;;;;R-1;;;;",
             "A-2;reject;PRG;;;;;;;fraud;;;",
             "A-4;sale;PRG;1.234;EUR;;;;;;;;",
-            "A-5;sale;prg_0000000000000;1.00;EUR;;;;;;;;",
+            "A-5;sale;prg_0000000000001;1.00;EUR;;;;;;;;",
             "A-1;sale;PRG;99.00;EUR;CLK;;;;;c-1;new;",
             "A-6;sale;PRG;1.00;EUR;;;soon;;;;;",
             "A-7;sale;PRG;1.00;EUR;;;",
@@ -162,6 +162,52 @@ async fn clicks_from_elsewhere_earn_for_sales_that_name_them() {
     .await;
 }
 
+/// 20,000 of one millisecond, of whose ids some hundred pairs begin at one number, some that say the same, not sorted by time.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_click_is_taken_for_another() {
+    for_each_database(async |database| {
+        let Shop { slug, .. } = shop(database).await;
+        let dir = TempDir::new("alike");
+        let crowd = (0..20_000).map(|n| format!("{slug},2026-11-03T10:00:00.005Z,u{n}\n"));
+        let alike = (0..3_000).map(|n| format!("{slug},{},same\n", ["2026-11-03", "2026-11-03T10:00:01Z", "1795348800005"][n % 3]));
+        let mut lines: Vec<String> = crowd.chain(alike).collect();
+        let import = |lines: &[String]| import(database, "clicks", &file(&dir, "clicks.csv", format!("slug,at,sub1\n{}", lines.concat())));
+        for (imported, duplicates) in [(23_000, 0), (0, 23_000)] {
+            let done = import(&lines);
+            assert_eq!((&done["imported"], &done["duplicates"]), (&json!(imported), &json!(duplicates)), "{done}");
+        }
+        // Which of those that say the same is the last of them is all one.
+        lines.reverse();
+        lines.push(format!("{slug},2026-11-03T10:00:01.000Z,same\n"));
+        let done = import(&lines);
+        assert_eq!((&done["imported"], &done["duplicates"]), (&json!(1), &json!(23_000)), "{done}");
+    })
+    .await;
+}
+
+/// The number 0 is no id, and revisions count from 1: such lines are rejected, though they be a file's only ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_cannot_be_stored_ends_no_import() {
+    for_each_database(async |database| {
+        let Shop { program, slug, .. } = shop(database).await;
+        let dir = TempDir::new("unfit");
+        let clicks = file(&dir, "clicks.csv", format!("id,slug\nclk_0000000000000,{slug}\n"));
+        assert_eq!(import(database, "clicks", &clicks)["rejected"], 1);
+        assert_eq!(rejected(&clicks), [(2, "invalid_id".to_owned())]);
+        let sale = format!("program,order_id,amount,currency,occurred_at\n{program},A-1,50.00,EUR,2026-10-02\n");
+        import(database, "sales", &file(&dir, "sale.csv", sale));
+        let exported = ristourne_ok(database, &["export", "sales"]);
+        let header = exported.lines().next().expect("a header").to_owned();
+        let line = exported.lines().find(|line| line.contains(",sale,1,")).expect("the sale's first revision");
+        let wrong = line.replace(",sale,1,", ",sale,0,").replace("A-1", "A-2");
+        let path = file(&dir, "wrong.csv", format!("{header}\n{wrong}\n"));
+        assert_eq!(import(database, "sales", &path)["rejected"], 1);
+        assert_eq!(rejected(&path), [(2, "invalid_fact".to_owned())]);
+        assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
+    })
+    .await;
+}
+
 /// The history, with holes and a currency that is no more, and the day's file with its own form of a date.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ecb_s_files_are_read_as_they_are() {
@@ -191,9 +237,14 @@ async fn the_ecb_s_files_are_read_as_they_are() {
         assert_eq!((&done["duplicates"], &done["rejected"]), (&json!(1), &json!(0)), "the history has that day: {done}");
         let other = import(database, "rates", &file(&dir, "other.csv", daily.replace("1.1172", "1.1173")));
         assert_eq!(other["rejected"], 1);
-        let bad = file(&dir, "bad.csv", "Date,USD\n31 Octember 2026,1.1\n2026-10-31,abc\n2026-11-02,1.2\n");
+        let bad = file(
+            &dir,
+            "bad.csv",
+            "Date,USD\n31 Octember 2026,1.1\n2026-10-31,abc\n2026-11-02,1.2\n9999-12-31,1.1\n0001-01-01,1.1\n1999-01-03,1.1\n",
+        );
         assert_eq!(import(database, "rates", &bad)["imported"], 1);
-        assert_eq!(rejected(&bad), [(2, "invalid_date".to_owned()), (3, "invalid_rate".to_owned())]);
+        let wanted = [(2, "invalid_date"), (3, "invalid_rate"), (5, "date_in_future"), (6, "invalid_date"), (7, "invalid_date")];
+        assert_eq!(rejected(&bad), wanted.map(|(line, code)| (line, code.to_owned())));
     })
     .await;
 }
@@ -269,7 +320,7 @@ async fn what_is_no_table_is_refused_in_words() {
     let done = import(&fresh.url, "clicks", &path);
     assert_eq!((&done["imported"], &done["rejected"]), (&json!(2), &json!(5)), "{done}");
     let codes: Vec<String> = rejected(&path).into_iter().map(|(_, code)| code).collect();
-    assert_eq!(codes, ["line_too_long", "invalid_text", "invalid_text", "too_long", "too_long"]);
+    assert_eq!(codes, ["line_too_long", "invalid_text", "invalid_text", "too_long", "unclosed_quote"]);
     let naughty: Vec<String> = serde_json::from_str(include_str!("../data/hostile/blns.json")).expect("a list");
     let mut writer = csv::Writer::from_path(dir.path().join("naughty.csv")).expect("a file");
     writer.write_record(["program", "order_id", "amount", "currency", "coupon", "reason"]).expect("written");

@@ -1,13 +1,17 @@
 //! Clicks of a file into the database.
-use super::{Feed, ImportError, Item, Ledger, Progress, Rejects, Store, Tally, Target, kept, pump};
+use super::{Feed, ImportError, Item, Ledger, Progress, Reject, Rejects, Store, Tally, Target, kept, pump};
 use crate::domain::{click::Click, facts::LinkFacts};
 use crate::formats::csv::{
     Refused, Table, TableError,
-    click::{Links, Reader},
+    click::{Imported, Links, NO_ID_LEFT, Reader},
 };
-use crate::kernel::{id::LinkId, time::Time};
+use crate::kernel::{
+    id::{ClickId, LinkId},
+    time::Time,
+};
 use crate::store::{
     self, Db, StoreError,
+    click::Stored,
     direct::{Direct, InsertTx},
 };
 use std::{
@@ -45,7 +49,7 @@ pub async fn clicks(
     pump(read, store, pause, &mut Tally { progress, rejects }).await
 }
 
-fn read(table: &mut Table<impl Read>, reader: &mut Reader, links: &Known, now: Time, mut feed: Feed<Click>) -> Result<(), TableError> {
+fn read(table: &mut Table<impl Read>, reader: &mut Reader, links: &Known, now: Time, mut feed: Feed<Imported>) -> Result<(), TableError> {
     while let Some(line) = table.next_line()? {
         let fields = line.fields();
         let click = fields.map_err(Refused::from).and_then(|fields| reader.read(&fields, links, now));
@@ -95,13 +99,41 @@ struct Clicks<'a> {
     phrases: HashSet<i64>,
 }
 
-impl Store<Click> for Clicks<'_> {
-    async fn store(&mut self, items: Vec<Item<Click>>, tally: &mut Tally<'_>) -> Result<(), ImportError> {
-        let clicks: Vec<&Click> = items.iter().map(|item| &item.value).collect();
+impl Store<Imported> for Clicks<'_> {
+    async fn store(&mut self, items: Vec<Item<Imported>>, tally: &mut Tally<'_>) -> Result<(), ImportError> {
+        let mut left = items;
+        for place in 1.. {
+            let clicks: Vec<&Click> = left.iter().map(|item| &item.value.click).collect();
+            let taken = self.insert(&clicks).await?;
+            tally.imported(clicks.len() - taken.len());
+            let others = self.others(&left, &taken).await?;
+            tally.duplicates(taken.len() - others.len());
+            if others.is_empty() {
+                break;
+            }
+            let mut next = Vec::with_capacity(others.len());
+            for (_, mut item) in left.into_iter().enumerate().filter(|(n, _)| others.contains(n)) {
+                let Imported { click, sequence } = &mut item.value;
+                if sequence.as_ref().is_some_and(|sequence| sequence.put(click, place)) {
+                    next.push(item);
+                } else {
+                    let because = "too many clicks of that time: no id is left for it".to_owned();
+                    tally.reject(Reject { line: item.line, code: NO_ID_LEFT, because, fields: item.fields })?;
+                }
+            }
+            left = next;
+        }
+        Ok(())
+    }
+}
+
+impl Clicks<'_> {
+    /// Stores those whose ids are free; gives the others' places.
+    async fn insert(&mut self, clicks: &[&Click]) -> Result<Vec<usize>, StoreError> {
         let mut tries = 0;
-        let (phrases, new) = loop {
+        let (phrases, taken) = loop {
             tries += 1;
-            match self.transaction(&clicks).await {
+            match self.transaction(clicks).await {
                 Err(error) if error.is_retryable() && tries < TRIES_MAX => {}
                 done => break done?,
             }
@@ -110,14 +142,23 @@ impl Store<Click> for Clicks<'_> {
             self.phrases.clear();
         }
         self.phrases.extend(phrases);
-        tally.imported(new);
-        tally.duplicates(clicks.len() - new);
-        Ok(())
+        Ok(taken)
     }
-}
 
-impl Clicks<'_> {
-    async fn transaction(&mut self, clicks: &[&Click]) -> Result<(Vec<i64>, usize), StoreError> {
+    /// Of those whose ids are taken: whose made ids are another click's, by chance. The rest are stored already.
+    async fn others(&self, items: &[Item<Imported>], taken: &[usize]) -> Result<HashSet<usize>, StoreError> {
+        let made: Vec<usize> = taken.iter().copied().filter(|n| items[*n].value.sequence.is_some()).collect();
+        if made.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let ids: Vec<ClickId> = made.iter().map(|n| items[*n].value.click.id).collect();
+        let stored = store::click::by_ids(&mut self.target.db.read().await?, &ids).await?;
+        let stored: HashMap<ClickId, Stored> = stored.into_iter().map(|click| (click.id, click)).collect();
+        let is_other = |click: &Click| stored.get(&click.id).is_some_and(|stored| !stored.says_the_same(click));
+        Ok(made.into_iter().filter(|n| is_other(&items[*n].value.click)).collect())
+    }
+
+    async fn transaction(&mut self, clicks: &[&Click]) -> Result<(Vec<i64>, Vec<usize>), StoreError> {
         let mut tx = InsertTx::begin(&self.target.db, self.direct.as_mut()).await?;
         let stored = store::click::insert_missing(&mut tx, &self.target.zone, clicks, &self.phrases).await?;
         tx.commit().await?;

@@ -19,7 +19,7 @@ use crate::engine::{
     clock::Clock,
     keys::KeysError,
     ledger_batch::Setting,
-    ledger_writer::{self, Answer, LedgerWriter},
+    ledger_writer::{self, Answer, LedgerWriter, NotStored},
 };
 use crate::formats::csv::{self, Line, Refused, TableError};
 use crate::kernel::{code::Language, id::Generator, seal::Vault, time::Zone};
@@ -108,11 +108,15 @@ pub enum Ledger {
 }
 
 impl Ledger {
-    async fn submit(&mut self, commands: Vec<Command>) -> Vec<Answer> {
-        match self {
+    /// The answers in order, unless the database takes none at all.
+    async fn submit(&mut self, commands: Vec<Command>) -> Result<Vec<Answer>, ImportError> {
+        let answers = match self {
             Self::Own(setting, head) => ledger_writer::settle(setting, head, &commands).await,
             Self::Queue(writer) => writer.submit_all(commands).await,
-        }
+        };
+        // What the database refuses is a line's own fault, even if it is the only one.
+        let is_away = answers.iter().all(Result::is_err) && answers.contains(&Err(NotStored::Unavailable));
+        if is_away { Err(ImportError::Unavailable) } else { Ok(answers) }
     }
 }
 

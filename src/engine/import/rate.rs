@@ -8,7 +8,7 @@ use crate::formats::csv::{
     Refused, Table, TableError,
     rate::{Rates, Reader},
 };
-use crate::kernel::id::InboxId;
+use crate::kernel::{id::InboxId, time::Time};
 use sha2::{Digest as _, Sha256};
 use std::{io::Read, sync::atomic::Ordering};
 use tokio::sync::mpsc;
@@ -28,14 +28,15 @@ pub async fn rates(
     let reader = Reader::new(&header)?;
     rejects.header(&header);
     let pause = target.shares_sqlite();
-    pump(move |to| read(&mut table, &reader, to), Days { target }, pause, &mut Tally { progress, rejects }).await
+    let now = target.clock.now();
+    pump(move |to| read(&mut table, &reader, now, to), Days { target }, pause, &mut Tally { progress, rejects }).await
 }
 
-fn read(table: &mut Table<impl Read>, reader: &Reader, to: mpsc::Sender<super::Batch<Rates>>) -> Result<(), TableError> {
+fn read(table: &mut Table<impl Read>, reader: &Reader, now: Time, to: mpsc::Sender<super::Batch<Rates>>) -> Result<(), TableError> {
     let mut feed = Feed::new(to, BATCH_MAX);
     while let Some(line) = table.next_line()? {
         let fields = line.fields();
-        let rates = fields.map_err(Refused::from).and_then(|fields| reader.read(&fields));
+        let rates = fields.map_err(Refused::from).and_then(|fields| reader.read(&fields, now));
         feed.add(line.number, kept(&line), fields.map_or(0, |fields| fields.bytes()), rates);
         if feed.is_full() && !feed.send(table.bytes()) {
             return Ok(());
@@ -69,10 +70,7 @@ impl Store<Rates> for Days<'_> {
             act: Act::Rates { day: item.value.day, rates: item.value.rates.clone() },
         };
         let commands: Vec<Command> = items.iter().map(command).collect();
-        let answers = self.target.ledger.submit(commands).await;
-        if answers.iter().all(Result::is_err) {
-            return Err(ImportError::Unavailable);
-        }
+        let answers = self.target.ledger.submit(commands).await?;
         for (item, answer) in items.into_iter().zip(&answers) {
             tally.progress.passed_over.fetch_add(item.value.passed_over, Ordering::Relaxed);
             tally.answered(item, answer)?;

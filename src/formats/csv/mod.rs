@@ -30,6 +30,8 @@ pub enum TableError {
     NotText(&'static str),
     #[error("unknown {}: {}; known are {known}", if .unknown.len() == 1 { "column" } else { "columns" }, .unknown.join(", "))]
     UnknownColumns { unknown: Vec<String>, known: String },
+    #[error("its first line is longer than 1 MiB, or names more than 1,024 columns")]
+    Wide,
     #[error("the column {0} stands there twice")]
     Twice(String),
     #[error("a column is missing: {0}")]
@@ -63,6 +65,8 @@ pub struct Line<'a> {
     text: &'a [u8],
     ends: &'a [usize],
     pub too_long: bool,
+    /// A quote that was open when the file ended took the lines behind it into this one.
+    unclosed: bool,
 }
 
 /// What a line is refused for before it is read.
@@ -75,8 +79,17 @@ pub struct Malformed {
 impl<'a> Line<'a> {
     /// The fields as text, all of them or none.
     pub fn fields(&self) -> Result<Fields<'a>, Malformed> {
+        if self.unclosed {
+            return Err(Malformed {
+                code: "unclosed_quote",
+                because: "a quote is opened here and never closed: all lines that follow are in it",
+            });
+        }
         if self.too_long {
-            return Err(Malformed { code: "line_too_long", because: "longer than 1 MiB; is a quote missing?" });
+            return Err(Malformed {
+                code: "line_too_long",
+                because: "longer than 1 MiB, or of more than 1,024 fields; is a quote missing?",
+            });
         }
         let wrong = Malformed { code: "invalid_text", because: "not UTF-8, or with U+0000" };
         let text = std::str::from_utf8(self.text).map_err(|_| wrong)?;
@@ -178,13 +191,15 @@ impl<R: io::Read> Table<R> {
         // A line's end may still stand before it, of which only the CR was read, and lines that are blank.
         let ends = self.input[self.at..self.filled].iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
         let number = self.core.line() + ends.filter(|byte| **byte == b'\n').count() as u64;
-        let (mut out, mut end, mut too_long) = (0, 0, false);
+        let (mut out, mut end, mut too_long, mut quotes) = (0, 0, false, 0);
         loop {
             if self.at == self.filled {
                 self.fill()?;
             }
             let input = &self.input[self.at..self.filled];
             let (result, read, written, ended) = self.core.read_record(input, &mut self.output[out..], &mut self.ends[end..]);
+            quotes += input[..read].iter().filter(|byte| **byte == b'"').count();
+            let unclosed = input.is_empty() && quotes % 2 == 1 && self.core.line() > number;
             self.at += read;
             (out, end) = (out + written, end + ended);
             match result {
@@ -193,8 +208,8 @@ impl<R: io::Read> Table<R> {
                 Read::OutputFull => self.output.resize((self.output.len() * 2).min(LINE_BYTES_MAX), 0),
                 Read::OutputEndsFull if end >= FIELDS_MAX => (out, end, too_long) = (0, 0, true),
                 Read::OutputEndsFull => self.ends.resize((self.ends.len() * 2).min(FIELDS_MAX), 0),
-                Read::Record if too_long => return Ok(Some(Line { number, text: &[], ends: &[], too_long })),
-                Read::Record => return Ok(Some(Line { number, text: &self.output[..out], ends: &self.ends[..end], too_long })),
+                Read::Record if too_long => return Ok(Some(Line { number, text: &[], ends: &[], too_long, unclosed })),
+                Read::Record => return Ok(Some(Line { number, text: &self.output[..out], ends: &self.ends[..end], too_long, unclosed })),
                 Read::End => return Ok(None),
             }
         }
@@ -215,6 +230,9 @@ impl<R: io::Read> Table<R> {
     /// The names of the columns, in lower case: the first line.
     pub fn header(&mut self) -> Result<Vec<String>, TableError> {
         let Some(line) = self.next_line()? else { return Err(TableError::Empty) };
+        if line.too_long {
+            return Err(TableError::Wide);
+        }
         let fields = line.fields().map_err(|_| TableError::NotText("binary"))?;
         let mut names: Vec<String> = fields.iter().map(str::to_ascii_lowercase).collect();
         // The ECB's files end each line with a separator.

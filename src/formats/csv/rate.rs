@@ -2,8 +2,13 @@
 //! day in words. A currency that is no more (HRK, TRL) is passed over. The export has the first form.
 use super::{Fields, Refused, TableError, write_line};
 use crate::domain::rate::Rate;
-use crate::kernel::{currency::Currency, time::Day};
+use crate::kernel::{
+    currency::Currency,
+    time::{DAY, Day, Time},
+};
 
+/// 1999-01-04, in days since 1970: the first of the bank's files.
+const FIRST_DAY: i32 = 10_595;
 const MONTHS: [&str; 12] =
     ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
 
@@ -40,11 +45,17 @@ impl Reader {
         Ok(Self { currencies: header[at + 1..].iter().map(currency).collect() })
     }
 
-    pub fn read(&self, fields: &Fields<'_>) -> Result<Rates, Refused> {
+    pub fn read(&self, fields: &Fields<'_>, now: Time) -> Result<Rates, Refused> {
         if fields.len() <= self.currencies.len() || (self.currencies.len() + 1..fields.len()).any(|n| !fields.get(n).is_empty()) {
             return Err(Refused::new("wrong_number_of_fields", "not as many fields as the header has"));
         }
         let day = day(fields.get(0)).ok_or_else(|| Refused::new("invalid_date", "2026-10-30 or 30 October 2026 is wanted"))?;
+        if day < Day::from_number(FIRST_DAY) {
+            return Err(Refused::new("invalid_date", format!("{day}: the euro has rates since 1999-01-04")));
+        }
+        if day.start_utc() > now.plus(DAY) {
+            return Err(Refused::new("date_in_future", format!("{day}: the rates of that day cannot be known yet")));
+        }
         let mut rates = Rates { day, rates: Vec::with_capacity(self.currencies.len()), passed_over: 0 };
         for (n, currency) in self.currencies.iter().enumerate() {
             match (fields.get(n + 1), currency) {

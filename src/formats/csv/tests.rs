@@ -66,12 +66,21 @@ fn a_line_that_is_too_long_is_passed_over_and_the_next_is_read() {
     bytes.resize(bytes.len() + 2 * LINE_BYTES_MAX, b'\n');
     let (_, lines) = read(&bytes);
     let seen: Vec<_> = lines.iter().map(|(number, fields)| (*number, fields.as_ref().map(Vec::len).map_err(|code| *code))).collect();
-    let wanted = [(2, Err("line_too_long")), (3, Ok(2)), (4, Err("line_too_long")), (5, Ok(2)), (6, Err("line_too_long"))];
+    let wanted = [(2, Err("line_too_long")), (3, Ok(2)), (4, Err("line_too_long")), (5, Ok(2)), (6, Err("unclosed_quote"))];
     assert_eq!(seen, wanted);
     // As long as may be.
     let mut bytes = b"a\n".to_vec();
     bytes.resize(bytes.len() + LINE_BYTES_MAX - 1, b'x');
     assert!(read(&bytes).1[0].1.is_ok());
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_told_where_it_opens() {
+    let code = |bytes: &[u8]| read(bytes).1.last().map(|(number, fields)| (*number, fields.as_ref().err().copied()));
+    assert_eq!(code(b"a,b\n1,2\n3,\"x\n4,5\n6,7\n"), Some((3, Some("unclosed_quote"))));
+    // Closed at the very end, or no quote that opens anything.
+    assert_eq!(code(b"a,b\n1,2\n3,\"x\n4,5\n6,7\""), Some((3, None)));
+    assert_eq!(code(b"a,b\n1,2\n3,5\" disk"), Some((3, None)));
 }
 
 #[test]
@@ -85,7 +94,14 @@ fn a_file_that_is_no_table_says_what_it_is() {
         let error = open(bytes).expect_err("no table").to_string();
         assert!(error.contains(said), "{error}");
     }
-    for (bytes, said) in [(&b""[..], "empty"), (b"\n\n", "empty"), (b"\xde\xad\xbe\xef", "binary"), (b"a,b,A\n", "a stands there twice")] {
+    let wide = (0..100_000).map(|n| format!("c{n},")).collect::<String>();
+    for (bytes, said) in [
+        (&b""[..], "empty"),
+        (wide.as_bytes(), "more than 1,024 columns"),
+        (b"\n\n", "empty"),
+        (b"\xde\xad\xbe\xef", "binary"),
+        (b"a,b,A\n", "a stands there twice"),
+    ] {
         let error = open(bytes).expect("opens").header().expect_err("no header").to_string();
         assert!(error.contains(said), "{error}");
     }

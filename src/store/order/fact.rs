@@ -168,12 +168,17 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
     Ok(Fact { conversion: order.id, kind: word.to_owned(), key, inbox, at, body })
 }
 
+/// They count from 1.
+fn revision(key: &str) -> Option<u32> {
+    key.parse().ok().filter(|revision| *revision > 0)
+}
+
 /// Adds a stored fact to its order. Of two with the same key the later counts. None if it is not one that we write.
 pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
     let Fact { kind, key, at, body, .. } = fact;
     match kind.as_str() {
         "sale" => {
-            let revision: u32 = key.parse().ok()?;
+            let revision = revision(key)?;
             if order.sale.as_ref().is_none_or(|known| known.revision <= revision) {
                 order.sale = Some(read::<SaleJson>(body)?.into_fact(revision)?);
             }
@@ -188,7 +193,7 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
             order.approvals.set(Actor::from_word(key)?, *at);
         }
         "adjust" => {
-            let revision: u32 = key.parse().ok()?;
+            let revision = revision(key)?;
             let AdjustJson { amount, currency, reason } = read(body)?;
             if order.adjust.as_ref().is_none_or(|known| known.revision <= revision) {
                 order.adjust = Some(Adjust { amount: Money::new(amount, currency), reason: owned(reason), at: *at, revision });

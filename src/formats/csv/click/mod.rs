@@ -1,4 +1,6 @@
 //! Clicks as a table: our own export, and what people bring from elsewhere.
+mod alike;
+
 use super::{Columns, Fields, Refused, TableError, moment, write_line};
 use crate::domain::{
     click::{self, Click, Quality},
@@ -8,10 +10,9 @@ use crate::kernel::{
     country::Country,
     id::{ClickId, LinkId, lowest_at, time_of},
     text,
-    time::{SECOND, Time},
+    time::Time,
 };
-use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use alike::{Alike, Sequence};
 
 /// The columns, in the sequence of the export.
 pub const COLUMNS: [&str; 17] = [
@@ -32,8 +33,9 @@ const AGENT: usize = 9;
 const REFERRER: usize = 10;
 const SUB1: usize = 11;
 const URL: usize = 16;
-/// Bits of an id below its milliseconds.
-const LOW_BITS: u32 = 22;
+
+/// The code of a click that no id is left for.
+pub const NO_ID_LEFT: &str = "no_id_left";
 
 /// Finds a link, by its id or its slug.
 pub trait Links {
@@ -45,9 +47,14 @@ pub trait Links {
 #[derive(Debug)]
 pub struct Reader {
     columns: Columns,
-    /// Clicks of the present second that looked alike, by what they said.
-    alike: HashMap<[u8; 16], u32>,
-    second: i64,
+    alike: Alike,
+}
+
+/// The click of a line, and where else it may stand if its id was made here and another click has it.
+#[derive(Debug)]
+pub struct Imported {
+    pub click: Click,
+    pub sequence: Option<Sequence>,
 }
 
 impl Reader {
@@ -59,31 +66,14 @@ impl Reader {
         if !columns.has(LINK) && !columns.has(SLUG) {
             return Err(TableError::Missing("link, or slug".to_owned()));
         }
-        Ok(Self { columns, alike: HashMap::new(), second: i64::MIN })
+        Ok(Self { columns, alike: Alike::default() })
     }
 
     /// The click of a line. `now` bounds its time: ids of the future are yet to be made.
-    pub fn read(&mut self, fields: &Fields<'_>, links: &impl Links, now: Time) -> Result<Click, Refused> {
+    pub fn read(&mut self, fields: &Fields<'_>, links: &impl Links, now: Time) -> Result<Imported, Refused> {
         self.columns.check(fields)?;
         let (link, facts) = self.link(fields, links)?;
-        let at = moment(self.get(fields, AT));
-        let id = match self.get(fields, ID) {
-            "" => {
-                let at = at.ok_or_else(|| Refused::new("invalid_time", "at: RFC 3339 is wanted, such as 2026-11-22T09:00:00Z"))?;
-                if at > now {
-                    return Err(in_future(at));
-                }
-                if lowest_at(at) == 0 {
-                    return Err(Refused::new("too_old", "at: ids of clicks begin with the year 2024"));
-                }
-                self.made_id(fields, at)
-            }
-            id => id.parse::<ClickId>().map_err(|error| Refused::new("invalid_id", format!("id: {error}")))?,
-        };
-        let at = time_of(id.raw());
-        if at > now {
-            return Err(in_future(at));
-        }
+        let (id, at) = self.id_and_time(fields, now)?;
         let agent = self.kept(fields, AGENT, click::AGENT_BYTES_MAX + 1);
         let quality = match self.get(fields, QUALITY) {
             "" if agent.as_deref().is_some_and(click::is_robot) => Quality::Bot,
@@ -112,8 +102,8 @@ impl Reader {
             text::check(text, click::SUB_CHARS_MAX).map_err(|error| Refused::new(error.code(), format!("sub{}: {error}", n + 1)))?;
             *sub = (!text.is_empty()).then(|| text.to_owned());
         }
-        Ok(Click {
-            id,
+        let mut click = Click {
+            id: id.unwrap_or(ClickId::from_raw(0)),
             link,
             publisher: facts.publisher,
             program: facts.program,
@@ -127,7 +117,31 @@ impl Reader {
             referrer: self.kept(fields, REFERRER, click::REFERRER_CHARS_MAX),
             subs,
             url: self.kept(fields, URL, URL_CHARS_MAX),
-        })
+        };
+        let sequence = if id.is_none() { Some(self.alike.place(&click)?) } else { None };
+        if let Some(sequence) = &sequence {
+            sequence.put(&mut click, 0);
+        }
+        Ok(Imported { click, sequence })
+    }
+
+    /// What the line gives: an id, which has a time, or a time.
+    fn id_and_time(&self, fields: &Fields<'_>, now: Time) -> Result<(Option<ClickId>, Time), Refused> {
+        let id = self.get(fields, ID);
+        if !id.is_empty() {
+            let id: ClickId = id.parse().map_err(|error| Refused::new("invalid_id", format!("id: {error}")))?;
+            let at = time_of(id.raw());
+            return if at > now { Err(in_future(at)) } else { Ok((Some(id), at)) };
+        }
+        let at = moment(self.get(fields, AT))
+            .ok_or_else(|| Refused::new("invalid_time", "at: RFC 3339 is wanted, such as 2026-11-22T09:00:00Z"))?;
+        if Sequence::last_of(at) > now {
+            return Err(in_future(at));
+        }
+        if lowest_at(at) == 0 {
+            return Err(Refused::new("too_old", "at: ids of clicks begin with the year 2024"));
+        }
+        Ok((None, at))
     }
 
     fn get<'a>(&self, fields: &Fields<'a>, n: usize) -> &'a str {
@@ -156,26 +170,6 @@ impl Reader {
         }
         let is_address = text.parse::<std::net::IpAddr>().is_ok();
         is_address.then(|| Some(text.to_owned())).ok_or_else(|| Refused::new("invalid_address", "address: an IP address is wanted"))
-    }
-
-    /// An id from the time and all that the line says, so that the same line has the same id whenever it is read. Lines that say the same
-    /// of the same second are told apart by their sequence. Of a time in whole seconds the milliseconds are part of the id's own bits.
-    fn made_id(&mut self, fields: &Fields<'_>, at: Time) -> ClickId {
-        let hash = Sha256::digest(fields.text());
-        let key: [u8; 16] = hash[..16].try_into().expect("a SHA-256 has 32 bytes");
-        if self.second != at.seconds() {
-            self.second = at.seconds();
-            self.alike.clear();
-        }
-        let nth = self.alike.entry(key).or_default();
-        *nth += 1;
-        let hash = if *nth == 1 { hash } else { Sha256::new().chain_update(hash).chain_update(nth.to_be_bytes()).finalize() };
-        let random = u64::from_be_bytes(hash[16..24].try_into().expect("a SHA-256 has 32 bytes"));
-        let low = i64::try_from(random & ((1 << LOW_BITS) - 1)).expect("22 bits");
-        let within = i64::try_from(random >> LOW_BITS & 0xffff_ffff).expect("32 bits") % 1000;
-        let whole_second = at.micros() % SECOND == 0;
-        let at = if whole_second { at.plus(within * 1000) } else { at };
-        ClickId::from_raw(lowest_at(at) | low)
     }
 }
 
