@@ -52,7 +52,7 @@ pub struct LedgerArgs {
 #[derive(Debug, ClapArgs)]
 pub struct SetupArgs {
     /// Merchants' secrets, API keys' hashes and the keys that seal click ids too, readable by whoever has the file
-    #[arg(long)]
+    #[arg(long, env = "RISTOURNE_WITH_SECRETS")]
     with_secrets: bool,
     #[command(flatten)]
     database: DatabaseArgs,

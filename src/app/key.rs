@@ -33,13 +33,13 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct CreateArgs {
     /// Whose rows it sees
-    #[arg(long)]
+    #[arg(long, env = "RISTOURNE_ROLE")]
     role: RoleArg,
     /// The merchant, publisher or buyer it belongs to; all but an operator need one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, env = "RISTOURNE_OWNER", value_name = "ID")]
     owner: Option<String>,
     /// A name to know it by
-    #[arg(long)]
+    #[arg(long, env = "RISTOURNE_NAME")]
     name: Option<String>,
     #[command(flatten)]
     database: DatabaseArgs,

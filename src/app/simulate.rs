@@ -34,13 +34,13 @@ Examples:
 #[command(after_help = HELP)]
 pub struct Args {
     /// The program whose sales are decided again
-    #[arg(long, value_name = "prg_…")]
+    #[arg(long, env = "RISTOURNE_PROGRAM", value_name = "prg_…")]
     program: ProgramId,
     /// The terms, a JSON file; - reads standard input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "RISTOURNE_TERMS", value_name = "FILE")]
     terms: PathBuf,
     /// Only orders placed since this day (UTC) or time
-    #[arg(long, value_name = "DATE", value_parser = since)]
+    #[arg(long, env = "RISTOURNE_SINCE", value_name = "DATE", value_parser = since)]
     since: Option<Time>,
     /// Print one JSON object
     #[arg(long, env = "RISTOURNE_JSON")]

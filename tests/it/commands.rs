@@ -98,6 +98,9 @@ async fn a_failure_says_what_to_do() {
     ristourne_ok(&format!("sqlite://{}", path("good.db")), &["key", "create", "--role", "operator"]);
     for (database, command, wanted) in [
         (format!("sqlite://{}", path("missing.db")), &["verify"][..], "`ristourne serve` makes one"),
+        (format!("sqlite://{}", path("missing.db")), &["import", "clicks", &path("text.db")], "there is no database"),
+        (format!("sqlite://{}", path("missing.db")), &["import", "sales", &path("text.db")], "there is no database"),
+        (format!("sqlite://{}", path("missing.db")), &["import", "rates", &path("text.db")], "there is no database"),
         (format!("sqlite://{}", path("nowhere/r.db")), &["serve"], "does not exist; make it"),
         (format!("sqlite://{}", path("nowhere/r.db")), &["key", "create", "--role", "operator"], "does not exist; make it"),
         (format!("sqlite://{here}"), &["verify"], "is a directory"),
@@ -124,6 +127,7 @@ async fn a_failure_says_what_to_do() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains(&format!("is held by another process; it is in {held}, ")) && said.contains("--spool-dir"), "{said}");
     server.stop();
+    assert!(!dir.path().join("missing.db").exists(), "nor is one made");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("it has one").to_string();
     let output = ristourne(&format!("sqlite://{}", path("new.db")), &["serve", "--listen", &address]);

@@ -312,7 +312,7 @@ async fn contradictions_are_refused() {
     // A click's id says when and whose it is: the rest of a known one is not looked at.
     assert_eq!(rejected("clicks", &|text| text.replacen("ok,1", "bot,1", 1)), [""; 0]);
     assert!(dump(&new.url).await == before);
-    let other = Fresh::sqlite_empty();
+    let other = Fresh::sqlite().await;
     let done = import(&other.url, "sales", &dir.path().join("sales"));
     assert_eq!(done["imported"], 0, "nothing that sales refer to is there: {done}");
     assert_eq!(done["read"], done["rejected"]);

@@ -41,6 +41,7 @@ mod faults;
 mod hostile;
 mod imports;
 mod imports_elsewhere;
+mod imports_rejected;
 mod jobs;
 mod key_ring;
 mod naughty;

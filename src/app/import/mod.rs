@@ -22,8 +22,9 @@ use crate::{
 use clap::Subcommand;
 use rejected::RejectedFile;
 use std::{
-    fs::File,
-    io::{self, Read},
+    fs::{File, Metadata},
+    io,
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -67,7 +68,7 @@ pub struct Args {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Where rejected lines go [default: FILE.rejected.csv]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "RISTOURNE_REJECTED", value_name = "FILE")]
     rejected: Option<PathBuf>,
     /// Print the result as one JSON line
     #[arg(long, env = "RISTOURNE_JSON")]
@@ -109,10 +110,15 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Setup(args) => (What::Setup, args),
     };
     let vault = Arc::new(Vault::new(args.installation.master_key().map_err(Failure::Usage)?.as_ref()));
-    let (source, bytes) = open(&args.file)?;
-    let mut rejected = RejectedFile::new(args.rejected.clone().unwrap_or_else(|| rejected_name(&args.file, what)));
+    let (source, about) = open(&args.file)?;
+    let bytes = about.is_file().then_some(about.len());
+    let mut rejected = RejectedFile::new(args.rejected.clone().unwrap_or_else(|| rejected_name(&args.file, what)), &about)?;
     let mut signals = Signals::listen()?;
-    let db = args.database.open().await?;
+    // All but a set-up name what must be stored, so a database that is not there is one that was mistyped.
+    let db = match what {
+        What::Setup => args.database.open().await?,
+        What::Clicks | What::Sales | What::Rates => args.database.open_existing().await?,
+    };
     let spool = args.spool_dir.clone().unwrap_or_else(|| args.database.database.spool_dir());
     let lease = Lease::acquire(&db, &Clock::System, &spool).await?;
     let (ids, zone) = (Arc::new(lease.generator()), args.installation.timezone.clone());
@@ -129,7 +135,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         }
     };
     drop(target);
-    let kept = rejected.finish();
+    let kept = rejected.finish(done.is_ok());
     if let Err(error) = lease.release().await {
         tracing::warn!(%error, "the node number was not given back; its lease runs out by itself");
     }
@@ -143,13 +149,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn work(
-    what: What,
-    source: Box<dyn Read + Send>,
-    target: &mut Target,
-    rejected: &mut RejectedFile,
-    progress: &Progress,
-) -> Result<(), ImportError> {
+async fn work(what: What, source: File, target: &mut Target, rejected: &mut RejectedFile, progress: &Progress) -> Result<(), ImportError> {
     match what {
         What::Clicks => import::clicks(source, target, rejected, progress).await,
         What::Sales => import::sales(source, target, rejected, progress).await,
@@ -158,18 +158,16 @@ async fn work(
     }
 }
 
-/// The file, and how many bytes it has if that is known.
-fn open(file: &PathBuf) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
-    if file.as_os_str() == "-" {
-        return Ok((Box::new(io::stdin()), None));
-    }
+/// The file, and what the system says of it.
+fn open(file: &Path) -> Result<(File, Metadata), Failure> {
     let refused = |error: io::Error| Failure::Refused(format!("{}: {error}", file.display()));
-    let opened = File::open(file).map_err(refused)?;
+    let opened = if file.as_os_str() == "-" { io::stdin().as_fd().try_clone_to_owned().map(File::from) } else { File::open(file) };
+    let opened = opened.map_err(refused)?;
     let about = opened.metadata().map_err(refused)?;
     if about.is_dir() {
         return Err(Failure::Refused(format!("{} is a directory; a file is wanted", file.display())));
     }
-    Ok((Box::new(opened), about.is_file().then_some(about.len())))
+    Ok((opened, about))
 }
 
 /// `FILE.rejected.csv`; of standard input a name in the working directory.

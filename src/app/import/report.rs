@@ -40,7 +40,7 @@ pub async fn watch(progress: &Progress, bytes: Option<u64>, started: Instant) ->
             n => format!(", {n} rejected"),
         };
         let per_second = of(&progress.read).checked_div(started.elapsed().as_secs()).unwrap_or_default();
-        let said = format!("{} lines, {per_second} a second{rejected}", of(&progress.read));
+        let said = format!("{}, {per_second} a second{rejected}", counted(of(&progress.read), "line", "lines"));
         if is_terminal {
             bar.0.set_position(of(&progress.bytes));
             bar.0.set_message(said);
@@ -79,8 +79,33 @@ pub fn result(what: &str, progress: &Progress, took: Duration, rejected: Option<
         return format!("{line}\n");
     }
     let rejected = rejected.map(|path| format!(" (see {})", path.display())).unwrap_or_default();
-    let passed_over = if passed_over > 0 { format!(", {passed_over} rates of former currencies passed over") } else { String::new() };
+    let passed_over = match passed_over {
+        0 => String::new(),
+        n => format!(", {} passed over", counted(n, "rate of a former currency", "rates of former currencies")),
+    };
+    let read = counted(read, "line", "lines");
     format!(
-        "{what}: {read} lines read in {seconds} s: {imported} imported, {duplicates} known already, {refused} rejected{rejected}{passed_over}\n"
+        "{what}: {read} read in {seconds} s: {imported} imported, {duplicates} known already, {refused} rejected{rejected}{passed_over}\n"
     )
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_one() {
+        let said = |n: u64| {
+            let progress = Progress { read: n.into(), passed_over: n.into(), ..Progress::default() };
+            result("rates", &progress, Duration::from_millis(1500), None, false)
+        };
+        let one = "rates: 1 line read in 1.500 s: 0 imported, 0 known already, 0 rejected, 1 rate of a former currency passed over\n";
+        assert_eq!(said(1), one);
+        let many = "rates: 2 lines read in 1.500 s: 0 imported, 0 known already, 0 rejected, 2 rates of former currencies passed over\n";
+        assert_eq!(said(2), many);
+    }
 }

@@ -46,7 +46,7 @@ pub async fn clicks(
     let store = Clicks { direct: target.db.direct(), target, phrases: HashSet::new() };
     let pause = store.target.shares_sqlite();
     let read = move |to| read(&mut table, &mut reader, &links, now, Feed::new(to, batch_max));
-    pump(read, store, pause, &mut Tally { progress, rejects }).await
+    pump(read, store, pause, &mut Tally::new(progress, rejects)).await
 }
 
 fn read(table: &mut Table<impl Read>, reader: &mut Reader, links: &Known, now: Time, mut feed: Feed<Imported>) -> Result<(), TableError> {

@@ -69,7 +69,7 @@ pub struct Reject {
     pub fields: Vec<u8>,
 }
 
-/// Where rejected lines go. The header of the file comes first.
+/// Where rejected lines go, in the sequence of the file. The file's header comes first.
 pub trait Rejects: Send {
     fn header(&mut self, names: &[String]);
     fn take(&mut self, reject: Reject) -> io::Result<()>;
@@ -200,9 +200,15 @@ fn count(what: &AtomicU64, lines: usize) {
 struct Tally<'a> {
     progress: &'a Progress,
     rejects: &'a mut dyn Rejects,
+    /// Of the present batch: what the reader refused is known before what the database does.
+    held: Vec<Reject>,
 }
 
-impl Tally<'_> {
+impl<'a> Tally<'a> {
+    fn new(progress: &'a Progress, rejects: &'a mut dyn Rejects) -> Self {
+        Self { progress, rejects, held: Vec::new() }
+    }
+
     fn imported(&self, lines: usize) {
         count(&self.progress.imported, lines);
     }
@@ -211,24 +217,29 @@ impl Tally<'_> {
         count(&self.progress.duplicates, lines);
     }
 
-    fn reject(&mut self, reject: Reject) -> Result<(), ImportError> {
+    fn reject(&mut self, reject: Reject) {
         count(&self.progress.rejected, 1);
-        self.rejects.take(reject).map_err(ImportError::Rejects)
+        self.held.push(reject);
+    }
+
+    /// Hands on what a batch had, by line.
+    fn hand_on(&mut self) -> Result<(), ImportError> {
+        self.held.sort_by_key(|reject| reject.line);
+        self.held.drain(..).try_for_each(|reject| self.rejects.take(reject)).map_err(ImportError::Rejects)
     }
 
     /// What the ledger answered to a line.
-    fn answered<T>(&mut self, item: Item<T>, answer: &Answer) -> Result<(), ImportError> {
+    fn answered<T>(&mut self, item: Item<T>, answer: &Answer) {
         let Item { line, fields, .. } = item;
         match answer {
             Ok(Outcome::Duplicate(_) | Outcome::RatesStored { new: 0 }) => self.duplicates(1),
             Ok(Outcome::Refused(refusal)) => {
-                self.reject(Reject { line, code: refusal.code(), because: refusal.text(Language::En).to_owned(), fields })?;
+                self.reject(Reject { line, code: refusal.code(), because: refusal.text(Language::En).to_owned(), fields });
             }
-            Ok(Outcome::Noted { code, .. }) => self.reject(Reject { line, code, because: String::new(), fields })?,
+            Ok(Outcome::Noted { code, .. }) => self.reject(Reject { line, code, because: String::new(), fields }),
             Ok(_) => self.imported(1),
-            Err(error) => self.reject(Reject { line, code: "not_stored", because: error.to_string(), fields })?,
+            Err(error) => self.reject(Reject { line, code: "not_stored", because: error.to_string(), fields }),
         }
-        Ok(())
     }
 }
 
@@ -243,12 +254,10 @@ async fn pump<T: Send + 'static>(
     let reader = tokio::task::spawn_blocking(move || read(sender));
     while let Some(batch) = batches.recv().await {
         let lines = batch.lines();
-        for reject in batch.rejects {
-            tally.reject(reject)?;
-        }
-        if !batch.items.is_empty() {
-            to.store(batch.items, tally).await?;
-        }
+        batch.rejects.into_iter().for_each(|reject| tally.reject(reject));
+        let stored = if batch.items.is_empty() { Ok(()) } else { to.store(batch.items, tally).await };
+        tally.hand_on()?;
+        stored?;
         count(&tally.progress.read, lines);
         tally.progress.bytes.store(batch.at, Ordering::Relaxed);
         if pause {

@@ -29,7 +29,7 @@ pub async fn rates(
     rejects.header(&header);
     let pause = target.shares_sqlite();
     let now = target.clock.now();
-    pump(move |to| read(&mut table, &reader, now, to), Days { target }, pause, &mut Tally { progress, rejects }).await
+    pump(move |to| read(&mut table, &reader, now, to), Days { target }, pause, &mut Tally::new(progress, rejects)).await
 }
 
 fn read(table: &mut Table<impl Read>, reader: &Reader, now: Time, to: mpsc::Sender<super::Batch<Rates>>) -> Result<(), TableError> {
@@ -73,7 +73,7 @@ impl Store<Rates> for Days<'_> {
         let answers = self.target.ledger.submit(commands).await?;
         for (item, answer) in items.into_iter().zip(&answers) {
             tally.progress.passed_over.fetch_add(item.value.passed_over, Ordering::Relaxed);
-            tally.answered(item, answer)?;
+            tally.answered(item, answer);
         }
         Ok(())
     }

@@ -62,7 +62,7 @@ pub async fn sales(
     rejects.header(&header);
     let reader = Reader { form, programs, ids: Arc::clone(&target.ids), now };
     let pause = target.shares_sqlite();
-    pump(move |to| reader.read_all(&mut table, to), Sales { target }, pause, &mut Tally { progress, rejects }).await
+    pump(move |to| reader.read_all(&mut table, to), Sales { target }, pause, &mut Tally::new(progress, rejects)).await
 }
 
 enum Form {
@@ -210,7 +210,7 @@ impl Store<Command> for Sales<'_> {
         self.open_plain_ids(&mut commands).await?;
         let answers = self.target.ledger.submit(commands).await?;
         for (item, answer) in lines.into_iter().zip(&answers) {
-            tally.answered(item, answer)?;
+            tally.answered(item, answer);
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! A set-up's lines into the database: what is new is stored under its own id, what is known stays, and what says otherwise is refused.
-use super::{Feed, ImportError, Item, Progress, Reject, Rejects, Store, Tally, Target, pump, sale::wrong_fields};
+use super::{Feed, ImportError, Item, Progress, Reject, Rejects, Store, Tally, Target, kept, pump, sale::wrong_fields};
 use crate::domain::setup::Thing;
 use crate::domain::terms;
 use crate::engine::keys;
 use crate::formats::{
-    csv::{LINE_BYTES_MAX, Refused, TableError, write_line},
+    csv::{LINE_BYTES_MAX, REJECTED, Refused, Table, TableError, write_line},
     setup,
 };
 use crate::kernel::{id::time_of, seal::Vault, signature::WebhookSecret, time::Time};
@@ -15,6 +15,9 @@ use tokio::sync::mpsc;
 /// Lines of one write turn.
 const BATCH_MAX: usize = 256;
 
+/// The one column of the lines that were refused.
+const LINE: &str = "line";
+
 /// Stores a set-up.
 pub async fn setup(
     source: impl Read + Send + 'static,
@@ -22,14 +25,43 @@ pub async fn setup(
     rejects: &mut dyn Rejects,
     progress: &Progress,
 ) -> Result<(), ImportError> {
-    rejects.header(&["line".to_owned()]);
+    rejects.header(&[LINE.to_owned()]);
     let pause = target.shares_sqlite();
     let now = target.clock.now();
-    pump(move |to| read(BufReader::new(source), to), Things { target, now }, pause, &mut Tally { progress, rejects }).await
+    pump(move |to| read(source, to), Things { target, now }, pause, &mut Tally::new(progress, rejects)).await
 }
 
-fn read(mut source: impl BufRead, to: mpsc::Sender<super::Batch<Thing>>) -> Result<(), TableError> {
-    let mut feed = Feed::new(to, BATCH_MAX);
+fn read(source: impl Read, to: mpsc::Sender<super::Batch<Thing>>) -> Result<(), TableError> {
+    let (mut source, feed) = (BufReader::new(source), Feed::new(to, BATCH_MAX));
+    if source.fill_buf()?.starts_with(REJECTED[0].as_bytes()) {
+        return read_refused(source, feed);
+    }
+    read_lines(source, feed)
+}
+
+/// A file of lines that were refused, and mended since.
+fn read_refused(source: impl Read, mut feed: Feed<Thing>) -> Result<(), TableError> {
+    let mut table = Table::open(source)?;
+    if table.header()? != [LINE] {
+        return Err(TableError::Missing(LINE.to_owned()));
+    }
+    while let Some(line) = table.next_line()? {
+        let fields = line.fields();
+        let thing = fields.map_err(Refused::from).and_then(|fields| parsed(fields.get(0).as_bytes()));
+        feed.add(line.number, kept(&line), fields.map_or(0, |fields| fields.bytes()), thing);
+        if feed.is_full() && !feed.send(table.bytes()) {
+            return Ok(());
+        }
+    }
+    feed.send(table.bytes());
+    Ok(())
+}
+
+fn parsed(line: &[u8]) -> Result<Thing, Refused> {
+    setup::read(line).map_err(|errors| wrong_fields(&errors))
+}
+
+fn read_lines(mut source: impl BufRead, mut feed: Feed<Thing>) -> Result<(), TableError> {
     let (mut line, mut number, mut bytes) = (Vec::new(), 0, 0);
     loop {
         line.clear();
@@ -50,17 +82,13 @@ fn read(mut source: impl BufRead, to: mpsc::Sender<super::Batch<Thing>>) -> Resu
         if number == 1 && !text.starts_with(b"{") {
             return Err(TableError::NotText("not JSON lines as `export setup` writes them"));
         }
-        let thing = if is_whole {
-            setup::read(text).map_err(|errors| wrong_fields(&errors))
-        } else {
-            Err(Refused::new("line_too_long", "longer than 1 MiB"))
-        };
-        let mut kept = Vec::new();
+        let thing = if is_whole { parsed(text) } else { Err(Refused::new("line_too_long", "longer than 1 MiB")) };
+        let mut fields = Vec::new();
         if is_whole {
-            write_line(&mut kept, [text]);
-            kept.pop();
+            write_line(&mut fields, [text]);
+            fields.pop();
         }
-        feed.add(number, kept, read, thing);
+        feed.add(number, fields, read, thing);
         if feed.is_full() && !feed.send(bytes) {
             return Ok(());
         }
@@ -112,7 +140,8 @@ impl Store<Thing> for Things<'_> {
         tx.commit().await?;
         tally.imported(new);
         tally.duplicates(known);
-        rejects.into_iter().try_for_each(|reject| tally.reject(reject))
+        rejects.into_iter().for_each(|reject| tally.reject(reject));
+        Ok(())
     }
 }
 

@@ -49,6 +49,10 @@ pub struct Table<R> {
     output: Vec<u8>,
     ends: Vec<usize>,
     bytes: u64,
+    /// Columns at the beginning that say why the line was refused before.
+    passed_over: usize,
+    /// Columns of the header, with those; blank fields behind them are no fields.
+    width: usize,
 }
 
 impl<R> std::fmt::Debug for Table<R> {
@@ -175,7 +179,18 @@ impl<R: io::Read> Table<R> {
         let at = if input[..filled].starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let head = input[at..filled].split(|byte| *byte == b'\n').next().unwrap_or_default();
         let core = csv_core::ReaderBuilder::new().delimiter(delimiter(head)).build();
-        Ok(Self { source, core, input, at, filled, output: vec![0; 8192], ends: vec![0; 64], bytes: filled as u64 })
+        Ok(Self {
+            source,
+            core,
+            input,
+            at,
+            filled,
+            output: vec![0; 8192],
+            ends: vec![0; 64],
+            bytes: filled as u64,
+            passed_over: 0,
+            width: usize::MAX,
+        })
     }
 
     /// Bytes read so far.
@@ -209,10 +224,24 @@ impl<R: io::Read> Table<R> {
                 Read::OutputEndsFull if end >= FIELDS_MAX => (out, end, too_long) = (0, 0, true),
                 Read::OutputEndsFull => self.ends.resize((self.ends.len() * 2).min(FIELDS_MAX), 0),
                 Read::Record if too_long => return Ok(Some(Line { number, text: &[], ends: &[], too_long, unclosed })),
-                Read::Record => return Ok(Some(Line { number, text: &self.output[..out], ends: &self.ends[..end], too_long, unclosed })),
+                Read::Record => return Ok(Some(self.line(number, end, unclosed))),
                 Read::End => return Ok(None),
             }
         }
+    }
+
+    /// The line of so many fields in `output`, without what the header does not name.
+    fn line(&mut self, number: u64, fields: usize, unclosed: bool) -> Line<'_> {
+        let start_of = |ends: &[usize], n: usize| if n == 0 { 0 } else { ends[n - 1] };
+        let mut to = fields;
+        while to > self.width && self.output[start_of(&self.ends, to - 1)..self.ends[to - 1]].trim_ascii().is_empty() {
+            to -= 1;
+        }
+        let from = self.passed_over.min(to);
+        let (start, end) = (start_of(&self.ends, from), start_of(&self.ends, to));
+        let ends = &mut self.ends[from..to];
+        ends.iter_mut().for_each(|end| *end -= start);
+        Line { number, text: &self.output[start..end], ends, too_long: false, unclosed }
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -227,7 +256,8 @@ impl<R: io::Read> Table<R> {
         Ok(())
     }
 
-    /// The names of the columns, in lower case: the first line.
+    /// The names of the columns, in lower case: the first line. Those of a file of refused lines are passed over, here and in every line
+    /// that follows, so that it is as the file that it came from.
     pub fn header(&mut self) -> Result<Vec<String>, TableError> {
         let Some(line) = self.next_line()? else { return Err(TableError::Empty) };
         if line.too_long {
@@ -239,6 +269,9 @@ impl<R: io::Read> Table<R> {
         while names.last().is_some_and(String::is_empty) {
             names.pop();
         }
+        self.width = names.len();
+        self.passed_over = names.iter().take_while(|name| REJECTED.contains(&name.as_str())).count();
+        names.drain(..self.passed_over);
         match names.iter().enumerate().find(|(n, name)| names[..*n].contains(name)) {
             Some((_, twice)) => Err(TableError::Twice(shown(twice))),
             None if names.is_empty() => Err(TableError::Empty),
@@ -279,8 +312,7 @@ pub struct Columns {
 impl Columns {
     /// Every name of the header must be known; which are needed is the reader's to say.
     pub fn of(header: &[String], known: &[&str]) -> Result<Self, TableError> {
-        let is_known = |name: &String| known.contains(&name.as_str()) || REJECTED.contains(&name.as_str());
-        let unknown: Vec<String> = header.iter().filter(|name| !is_known(name)).map(|name| shown(name)).collect();
+        let unknown: Vec<String> = header.iter().filter(|name| !known.contains(&name.as_str())).map(|name| shown(name)).collect();
         if !unknown.is_empty() {
             return Err(TableError::UnknownColumns { unknown, known: known.join(", ") });
         }
@@ -302,14 +334,17 @@ impl Columns {
         self.places[n].map_or("", |place| fields.verbatim(place))
     }
 
-    /// A line has as many fields as the header; more, if they are empty.
     pub fn check(&self, fields: &Fields<'_>) -> Result<(), Malformed> {
-        if fields.len() >= self.width && (self.width..fields.len()).all(|n| fields.get(n).is_empty()) {
-            Ok(())
-        } else {
-            Err(Malformed { code: "wrong_number_of_fields", because: "not as many fields as the header has" })
-        }
+        check_width(fields, self.width)
     }
+}
+
+/// A line has as many fields as the header names.
+fn check_width(fields: &Fields<'_>, width: usize) -> Result<(), Malformed> {
+    if fields.len() == width {
+        return Ok(());
+    }
+    Err(Malformed { code: "wrong_number_of_fields", because: "not as many fields as the header has" })
 }
 
 /// Appends fields as one line, quoted where they must be.

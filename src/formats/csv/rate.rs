@@ -1,6 +1,6 @@
 //! Exchange rates as the European Central Bank publishes them: `eurofxref-hist.csv` with `N/A` in its holes, and `eurofxref.csv` with its
 //! day in words. A currency that is no more (HRK, TRL) is passed over. The export has the first form.
-use super::{Fields, Refused, TableError, write_line};
+use super::{Fields, Refused, TableError, check_width, write_line};
 use crate::domain::rate::Rate;
 use crate::kernel::{
     currency::Currency,
@@ -46,9 +46,7 @@ impl Reader {
     }
 
     pub fn read(&self, fields: &Fields<'_>, now: Time) -> Result<Rates, Refused> {
-        if fields.len() <= self.currencies.len() || (self.currencies.len() + 1..fields.len()).any(|n| !fields.get(n).is_empty()) {
-            return Err(Refused::new("wrong_number_of_fields", "not as many fields as the header has"));
-        }
+        check_width(fields, self.currencies.len() + 1)?;
         let day = day(fields.get(0)).ok_or_else(|| Refused::new("invalid_date", "2026-10-30 or 30 October 2026 is wanted"))?;
         if day < Day::from_number(FIRST_DAY) {
             return Err(Refused::new("invalid_date", format!("{day}: the euro has rates since 1999-01-04")));

@@ -110,8 +110,8 @@ fn a_file_that_is_no_table_says_what_it_is() {
 #[test]
 fn columns_stand_in_any_sequence_and_none_may_be_unknown() {
     let header = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
-    let columns = Columns::of(&header("b,rejected_line,a"), &["a", "b", "c"]).expect("known");
-    let mut table = open(b"2,,1\n2,,1,,\n2,,1,x\n2,\n").expect("a table");
+    let mut table = open(b"b,a\n2,1\n2,1,, \n2,1,x\n2\n").expect("a table");
+    let columns = Columns::of(&table.header().expect("a header"), &["a", "b", "c"]).expect("known");
     let mut seen = Vec::new();
     while let Some(line) = table.next_line().expect("bytes do not fail") {
         let fields = line.fields().expect("text");
@@ -122,6 +122,17 @@ fn columns_stand_in_any_sequence_and_none_may_be_unknown() {
     assert_eq!(seen, [good.clone(), good, Err("wrong_number_of_fields"), Err("wrong_number_of_fields")]);
     let error = Columns::of(&header("a,amuont,b,wat\u{1}"), &["a", "b"]).expect_err("unknown").to_string();
     assert_eq!(error, "unknown columns: amuont, wat\u{fffd}; known are a, b");
+}
+
+#[test]
+fn a_file_of_refused_lines_is_as_the_file_that_they_came_from() {
+    let (header, lines) =
+        read(b"Rejected_line,rejected_code,rejected_because,Date,USD,\n7,x,\"y, z\",2026-11-02,1.2,\n8,x,,, ,\n9,x\n10,x,y,1,2,3\n");
+    assert_eq!(header, ["date", "usd"]);
+    let wanted: [(u64, &[&str]); 4] = [(2, &["2026-11-02", "1.2"]), (3, &["", ""]), (4, &[]), (5, &["1", "2", "3"])];
+    assert_eq!(lines, wanted.map(|(number, fields)| (number, Ok(texts(fields)))));
+    let mut table = open(b"rejected_line,rejected_code,rejected_because\n").expect("opens");
+    assert!(table.header().expect_err("no column of its own").to_string().contains("empty"));
 }
 
 #[test]
