@@ -274,7 +274,7 @@ impl ListenArgs {
     }
 }
 
-/// How often others may ask; everything is unlimited unless it is set, and redirects always are.
+/// How often others may ask, which is unlimited unless it is set, and for redirects always; and how much they may send.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct LimitArgs {
     /// Requests a minute of one API key, and wrong keys a minute of one address; unlimited if left out
@@ -283,11 +283,14 @@ pub struct LimitArgs {
     /// Messages a minute of one merchant at /postback and /pixel.gif, signed and unsigned counted apart; unlimited if left out
     #[arg(long, env = "RISTOURNE_LIMIT_POSTBACKS", value_name = "N")]
     pub limit_postbacks: Option<NonZeroU32>,
+    /// The most bytes of one import over the API
+    #[arg(long, env = "RISTOURNE_IMPORT_BYTES_MAX", default_value_t = limits::IMPORT_BYTES_MAX, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub import_bytes_max: u64,
 }
 
 impl LimitArgs {
     pub fn options(self) -> limits::Options {
-        limits::Options { api: self.limit_api, postbacks: self.limit_postbacks }
+        limits::Options { api: self.limit_api, postbacks: self.limit_postbacks, import_bytes_max: self.import_bytes_max }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod facet;
 pub mod facts;
 pub mod fold;
 pub mod idempotency;
+pub mod import;
 pub mod key;
 pub mod left;
 pub mod link;

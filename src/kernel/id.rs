@@ -172,6 +172,8 @@ ids! {
     SecretId = "sec";
     /// A received message, kept with its verdict.
     InboxId = "inb";
+    /// A table that was sent to the API.
+    ImportId = "imp";
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod facts;
 pub mod filter;
 pub mod fold;
 pub mod idempotency;
+pub mod import;
 pub mod inbox;
 pub mod key;
 pub mod link;
@@ -66,6 +67,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         customer::ALL,
         entry::ALL,
         idempotency::ALL,
+        import::ALL,
         inbox::ALL,
         key::ALL,
         link::ALL,

@@ -8,7 +8,7 @@ mod stall;
 use self::stall::Stall;
 use crate::{
     kernel::address::{Address, Trusted},
-    web::{actor::Client, headers, problem::Problem},
+    web::{actor::Client, headers, limits::Patience, problem::Problem},
 };
 use axum::{
     Router,
@@ -244,6 +244,8 @@ impl<F: Fast> Shared<F> {
         if self.fast.owns(request.uri().path()) {
             return self.fast.answer(request, client).await;
         }
+        let patience = request.body().patience.clone();
+        request.extensions_mut().insert(patience);
         request.extensions_mut().insert(Client(client));
         // A task of its own: whoever hangs up half way does not undo what the router has begun.
         match self.runtime.spawn(self.router.clone().oneshot(request.map(Body::new))).await {
@@ -276,11 +278,12 @@ async fn guarded(answer: impl Future<Output = Response>) -> Response {
     }
 }
 
-/// A request's body with a time by which it must be whole.
+/// A request's body with a time by which it must be whole, or its next piece be there.
 #[derive(Debug)]
 pub struct EdgeBody {
     incoming: Incoming,
     time: Duration,
+    patience: Patience,
     /// Started by the first read, on the runtime that reads.
     deadline: Option<Pin<Box<Sleep>>>,
 }
@@ -296,7 +299,7 @@ pub enum BodyError {
 
 impl EdgeBody {
     fn new(incoming: Incoming, time: Duration) -> Self {
-        Self { incoming, time, deadline: None }
+        Self { incoming, time, patience: Patience::default(), deadline: None }
     }
 
     /// The whole body of at most `bytes_max`: 413 above it, 408 if it does not come in time.
@@ -319,6 +322,9 @@ impl hyper::body::Body for EdgeBody {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(context) {
+            if this.patience.is_for_pieces() {
+                this.deadline = None;
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
         }
         let time = this.time;

@@ -1,4 +1,5 @@
-//! Limits, all off unless set: how often one API key may ask, one address may try keys that do not exist, and one merchant's shop may post.
+//! Limits: how often one API key may ask, one address may try keys that do not exist, and one merchant's shop may post, all off unless set;
+//! and how large an import may be, and how long it may take.
 //!
 //! Each is a leaky bucket that takes a minute's worth at once and refills evenly. Every process counts for itself. What it remembers is
 //! bounded: a cell for each stored key and merchant, and for addresses a fixed number of cells that they share by chance.
@@ -22,17 +23,45 @@ use std::{
     hash::{BuildHasher as _, Hash, RandomState},
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+/// The largest import, if nothing else is said: some ten million clicks.
+pub const IMPORT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
 /// How many a minute; none is as many as one likes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// `RISTOURNE_LIMIT_API`: requests of one API key, and wrong keys of one address.
     pub api: Option<NonZeroU32>,
     /// `RISTOURNE_LIMIT_POSTBACKS`: messages of one merchant, signed and others counted apart.
     pub postbacks: Option<NonZeroU32>,
+    /// `RISTOURNE_IMPORT_BYTES_MAX`: bytes of one import over the API.
+    pub import_bytes_max: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { api: None, postbacks: None, import_bytes_max: IMPORT_BYTES_MAX }
+    }
+}
+
+/// How long a request's body may take: all of it, or, once somebody reads it as it comes, each of its pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Patience(Arc<AtomicBool>);
+
+impl Patience {
+    pub fn wait_for_pieces(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_for_pieces(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Who sends a postback, as far as it is proven. What anybody can send never uses up what the shop itself may.
@@ -207,7 +236,7 @@ mod tests {
 
     fn limits(api: u32, postbacks: u32) -> (FakeRelativeClock, Limits<FakeRelativeClock>) {
         let clock = FakeRelativeClock::default();
-        let options = Options { api: NonZeroU32::new(api), postbacks: NonZeroU32::new(postbacks) };
+        let options = Options { api: NonZeroU32::new(api), postbacks: NonZeroU32::new(postbacks), ..Options::default() };
         (clock.clone(), Limits::with_clock(options, clock))
     }
 

@@ -28,6 +28,7 @@ use std::{sync::Arc, time::Instant};
 
 /// What a running engine shows to the outside, within these limits; `metrics` renders what `/metrics` says.
 pub fn build(engine: &Arc<Engine>, limits: limits::Options, metrics: PrometheusHandle) -> (Front, Router) {
+    let import_bytes_max = limits.import_bytes_max;
     let limits = Arc::new(Limits::new(limits));
     let front = Front {
         engine: Arc::clone(engine),
@@ -36,7 +37,7 @@ pub fn build(engine: &Arc<Engine>, limits: limits::Options, metrics: PrometheusH
         postbacks: Tally::new(intake::POSTBACK, StatusCode::CREATED),
         pixels: Tally::new(intake::PIXEL, StatusCode::OK),
     };
-    (front, router(Arc::clone(engine), limits, metrics))
+    (front, router(Arc::clone(engine), limits, import_bytes_max, metrics))
 }
 
 /// Redirects and postbacks.
@@ -96,13 +97,13 @@ fn name(engine: &Engine, answer: &mut Response) -> String {
     request_id
 }
 
-fn router(engine: Arc<Engine>, limits: Arc<Limits>, metrics: PrometheusHandle) -> Router {
+fn router(engine: Arc<Engine>, limits: Arc<Limits>, import_bytes_max: u64, metrics: PrometheusHandle) -> Router {
     let keys = Arc::new(Keys::new(engine.db.clone(), engine.clock.clone(), limits));
     Router::new()
         .merge(health::routes(Arc::clone(&engine), metrics))
         .merge(docs::routes())
         .merge(openapi::routes())
-        .nest(api::PREFIX, api::router(Arc::clone(&engine), keys))
+        .nest(api::PREFIX, api::router(Arc::clone(&engine), keys, import_bytes_max))
         .fallback(async || Problem::not_found())
         // The header `Allow` is axum's to add: it knows the path's methods.
         .method_not_allowed_fallback(async || Problem::wrong_method())

@@ -42,6 +42,7 @@ mod hostile;
 mod imports;
 mod imports_elsewhere;
 mod imports_rejected;
+mod imports_upload;
 mod jobs;
 mod key_ring;
 mod naughty;

@@ -173,13 +173,16 @@ impl Story {
         Self { operator, ids: BTreeMap::new(), click: String::new(), merchant: None, done: BTreeSet::new(), examples: Map::new() }
     }
 
+    /// The text with ids that exist.
+    fn real(&self, text: &str) -> String {
+        let id = Regex::new("([a-z]{3})_[0-7][0-9a-z]{12}").expect("a regex");
+        let real = |found: &regex::Captures<'_>| self.ids.get(&found[1]).cloned().unwrap_or_else(|| found[0].to_owned());
+        id.replace_all(text, real).into_owned()
+    }
+
     /// The example with ids that exist.
     fn filled(&self, example: &Value) -> Value {
-        let mut text = example.to_string();
-        let id = Regex::new("([a-z]{3})_[0-7][0-9a-z]{12}").expect("a regex");
-        text = id
-            .replace_all(&text, |found: &regex::Captures<'_>| self.ids.get(&found[1]).cloned().unwrap_or_else(|| found[0].to_owned()))
-            .into_owned();
+        let text = self.real(&example.to_string());
         let mut body: Value = serde_json::from_str(&text).expect("JSON");
         if let Some(clicks) = body.get_mut("click_ids") {
             *clicks = json!([self.click]);
@@ -191,7 +194,7 @@ impl Story {
         self.done.insert(id);
         let examples = self.examples.entry(id).or_insert_with(|| json!({}));
         let status = answer.status.as_str();
-        if examples.get(status).is_none() {
+        if examples.get(status).is_none() && !answer.body.is_null() {
             examples[status] = answer.body.clone();
         }
     }
@@ -222,7 +225,10 @@ impl Story {
         let method: Method = operation.method.to_ascii_uppercase().parse().expect("a method");
         let example = &operation.spec["requestBody"]["content"]["application/json"]["example"];
         let body = (!example.is_null()).then(|| self.filled(example));
-        let answer = self.operator.call(method, &path, body.as_ref()).await;
+        let answer = match operation.spec["requestBody"]["content"]["text/csv"]["example"].as_str() {
+            Some(table) => self.operator.upload(&path, self.real(table)).await,
+            None => self.operator.call(method, &path, body.as_ref()).await,
+        };
         assert!(answer.status.is_success(), "{id}: {path} {body:?}: {} {}", answer.status, answer.body);
         self.keep(id, &answer);
         if let Some(made) = answer.body["id"].as_str().filter(|_| answer.status == 201) {

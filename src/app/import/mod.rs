@@ -12,7 +12,7 @@ use crate::{
     },
     engine::{
         clock::Clock,
-        import::{self, ImportError, Ledger, Progress, Target},
+        import::{self, ImportError, Ledger, Opened, Progress, Target},
         ledger_batch::Setting,
         node::Lease,
     },
@@ -151,9 +151,9 @@ pub async fn run(command: Command) -> Result<(), Failure> {
 
 async fn work(what: What, source: File, target: &mut Target, rejected: &mut RejectedFile, progress: &Progress) -> Result<(), ImportError> {
     match what {
-        What::Clicks => import::clicks(source, target, rejected, progress).await,
-        What::Sales => import::sales(source, target, rejected, progress).await,
-        What::Rates => import::rates(source, target, rejected, progress).await,
+        What::Clicks => import::clicks(Opened::read(source)?, target, rejected, progress).await,
+        What::Sales => import::sales(Opened::read(source)?, target, rejected, progress).await,
+        What::Rates => import::rates(Opened::read(source)?, target, rejected, progress).await,
         What::Setup => import::setup(source, target, rejected, progress).await,
     }
 }

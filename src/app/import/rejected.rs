@@ -5,7 +5,7 @@
 use crate::{
     app::failure::Failure,
     engine::import::{Reject, Rejects},
-    formats::csv,
+    formats::csv::{self, rejected},
 };
 use std::{
     fs::{self, File, Metadata},
@@ -85,8 +85,7 @@ fn is_ours(path: &Path) -> bool {
 impl Rejects for RejectedFile {
     fn header(&mut self, names: &[String]) {
         self.head.clear();
-        let ours = csv::REJECTED.iter().map(|name| name.as_bytes());
-        csv::write_line(&mut self.head, ours.chain(names.iter().map(String::as_bytes)));
+        rejected::header(&mut self.head, &rejected::joined(names));
     }
 
     fn take(&mut self, reject: Reject) -> io::Result<()> {
@@ -98,14 +97,7 @@ impl Rejects for RejectedFile {
             self.file.insert(file)
         };
         let mut line = Vec::new();
-        let number = reject.line.to_string();
-        csv::write_line(&mut line, [number.as_bytes(), reject.code.as_bytes(), reject.because.as_bytes()]);
-        line.pop();
-        if !reject.fields.is_empty() {
-            line.push(b',');
-            line.extend_from_slice(&reject.fields);
-        }
-        line.push(b'\n');
+        rejected::line(&mut line, &reject.line.to_string(), reject.code, &reject.because, &reject.fields);
         file.to.write_all(&line)
     }
 }

@@ -1,5 +1,5 @@
 //! Clicks of a file into the database.
-use super::{Feed, ImportError, Item, Ledger, Progress, Reject, Rejects, Store, Tally, Target, kept, pump};
+use super::{Feed, ImportError, Item, Ledger, Opened, Progress, Reject, Rejects, Store, Tally, Target, kept, pump};
 use crate::domain::{click::Click, facts::LinkFacts};
 use crate::formats::csv::{
     Refused, Table, TableError,
@@ -30,13 +30,12 @@ const PHRASES_MAX: usize = 100_000;
 
 /// Stores the clicks of a file, which are new if their ids are.
 pub async fn clicks(
-    source: impl Read + Send + 'static,
+    opened: Opened<impl Read + Send + 'static>,
     target: &mut Target,
     rejects: &mut dyn Rejects,
     progress: &Progress,
 ) -> Result<(), ImportError> {
-    let mut table = Table::open(source)?;
-    let header = table.header()?;
+    let Opened { mut table, header } = opened;
     let mut reader = Reader::new(&header)?;
     rejects.header(&header);
     let links = Known::load(&target.db).await?;

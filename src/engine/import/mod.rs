@@ -7,12 +7,14 @@ mod click;
 mod rate;
 mod sale;
 mod setup;
+mod upload;
 
 pub use click::clicks;
 pub use rate::rates;
 pub use sale::sales;
 pub(super) use setup::opened;
 pub use setup::setup;
+pub use upload::upload;
 
 use crate::domain::command::{Command, Outcome};
 use crate::engine::{
@@ -21,7 +23,7 @@ use crate::engine::{
     ledger_batch::Setting,
     ledger_writer::{self, Answer, LedgerWriter, NotStored},
 };
-use crate::formats::csv::{self, Line, Refused, TableError};
+use crate::formats::csv::{self, Line, Refused, Table, TableError};
 use crate::kernel::{code::Language, id::Generator, seal::Vault, time::Zone};
 use crate::store::{Db, Kind, StoreError};
 use std::{
@@ -73,6 +75,22 @@ pub struct Reject {
 pub trait Rejects: Send {
     fn header(&mut self, names: &[String]);
     fn take(&mut self, reject: Reject) -> io::Result<()>;
+}
+
+/// A table whose first line was read.
+#[derive(Debug)]
+pub struct Opened<R> {
+    table: Table<R>,
+    header: Vec<String>,
+}
+
+impl<R: io::Read> Opened<R> {
+    /// Reads from the source, and so may wait.
+    pub fn read(source: R) -> Result<Self, TableError> {
+        let mut table = Table::open(source)?;
+        let header = table.header()?;
+        Ok(Self { table, header })
+    }
 }
 
 /// How far an import is; the counts of lines but for `bytes` and `passed_over`.

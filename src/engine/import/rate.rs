@@ -1,5 +1,5 @@
 //! Exchange rates of a file into the database, a command a day: sales that waited for one are recorded with it.
-use super::{Feed, ImportError, Item, Progress, Rejects, Store, Tally, Target, kept, pump};
+use super::{Feed, ImportError, Item, Opened, Progress, Rejects, Store, Tally, Target, kept, pump};
 use crate::domain::{
     command::{Act, Channel, Command, Message},
     order::Actor,
@@ -18,13 +18,12 @@ const BATCH_MAX: usize = 256;
 
 /// Stores rates. The first that is known of a day and currency stays: a day that says otherwise is rejected.
 pub async fn rates(
-    source: impl Read + Send + 'static,
+    opened: Opened<impl Read + Send + 'static>,
     target: &mut Target,
     rejects: &mut dyn Rejects,
     progress: &Progress,
 ) -> Result<(), ImportError> {
-    let mut table = Table::open(source)?;
-    let header = table.header()?;
+    let Opened { mut table, header } = opened;
     let reader = Reader::new(&header)?;
     rejects.header(&header);
     let pause = target.shares_sqlite();

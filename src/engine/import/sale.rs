@@ -1,5 +1,5 @@
 //! Sales of a file into the ledger: facts of our own export, taken over as they were, or lines like postbacks, judged as if they came in now.
-use super::{BATCH_BYTES_MAX, Feed, ImportError, Item, Progress, Rejects, Store, Tally, Target, kept, pump};
+use super::{BATCH_BYTES_MAX, Feed, ImportError, Item, Opened, Progress, Rejects, Store, Tally, Target, kept, pump};
 use crate::domain::{
     command::{Act, Channel, Command, Message, Restored},
     order::Actor,
@@ -40,13 +40,12 @@ const ORDER_ID: usize = 3;
 
 /// Stores the sales of a file, and whatever else it says of orders.
 pub async fn sales(
-    source: impl Read + Send + 'static,
+    opened: Opened<impl Read + Send + 'static>,
     target: &mut Target,
     rejects: &mut dyn Rejects,
     progress: &Progress,
 ) -> Result<(), ImportError> {
-    let mut table = Table::open(source)?;
-    let header = table.header()?;
+    let Opened { mut table, header } = opened;
     let programs = store::program::all(&mut target.db.read().await?).await?;
     let programs: HashMap<ProgramId, Program> = programs.into_iter().map(|program| (program.id, program)).collect();
     let now = target.clock.now();

@@ -4,6 +4,7 @@
 //! is never closed makes one line of all that follows, and so is found too.
 pub mod click;
 pub mod rate;
+pub mod rejected;
 pub mod sale;
 
 use crate::kernel::time::{Day, SECOND, Time};
@@ -36,6 +37,20 @@ pub enum TableError {
     Twice(String),
     #[error("a column is missing: {0}")]
     Missing(String),
+}
+
+impl TableError {
+    /// Stable, for programs; of a table that came in a request.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "body_incomplete",
+            Self::Empty => "empty_table",
+            Self::NotText(_) => "not_text",
+            Self::UnknownColumns { .. } => "unknown_column",
+            Self::Twice(_) => "duplicate_column",
+            Self::Missing(_) => "missing_column",
+        }
+    }
 }
 
 /// Reads lines.

@@ -13,6 +13,7 @@ mod coupon;
 mod entry;
 mod find;
 mod guard;
+mod import;
 mod inbox;
 mod input;
 mod key;
@@ -35,7 +36,7 @@ mod terms_fields;
 
 pub use self::guard::PREFIX;
 pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
-pub use self::operation::{Answer, Body, Content, Empty, Field, Kind, Operation, PAGE_ROWS, Shape};
+pub use self::operation::{Answer, Body, Content, Empty, Field, Kind, Operation, PAGE_ROWS, RawBody, Shape};
 use self::{
     guard::{Caller, Guard, caller_of, operation_of},
     input::{Ids, Input, Query, email, name, own_id, span, wrong_field},
@@ -83,6 +84,7 @@ const REASON_CHARS_MAX: usize = 500;
 #[derive(Debug, Clone)]
 pub struct Api {
     engine: Arc<Engine>,
+    imports: Arc<import::Imports>,
 }
 
 /// Every noun's operations, in the order of the document.
@@ -101,6 +103,7 @@ fn all() -> Routes {
         .and(entry::routes())
         .and(report::routes())
         .and(click::routes())
+        .and(import::routes())
         .and(rate::routes())
         .and(inbox::routes())
         .and(key::routes())
@@ -111,11 +114,14 @@ pub fn operations() -> Vec<Operation> {
     all().operations
 }
 
-/// The API, ready to be nested under [`PREFIX`]; `keys` tell who may use it.
-pub fn router(engine: Arc<Engine>, keys: Arc<Keys>) -> Router {
+/// The API, ready to be nested under [`PREFIX`]; `keys` tell who may use it, and an import has at most so many bytes.
+pub fn router(engine: Arc<Engine>, keys: Arc<Keys>, import_bytes_max: u64) -> Router {
     let routes = all();
     let guard = Arc::new(Guard::new(keys, routes.operations));
-    routes.router.route_layer(middleware::from_fn_with_state(guard, guard::guard)).with_state(Api { engine })
+    routes
+        .router
+        .route_layer(middleware::from_fn_with_state(guard, guard::guard))
+        .with_state(Api { engine, imports: Arc::new(import::Imports::new(import_bytes_max)) })
 }
 
 impl Api {

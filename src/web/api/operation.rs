@@ -43,6 +43,8 @@ pub struct Operation {
     /// Its list comes as CSV and as lines of JSON, too.
     streamed: bool,
     pub body: Option<Body>,
+    /// Instead of JSON.
+    pub raw_body: Option<RawBody>,
     pub body_bytes_max: usize,
     /// What it answers where all goes well.
     pub answers: Vec<Answer>,
@@ -157,6 +159,16 @@ pub struct Body {
     pub example: &'static str,
 }
 
+/// A body that is not JSON. What it holds is the handler's to judge, and so is its size.
+#[derive(Debug, Clone, Copy)]
+pub struct RawBody {
+    pub media: &'static str,
+    /// Of the refusal of any other media type.
+    pub code: &'static str,
+    /// One that is accepted. Ids in it stand for ones that exist.
+    pub example: &'static str,
+}
+
 /// One kind of answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
@@ -244,6 +256,7 @@ pub fn op(id: &'static str, summary: &'static str) -> Operation {
         paged: false,
         streamed: false,
         body: None,
+        raw_body: None,
         body_bytes_max: BODY_BYTES_MAX,
         answers: Vec::new(),
         codes: Vec::new(),
@@ -274,6 +287,11 @@ impl Operation {
     #[must_use]
     pub fn body(mut self, body: Body) -> Self {
         self.body = Some(body);
+        self
+    }
+    #[must_use]
+    pub fn raw_body(mut self, body: RawBody) -> Self {
+        self.raw_body = Some(body);
         self
     }
     #[must_use]
@@ -317,6 +335,11 @@ impl Operation {
     pub fn codes(mut self, codes: &[(u16, &'static str)]) -> Self {
         self.codes.extend_from_slice(codes);
         self
+    }
+
+    /// Whether it takes an `Idempotency-Key`. A body that is not held cannot be compared with an earlier one.
+    pub fn takes_idempotency_key(&self) -> bool {
+        self.method == Method::POST && self.raw_body.is_none()
     }
 
     /// The parameters that it knows.

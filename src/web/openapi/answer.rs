@@ -27,7 +27,7 @@ pub fn answers(operation: &Operation, schemas: &mut Schemas) -> Value {
         let status = answer.status.to_string();
         let mut headers = request_id();
         headers.extend(rate());
-        if operation.method == Method::POST {
+        if operation.takes_idempotency_key() {
             headers.insert(
                 "Idempotency-Replayed".to_owned(),
                 json!({
@@ -116,13 +116,17 @@ fn refusals(operation: &Operation) -> Refusals {
     if takes_body(operation) {
         add(400, &["body_incomplete"]);
         add(413, &["too_large"]);
-        add(415, &["not_json"]);
-        add(422, &kind::body_codes(operation.body.as_ref()).into_iter().collect::<Vec<_>>());
+        if let Some(body) = operation.raw_body {
+            add(415, &[body.code]);
+        } else {
+            add(415, &["not_json"]);
+            add(422, &kind::body_codes(operation.body.as_ref()).into_iter().collect::<Vec<_>>());
+        }
     }
     if operation.parameters().next().is_some() {
         add(422, &kind::query_codes(operation.parameters()).into_iter().collect::<Vec<_>>());
     }
-    if operation.method == Method::POST {
+    if operation.takes_idempotency_key() {
         add(409, &["idempotency_conflict"]);
         add(422, &["invalid_idempotency_key"]);
     }
@@ -186,7 +190,7 @@ fn meaning(status: u16) -> &'static str {
         410 => "It has ended.",
         413 => "The body is too large.",
         414 => "The address is too long.",
-        415 => "The body is not JSON.",
+        415 => "The body is not of the kind that is wanted.",
         422 => "Something in it is wrong; every wrong field is named.",
         429 => "Too many requests of this key; `Retry-After` says when to come back.",
         500 => "Our fault; the log names it by `x-request-id`.",

@@ -14,9 +14,11 @@ codes! {
         BuyerExists = "buyer_exists", "Another buyer has this e-mail address or external id.", "Un autre acheteur a cette adresse ou cet identifiant externe.";
         CodeTaken = "code_taken", "The program has this coupon code already.", "Le programme a déjà ce code promo.";
         DateInFuture = "date_in_future", "What is to be known of that day cannot be known yet.", "Ce jour n’est pas encore venu.";
+        DuplicateColumn = "duplicate_column", "A column stands there twice.", "Une colonne y figure deux fois.";
         DuplicateField = "duplicate_field", "The same name stands there more than once.", "Le même nom y figure plusieurs fois.";
         EffectiveInPast = "effective_in_past", "Terms never change what has happened.", "Des conditions ne changent jamais le passé.";
         EmptyList = "empty_list", "At least one element is wanted.", "Il faut au moins un élément.";
+        EmptyTable = "empty_table", "The first line must name the columns.", "La première ligne doit nommer les colonnes.";
         ExactlyOneReward = "exactly_one_reward", "Either `flat` or `percent_of_buyer_share`.", "Soit `flat`, soit `percent_of_buyer_share`.";
         ExactlyOneWay = "exactly_one_way", "Exactly one of the ways to pay is wanted.", "Il faut exactement une façon de payer.";
         Forbidden = "forbidden", "A key of another role is needed.", "Il faut une clé d’un autre rôle.";
@@ -43,12 +45,15 @@ codes! {
         LastOperatorKey = "last_operator_key", "This is the last live key of an operator.", "C’est la dernière clé valide d’un opérateur.";
         LinkEnded = "link_ended", "This link is no longer in use.", "Ce lien n’est plus utilisé.";
         MethodNotAllowed = "method_not_allowed", "This address does not take that method.", "Cette adresse n’accepte pas cette méthode.";
+        MissingColumn = "missing_column", "A column is missing; the detail names it.", "Il manque une colonne ; le détail la nomme.";
         MissingField = "missing_field", "This field is required.", "Ce champ est obligatoire.";
         NegativeAmount = "negative_amount", "0 or more is wanted.", "Il faut 0 ou plus.";
         NegativeLine = "negative_line", "A line’s total is 0 or more.", "Le total d’une ligne est de 0 ou plus.";
         NoPixel = "no_pixel", "This program takes no unsigned messages.", "Ce programme n’accepte pas de messages sans signature.";
+        NotCsv = "not_csv", "The body is not CSV.", "Le corps n’est pas du CSV.";
         NotJson = "not_json", "The body is not JSON.", "Le corps n’est pas du JSON.";
         NotReady = "not_ready", "The database does not answer.", "La base de données ne répond pas.";
+        NotText = "not_text", "Not CSV text in UTF-8.", "Ce n’est pas du texte CSV en UTF-8.";
         NotUpstream = "not_upstream", "Only a program that a network pays for reports commissions.", "Seul un programme payé par un réseau indique des commissions.";
         OutOfRange = "out_of_range", "Outside of what is possible there.", "Hors de ce qui est possible ici.";
         ProgramEnded = "program_ended", "This offer has ended.", "Cette offre est terminée.";
@@ -64,6 +69,7 @@ codes! {
         Unavailable = "unavailable", "Not known to be stored: send it again.", "L’enregistrement n’est pas confirmé : renvoyez la demande.";
         UnexpectedOwner = "unexpected_owner", "An operator’s key belongs to nobody.", "La clé d’un opérateur n’appartient à personne.";
         UnknownBuyer = "unknown_buyer", "There is no such buyer.", "Cet acheteur n’existe pas.";
+        UnknownColumn = "unknown_column", "A column that is not known; the detail names it.", "Une colonne inconnue ; le détail la nomme.";
         UnknownCurrency = "unknown_currency", "Not an ISO 4217 code in upper case with minor units.", "Ce n’est pas un code ISO 4217 en majuscules avec des subdivisions.";
         UnknownField = "unknown_field", "No field or parameter here has this name.", "Aucun champ ou paramètre ne porte ce nom ici.";
         UnknownLink = "unknown_link", "This link does not exist.", "Ce lien n’existe pas.";

@@ -10,7 +10,7 @@ use self::schemas::Schemas;
 use crate::{
     domain::access::Roles,
     web::{
-        api::{self, Field, Operation, PREFIX},
+        api::{self, Field, Operation, PREFIX, RawBody},
         headers,
     },
 };
@@ -37,8 +37,8 @@ const ABOUT: &str = "Ristourne tracks clicks, attributes sales, and explains eve
     answered as if it did not exist, with 404.\n\n\
     Amounts are decimal text with a currency, times RFC 3339 in UTC, ids text with a prefix such as `cnv_`. Lists come newest first, in \
     pages: pass `next` as `after`. In a request, `null` and an empty text count as left out, and a name that is not known is refused.\n\n\
-    Errors are `application/problem+json` (RFC 9457) with a stable `code`; a 422 names every wrong field in `errors`. A POST may carry an \
-    `Idempotency-Key`: sent again, it gets its first answer again. After 503, send it again: nothing counts twice. Any other method of an \
+    Errors are `application/problem+json` (RFC 9457) with a stable `code`; a 422 names every wrong field in `errors`. A POST of JSON may carry \
+    an `Idempotency-Key`: sent again, it gets its first answer again. After 503, send it again: nothing counts twice. Any other method of an \
     address is 405, with `Allow`.";
 
 /// The nouns, in the order of the page.
@@ -139,7 +139,7 @@ fn codes_of<'a>(paths: &'a Value, refusals: &'a Value) -> BTreeSet<&'a str> {
 fn write(operation: &Operation, schemas: &mut Schemas) -> Value {
     let mut parameters: Vec<Value> = operation.ids.iter().map(|id| parameter(id, "path", schemas)).collect();
     parameters.extend(operation.parameters().map(|field| parameter(field, "query", schemas)));
-    if operation.method == Method::POST {
+    if operation.takes_idempotency_key() {
         parameters.push(idempotency_key());
     }
     let mut written = json!({
@@ -199,6 +199,9 @@ fn idempotency_key() -> Value {
 }
 
 fn request(operation: &Operation, schemas: &mut Schemas) -> Value {
+    if let Some(RawBody { media, example, .. }) = operation.raw_body {
+        return json!({"required": true, "content": {media: {"schema": {"type": "string"}, "example": example}}});
+    }
     let Some(body) = &operation.body else {
         let nothing = schemas.put("Nothing", kind::object(&[], false, &mut Schemas::default()));
         return json!({"required": false, "content": {"application/json": {"schema": nothing, "example": {}}}});

@@ -55,6 +55,9 @@ async fn ask(world: &World, key: Option<&str>, operation: &Operation, call: &Cal
     if let Some(body) = &call.body {
         request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
     }
+    if let Some(csv) = &call.csv {
+        request = request.header(header::CONTENT_TYPE, "text/csv").body(csv.clone());
+    }
     let answer = request.send().await.expect("the server answers");
     let status = answer.status().as_u16();
     let told = |name: &header::HeaderName| !["x-request-id", "date"].contains(&name.as_str());

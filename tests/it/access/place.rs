@@ -13,6 +13,8 @@ pub struct Call {
     pub ids: Vec<String>,
     pub query: Vec<(&'static str, String)>,
     pub body: Option<Value>,
+    /// A table, in the place of JSON.
+    pub csv: Option<String>,
     /// A media type other than JSON.
     pub accept: Option<&'static str>,
 }
@@ -22,9 +24,31 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
     let mut call = Call { ids: operation.ids.iter().map(|field| own(world, field.kind)).collect(), ..Call::default() };
     let operator = role == Role::Operator;
     match operation.id {
-        "list_merchants" | "get_merchant" | "list_secrets" | "list_programs" | "get_program" | "list_terms" | "list_publishers"
-        | "get_publisher" | "list_links" | "get_link" | "list_coupons" | "get_coupon" | "list_clicks" | "get_click" | "list_keys"
-        | "list_buyers" | "get_buyer" | "list_conversions" | "get_conversion" | "get_receipt" | "list_inbox" | "get_inbox" => {}
+        "list_merchants"
+        | "get_merchant"
+        | "list_secrets"
+        | "list_programs"
+        | "get_program"
+        | "list_terms"
+        | "list_publishers"
+        | "get_publisher"
+        | "list_links"
+        | "get_link"
+        | "list_coupons"
+        | "get_coupon"
+        | "list_clicks"
+        | "get_click"
+        | "list_keys"
+        | "list_buyers"
+        | "get_buyer"
+        | "list_conversions"
+        | "get_conversion"
+        | "get_receipt"
+        | "list_inbox"
+        | "get_inbox"
+        | "list_imports"
+        | "get_import"
+        | "list_rejected_lines" => {}
         "create_merchant" | "create_publisher" => call.body = Some(json!({"name": "New"})),
         "create_buyer" | "create_secret" => call.body = Some(json!({})),
         "revoke_secret" => call.ids[1] = world.fresh_secret().await,
@@ -65,6 +89,11 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         "report_clicks" => call.query = vec![("by", "link".to_owned())],
         "list_rates" => call.query = vec![("date", "2025-01-02".to_owned())],
         "create_rates" => call.body = Some(json!({"date": "2025-01-03", "rates": {"USD": "1.0321"}})),
+        "import_clicks" => call.csv = Some(format!("link,at\n{},2025-01-02\n", world.link)),
+        "import_sales" => {
+            call.csv = Some(format!("program,order_id,amount,currency\n{},{},10.00,EUR\n", world.program, world.number()));
+        }
+        "import_rates" => call.csv = Some("Date,JPY\n2025-01-02,162.40\n".to_owned()),
         new => panic!("{new} has no place in the access matrix: say here what a call of it by its roles looks like"),
     }
     call
@@ -83,6 +112,7 @@ fn own(world: &World, kind: Kind) -> String {
         "clk" => world.click.clone(),
         "cpn" => world.coupon.clone(),
         "inb" => world.message.clone(),
+        "imp" => world.import.clone(),
         // Its operations say themselves which one.
         "sec" | "key" => String::new(),
         other => panic!("the access matrix has no row with an id of {other}_"),

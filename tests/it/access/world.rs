@@ -25,6 +25,8 @@ pub struct World {
     pub coupon: String,
     /// A message of that merchant.
     pub message: String,
+    /// A table that the operator sent.
+    pub import: String,
     /// The slug of the link.
     slug: String,
     second: Second,
@@ -120,6 +122,8 @@ impl World {
         let rivals = sold(&operator, &merchant, &program, "A-3", &[&clicked(&rivals_slug).await], &stranger).await;
         let theirs_sold = sold(&operator, &other, &theirs, "B-1", &[&clicked(&their_slug).await], &stranger).await;
 
+        let imported = operator.upload("/imports/rates", "Date,CHF\n2025-01-02,0.9401\n").await.expect(201);
+
         let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
         let keys = own.map(|(role, owner)| text(&key(&server.database, role, owner)["key"]));
         let revoked = revoked(&server.database, &merchant.id).await;
@@ -152,6 +156,7 @@ impl World {
             conversion: text(&conversion["id"]),
             click: text(&conversion["click"]),
             coupon: text(&coupon["id"]),
+            import: text(&imported["id"]),
             slug,
             second,
             next: AtomicU32::new(0),

@@ -204,6 +204,13 @@ impl Operator {
         Answer::read(method, request.send().await.expect("the server answers")).await
     }
 
+    /// A POST of a table.
+    pub async fn upload(&self, path: &str, csv: impl Into<reqwest::Body>) -> Answer {
+        let request = self.http.post(format!("{}/api/v1{path}", self.base)).bearer_auth(&self.key);
+        let request = request.header(header::CONTENT_TYPE, "text/csv").body(csv.into());
+        Answer::read(Method::POST, request.send().await.expect("the server answers")).await
+    }
+
     pub async fn get(&self, path: &str) -> Value {
         self.call(Method::GET, path, None).await.expect(200)
     }
