@@ -78,26 +78,48 @@ impl<'a> Traits<'a> {
 /// The words of a conversion without a click, or whose click is not stored.
 pub const NO_CLICK: Values<&str> = [UNKNOWN_COUNTRY, UNKNOWN, UNKNOWN, UNKNOWN];
 
-/// Tells words, and remembers those of agents and referrers: parsing takes a microsecond, and they come again and again.
+/// Agents and referrers whose words are remembered, of each so many: some 1 MB. Beyond it all are forgotten, which only costs time.
+const REMEMBERED_MAX: usize = 4_096;
+
+/// Tells words, and remembers those of agents and referrers: parsing takes a microsecond, and they come again and again. Worth keeping
+/// from one transaction to the next.
 #[derive(Debug, Default)]
-pub struct Teller<'a> {
-    hosts: HashMap<&'a str, Cow<'a, str>>,
-    families: HashMap<&'a str, Cow<'static, str>>,
+pub struct Teller {
+    hosts: Remembered,
+    families: Remembered,
 }
 
-impl<'a> Teller<'a> {
-    pub fn words(&mut self, traits: &Traits<'a>) -> Values<Cow<'a, str>> {
+impl Teller {
+    pub fn words<'a>(&mut self, traits: &Traits<'a>) -> Values<Cow<'a, str>> {
         let referrer = match traits.referrer {
             None => Cow::Borrowed(NONE),
-            Some(referrer) => self.hosts.entry(referrer).or_insert_with(|| host(referrer)).clone(),
+            Some(referrer) => self.hosts.word(referrer, host),
         };
         let agent = match traits.agent {
             None => agent::family(None),
-            Some(agent) => self.families.entry(agent).or_insert_with(|| agent::family(Some(agent))).clone(),
+            Some(agent) => self.families.word(agent, |agent| agent::family(Some(agent))),
         };
         let country = Cow::Borrowed(traits.country.unwrap_or(UNKNOWN_COUNTRY));
         let sub1 = traits.sub1.map_or(Cow::Borrowed(NONE), |sub1| chosen(Cow::Borrowed(sub1)));
         [country, referrer, agent, sub1]
+    }
+}
+
+/// Words by the texts that they were told from.
+#[derive(Debug, Default)]
+struct Remembered(HashMap<Box<str>, Cow<'static, str>>);
+
+impl Remembered {
+    fn word(&mut self, text: &str, tell: impl FnOnce(&str) -> Cow<'static, str>) -> Cow<'static, str> {
+        if let Some(word) = self.0.get(text) {
+            return word.clone();
+        }
+        if self.0.len() == REMEMBERED_MAX {
+            self.0.clear();
+        }
+        let word = tell(text);
+        self.0.insert(text.into(), word.clone());
+        word
     }
 }
 
@@ -153,5 +175,13 @@ mod tests {
             let word = teller.words(&Traits { sub1: Some(sub1), ..Traits::default() })[3].clone();
             assert_eq!(word, wanted, "what a publisher chose is never counted as a mark");
         }
+        // What is remembered is forgotten in time, and told again.
+        for n in 0..REMEMBERED_MAX {
+            let referrer = format!("https://n{n}.example/");
+            assert_eq!(teller.words(&Traits { referrer: Some(&referrer), ..known })[1], format!("n{n}.example"));
+            assert!(teller.hosts.0.len() <= REMEMBERED_MAX);
+        }
+        assert_eq!(teller.hosts.0.len(), 1);
+        assert_eq!(teller.words(&known), ["FR", "a.example", "curl", "top"]);
     }
 }

@@ -13,11 +13,7 @@ use crate::kernel::{
     time::{Day, Zone},
 };
 use serde::{Deserialize, Serialize};
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    hash::Hash,
-};
+use std::{borrow::Cow, collections::HashMap, hash::Hash};
 
 /// Clicks of one transaction, counted. What comes again and again is written once and named by its place.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +28,19 @@ pub struct ClickFold {
     rows: Vec<(i32, usize, [usize; 4], i64, i64)>,
 }
 
+/// What clicks are counted with: the zone that says on which day they count, and the words told before.
+#[derive(Debug)]
+pub struct Counter {
+    zone: Zone,
+    teller: Teller,
+}
+
+impl Counter {
+    pub fn new(zone: Zone) -> Self {
+        Self { zone, teller: Teller::default() }
+    }
+}
+
 /// Not what a click writer leaves.
 #[derive(Debug, thiserror::Error)]
 #[error("not a fold of clicks: {0}")]
@@ -39,25 +48,31 @@ pub struct FoldError(String);
 
 impl ClickFold {
     /// Counts clicks, which are `late` if they come from the spool or may have been stored before.
-    pub fn of(zone: &Zone, clicks: &[&Click], late: bool) -> Self {
-        let mut teller = Teller::default();
-        let mut texts: Numbers<Cow<'_, str>> = Numbers::default();
+    pub fn of<'c>(Counter { zone, teller }: &mut Counter, clicks: &[&'c Click], late: bool) -> Self {
+        let mut texts: Numbers<Cow<'c, str>> = Numbers::default();
         let mut links = Numbers::default();
-        let mut rows: BTreeMap<(i32, usize, [usize; 4]), (i64, i64)> = BTreeMap::new();
         let mut days = Days::new(zone);
-        for click in clicks {
-            let day = days.of(click.id);
+        let row = |click: &&'c Click| {
             let link = links.of((click.link.raw(), click.program.raw(), click.publisher.raw()));
             let words = teller.words(&Traits::of(click)).map(|word| texts.of(word));
-            let (raw, counted) = rows.entry((day, link, words)).or_default();
-            *raw += 1;
-            *counted += i64::from(click.quality.counts());
-        }
+            (days.of(click.id), link, words, 1, i64::from(click.quality.counts()))
+        };
+        let mut rows: Vec<_> = clicks.iter().map(row).collect();
+        // Of a batch hardly two are alike.
+        rows.sort_unstable();
+        rows.dedup_by(|next, sum| {
+            let same = (next.0, next.1, next.2) == (sum.0, sum.1, sum.2);
+            if same {
+                sum.3 += next.3;
+                sum.4 += next.4;
+            }
+            same
+        });
         Self {
             late: if late { clicks.iter().map(|click| click.id.raw()).collect() } else { Vec::new() },
             texts: texts.into_keys().into_iter().map(Cow::into_owned).collect(),
             links: links.into_keys(),
-            rows: rows.into_iter().map(|((day, link, words), (raw, counted))| (day, link, words, raw, counted)).collect(),
+            rows,
         }
     }
 
@@ -180,7 +195,8 @@ mod tests {
             // Half a second before midnight in Paris, and half a second after it.
             click(1, 1, Some("a"), Quality::Ok),
         ];
-        let fold = ClickFold::of(&zone, &clicks.iter().collect::<Vec<_>>(), false);
+        let mut counter = Counter::new(zone);
+        let fold = ClickFold::of(&mut counter, &clicks.iter().collect::<Vec<_>>(), false);
         let mut seen: Vec<_> = fold
             .cells()
             .map(|cell| {
@@ -194,7 +210,7 @@ mod tests {
         assert_eq!(seen, wanted);
         assert_eq!(ClickFold::parse(&fold.text()).expect("reads"), fold);
         assert_eq!(fold.late().count(), 0);
-        assert_eq!(ClickFold::of(&zone, &[&clicks[0]], true).late().collect::<Vec<_>>(), [clicks[0].id]);
+        assert_eq!(ClickFold::of(&mut counter, &[&clicks[0]], true).late().collect::<Vec<_>>(), [clicks[0].id]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Clicks into the database: a batch a transaction, and what the spool holds, a batch at a time.
 
 use crate::{
-    domain::click::Click,
+    domain::{click::Click, fold::Counter},
     engine::spool,
     kernel::{id::ClickId, time::Zone},
     store::{
@@ -47,8 +47,7 @@ pub enum Ids {
 pub struct ClickStore {
     db: Db,
     direct: Option<Direct>,
-    /// Says on which day a click counts.
-    zone: Zone,
+    counter: Counter,
     batch_max: usize,
     phrases: HashSet<i64>,
     segments: VecDeque<PathBuf>,
@@ -68,7 +67,15 @@ struct OpenSegment {
 
 impl ClickStore {
     pub fn new(db: Db, zone: Zone, batch_max: usize) -> Self {
-        Self { direct: db.direct(), db, zone, batch_max, phrases: HashSet::new(), segments: VecDeque::new(), open: None }
+        Self {
+            direct: db.direct(),
+            db,
+            counter: Counter::new(zone),
+            batch_max,
+            phrases: HashSet::new(),
+            segments: VecDeque::new(),
+            open: None,
+        }
     }
 
     /// Whether storing keeps the thread that it runs on: then it should be one of its own.
@@ -124,9 +131,9 @@ impl ClickStore {
     async fn transaction(&mut self, clicks: &[&Click], ids: Ids) -> Result<(Vec<i64>, usize), StoreError> {
         let mut tx = InsertTx::begin(&self.db, self.direct.as_mut()).await?;
         let stored = match ids {
-            Ids::New => (store::click::insert_new(&mut tx, &self.zone, clicks, &self.phrases).await?, clicks.len()),
+            Ids::New => (store::click::insert_new(&mut tx, &mut self.counter, clicks, &self.phrases).await?, clicks.len()),
             Ids::MayBeStored => {
-                let (phrases, taken) = store::click::insert_missing(&mut tx, &self.zone, clicks, &self.phrases).await?;
+                let (phrases, taken) = store::click::insert_missing(&mut tx, &mut self.counter, clicks, &self.phrases).await?;
                 (phrases, clicks.len() - taken.len())
             }
         };

@@ -5,7 +5,11 @@
 //! transaction; every server runs a folder, and of two folds at once the second finds that it comes too late and begins anew.
 
 use crate::{
-    domain::{click::Click, facet::WORDS, fold::ClickFold},
+    domain::{
+        click::Click,
+        facet::WORDS,
+        fold::{ClickFold, Counter},
+    },
     kernel::time::Zone,
     store::{self, Db, StoreError, fold},
 };
@@ -18,7 +22,7 @@ use tokio::{
 /// How long transactions gather. A scope that many of them touch is then written once.
 const EVERY: Duration = Duration::from_secs(1);
 /// Transactions of each kind in one fold: a second of a flood. It bounds the memory of a fold, not its reach: the next follows at once.
-const AT_ONCE: i64 = 200;
+pub const AT_ONCE: i64 = 200;
 /// A database that takes longer for a fold is away.
 const FOLD_MAX: Duration = Duration::from_secs(30);
 /// The last fold, at the end of the process.
@@ -87,7 +91,8 @@ async fn run(db: Db) {
     }
 }
 
-/// Folds until nothing waits.
+/// Folds what waits. What comes meanwhile waits for the next time: while clicks come there is always something, and a fold of a few
+/// transactions costs nearly as much as one of many.
 pub async fn fold_all(db: &Db) -> Result<(), StoreError> {
     while fold_some(db).await? {}
     Ok(())
@@ -101,20 +106,24 @@ async fn fold_some(db: &Db) -> Result<bool, StoreError> {
     if pending.is_empty() {
         return Ok(false);
     }
+    let more = pending.is_full(AT_ONCE);
     let folded = fold::prepare(&mut tx, &pending).await?;
     tx.commit().await?;
     let mut tx = db.begin().await?;
-    if fold::apply(&mut tx, state, &pending, &folded).await? {
-        tx.commit().await?;
-        metrics::counter!("ristourne_folded_transactions_total").increment(pending.transactions() as u64);
+    if !fold::apply(&mut tx, state, &pending, &folded).await? {
+        // Another server's fold came between.
+        return Ok(true);
     }
-    Ok(true)
+    tx.commit().await?;
+    metrics::counter!("ristourne_folded_transactions_total").increment(pending.transactions() as u64);
+    Ok(more)
 }
 
 /// Folds every click and conversion anew, in one transaction: who writes them waits meanwhile, and clicks go to the spool. Some 100,000
 /// clicks a second. Gives how many clicks and conversions there are.
 pub async fn rebuild(db: &Db, zone: &Zone) -> Result<(u64, u64), StoreError> {
     let (mut clicks, mut sales, mut after) = (0, 0, 0);
+    let mut counter = Counter::new(zone.clone());
     let mut tx = db.begin().await?;
     fold::clear(&mut tx).await?;
     loop {
@@ -122,7 +131,7 @@ pub async fn rebuild(db: &Db, zone: &Zone) -> Result<(u64, u64), StoreError> {
         let Some(last) = page.last() else { break };
         after = last.id.raw();
         clicks += page.len() as u64;
-        let counted = ClickFold::of(zone, &page.iter().collect::<Vec<&Click>>(), false);
+        let counted = ClickFold::of(&mut counter, &page.iter().collect::<Vec<&Click>>(), false);
         add(&mut tx, fold::Pending::of(counted, Vec::new())).await?;
     }
     after = 0;

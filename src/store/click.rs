@@ -7,12 +7,11 @@ use super::filter::Filter;
 use super::fold;
 use crate::domain::{
     click::{Click, Quality},
-    fold::ClickFold,
+    fold::{ClickFold, Counter},
 };
 use crate::kernel::{
     country::Country,
     id::{BuyerId, ClickId, LinkId, ProgramId, PublisherId, time_of},
-    time::Zone,
 };
 use crate::{args, statements};
 use sha2::{Digest as _, Sha256};
@@ -117,18 +116,18 @@ pub fn phrase_id(text: &str) -> i64 {
 /// the commit*.
 pub async fn insert_new(
     tx: &mut InsertTx<'_>,
-    zone: &Zone,
+    counter: &mut Counter,
     clicks: &[&Click],
     known: &HashSet<i64, impl BuildHasher>,
 ) -> Result<Vec<i64>, StoreError> {
-    insert(tx, zone, clicks, known, false).await
+    insert(tx, counter, clicks, known, false).await
 }
 
 /// As [`insert_new`], for clicks that may be stored already: from the spool, or of a commit whose end was not heard. Gives the phrases,
 /// and which of `clicks` were passed over because their ids are taken.
 pub async fn insert_missing(
     tx: &mut InsertTx<'_>,
-    zone: &Zone,
+    counter: &mut Counter,
     clicks: &[&Click],
     known: &HashSet<i64, impl BuildHasher>,
 ) -> Result<(Vec<i64>, Vec<usize>), StoreError> {
@@ -146,13 +145,13 @@ pub async fn insert_missing(
             taken.push(n);
         }
     }
-    let phrases = insert(tx, zone, &missing, known, true).await?;
+    let phrases = insert(tx, counter, &missing, known, true).await?;
     Ok((phrases, taken))
 }
 
 async fn insert(
     tx: &mut InsertTx<'_>,
-    zone: &Zone,
+    counter: &mut Counter,
     clicks: &[&Click],
     known: &HashSet<i64, impl BuildHasher>,
     late: bool,
@@ -160,7 +159,7 @@ async fn insert(
     let phrases = phrases(clicks);
     let new = insert_phrases(tx, clicks, &phrases, known).await?;
     insert_rows(tx, clicks, &phrases).await?;
-    leave(tx, zone, clicks, late).await?;
+    leave(tx, counter, clicks, late).await?;
     Ok(new)
 }
 
@@ -210,9 +209,9 @@ async fn insert_rows(tx: &mut InsertTx<'_>, clicks: &[&Click], phrases: &[Phrase
 }
 
 /// What the clicks count for in reports, left for the folder.
-async fn leave(tx: &mut InsertTx<'_>, zone: &Zone, clicks: &[&Click], late: bool) -> Result<(), StoreError> {
+async fn leave(tx: &mut InsertTx<'_>, counter: &mut Counter, clicks: &[&Click], late: bool) -> Result<(), StoreError> {
     match clicks.first() {
-        Some(first) => fold::leave_clicks(tx, first.id, &ClickFold::of(zone, clicks, late)).await,
+        Some(first) => fold::leave_clicks(tx, first.id, &ClickFold::of(counter, clicks, late)).await,
         None => Ok(()),
     }
 }

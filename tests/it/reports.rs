@@ -8,6 +8,7 @@ use ristourne::domain::{
     command::Act,
     conversion::{Conversion, Status},
     facet::Facet,
+    fold::Counter,
     order::Actor,
     report::{Sales, Tally},
     sale::OpenedClick,
@@ -70,6 +71,7 @@ struct Known {
 struct Traffic {
     dice: Dice,
     world: World,
+    counter: Counter,
     clicks: Vec<Known>,
     orders: Vec<(ProgramId, String)>,
     phrases: HashSet<i64>,
@@ -79,7 +81,8 @@ impl Traffic {
     async fn start(url: &str, seed: u64) -> Self {
         let mut world = World::new(url).await;
         world.setting.zone = Zone::named("Europe/Paris").expect("a zone");
-        Self { dice: Dice(seed), world, clicks: Vec::new(), orders: Vec::new(), phrases: HashSet::new() }
+        let counter = Counter::new(world.setting.zone.clone());
+        Self { dice: Dice(seed), world, counter, clicks: Vec::new(), orders: Vec::new(), phrases: HashSet::new() }
     }
 
     fn zone(&self) -> &Zone {
@@ -116,7 +119,7 @@ impl Traffic {
         }
         let new: Vec<&Click> = self.clicks[first..].iter().filter(|known| known.stored).map(|known| &known.click).collect();
         let mut tx = InsertTx::begin(self.world.db(), None).await.expect("begins");
-        let phrases = store::click::insert_new(&mut tx, self.zone(), &new, &self.phrases).await.expect("inserts");
+        let phrases = store::click::insert_new(&mut tx, &mut self.counter, &new, &self.phrases).await.expect("inserts");
         tx.commit().await.expect("commits");
         self.phrases.extend(phrases);
     }
@@ -126,7 +129,7 @@ impl Traffic {
         let late: Vec<&Click> =
             self.clicks.iter().enumerate().filter(|(n, known)| !known.stored || n % 5 == 0).map(|(_, k)| &k.click).collect();
         let mut tx = InsertTx::begin(self.world.db(), None).await.expect("begins");
-        store::click::insert_missing(&mut tx, self.zone(), &late, &self.phrases).await.expect("inserts");
+        store::click::insert_missing(&mut tx, &mut self.counter, &late, &self.phrases).await.expect("inserts");
         tx.commit().await.expect("commits");
         self.clicks.iter_mut().for_each(|known| known.stored = true);
     }
@@ -268,6 +271,52 @@ async fn reports_say_what_a_recount_says() {
     .await;
 }
 
+/// A fold takes so many transactions; what is more is folded by the next at once, and there is none more than it takes.
+#[tokio::test]
+async fn all_that_waits_is_folded_in_as_few_folds_as_it_takes() {
+    for_each_database(async |url| {
+        let mut traffic = Traffic::start(url, 2).await;
+        let folds = 3;
+        let transactions = folder::AT_ONCE * (folds - 1) + 1;
+        let mut tx = InsertTx::begin(traffic.world.db(), None).await.expect("begins");
+        for n in 0..transactions {
+            let click = bare(n);
+            store::click::insert_new(&mut tx, &mut traffic.counter, &[&click], &traffic.phrases).await.expect("inserts");
+        }
+        tx.commit().await.expect("commits");
+        let db = traffic.world.db();
+        let before = store::fold::state(&mut db.read().await.expect("reads")).await.expect("reads").version;
+        folder::fold_all(db).await.expect("folds");
+        let mut tx = db.read().await.expect("reads");
+        assert_eq!(store::fold::state(&mut tx).await.expect("reads").version - before, folds);
+        assert!(store::fold::pending(&mut tx, 1).await.expect("reads").is_empty());
+        let rows = stat::clicks(&mut tx, By::Link, &stat::Wanted::default()).await.expect("reads");
+        assert_eq!(rows.iter().map(|row| row.tally.raw).sum::<i64>(), transactions);
+    })
+    .await;
+}
+
+/// A click of two hours ago without anything that tells it apart; `n` is in its id.
+fn bare(n: i64) -> Click {
+    let at = now().plus(-7_200 * SECOND);
+    Click {
+        id: ClickId::from_raw(lowest_at(at) + n),
+        link: LINK,
+        publisher: BLOG,
+        program: EURO,
+        at,
+        quality: Quality::Ok,
+        consent: false,
+        buyer: None,
+        address: None,
+        country: None,
+        agent: None,
+        referrer: None,
+        subs: [const { None }; 5],
+        url: None,
+    }
+}
+
 /// A tracker that puts a number of its own into every sub-id: the first thousand of a day and link stand apart, the rest together, and
 /// nothing is lost or counted twice, whatever was folded together.
 #[tokio::test]
@@ -275,28 +324,12 @@ async fn sub_ids_without_end_are_counted_together() {
     for_each_database(async |url| {
         let mut traffic = Traffic::start(url, 1).await;
         for round in 0..3 {
-            let at = now().plus(-7_200 * SECOND);
-            let clicks: Vec<Click> = (0..600)
-                .map(|n| Click {
-                    id: ClickId::from_raw(lowest_at(at) + 1_000 * round + n),
-                    link: LINK,
-                    publisher: BLOG,
-                    program: EURO,
-                    at,
-                    quality: Quality::Ok,
-                    consent: false,
-                    buyer: None,
-                    address: None,
-                    country: None,
-                    agent: None,
-                    referrer: None,
-                    subs: [Some(format!("n{}", (400 * round + n) % 1_300)), None, None, None, None],
-                    url: None,
-                })
-                .collect();
+            let sub = |n| Some(format!("n{}", (400 * round + n) % 1_300));
+            let clicks: Vec<Click> =
+                (0..600).map(|n| Click { subs: [sub(n), None, None, None, None], ..bare(1_000 * round + n) }).collect();
             let mut tx = InsertTx::begin(traffic.world.db(), None).await.expect("begins");
             let clicks: Vec<&Click> = clicks.iter().collect();
-            store::click::insert_new(&mut tx, traffic.zone(), &clicks, &traffic.phrases).await.expect("inserts");
+            store::click::insert_new(&mut tx, &mut traffic.counter, &clicks, &traffic.phrases).await.expect("inserts");
             tx.commit().await.expect("commits");
             folder::fold_all(traffic.world.db()).await.expect("folds");
         }

@@ -7,6 +7,7 @@ use ristourne::domain::{
     command::Act,
     facet::Facet,
     facts::Coupon,
+    fold::Counter,
     key::{Key, Role},
     order::Actor,
 };
@@ -153,13 +154,14 @@ async fn clicks_count_once() {
         clicks.push(Click { publisher: OTHER_BLOG, ..row(0, OTHER_LINK, Quality::Ok, tomorrow) });
         let all: Vec<&Click> = clicks.iter().collect();
         let mut direct = world.db().direct();
+        let mut counter = Counter::new(Zone::UTC);
         let mut tx = InsertTx::begin(world.db(), direct.as_mut()).await.expect("begins");
-        let phrases = store::click::insert_new(&mut tx, &Zone::UTC, &all[..150], &HashSet::new()).await.expect("inserts");
+        let phrases = store::click::insert_new(&mut tx, &mut counter, &all[..150], &HashSet::new()).await.expect("inserts");
         assert_eq!(phrases.len(), 3);
         let known: HashSet<i64> = phrases.into_iter().collect();
-        let (phrases, taken) = store::click::insert_missing(&mut tx, &Zone::UTC, &all, &known).await.expect("inserts");
+        let (phrases, taken) = store::click::insert_missing(&mut tx, &mut counter, &all, &known).await.expect("inserts");
         assert_eq!((phrases.len(), taken), (0, (0..150).collect()));
-        assert_eq!(store::click::insert_missing(&mut tx, &Zone::UTC, &[all[0], all[0]], &known).await.expect("runs").1, [0, 1]);
+        assert_eq!(store::click::insert_missing(&mut tx, &mut counter, &[all[0], all[0]], &known).await.expect("runs").1, [0, 1]);
         tx.commit().await.expect("commits");
         let mut tx = world.db().read().await.expect("reads");
         let known = store::click::stored(&mut tx, &[clicks[7].id, ClickId::from_raw(1)]).await.expect("runs");

@@ -1,6 +1,6 @@
 //! Clicks of a file into the database.
 use super::{Feed, ImportError, Item, Ledger, Opened, Progress, Reject, Rejects, Store, Tally, Target, kept, pump};
-use crate::domain::{click::Click, facts::LinkFacts};
+use crate::domain::{click::Click, facts::LinkFacts, fold::Counter};
 use crate::formats::csv::{
     Refused, Table, TableError,
     click::{Imported, Links, NO_ID_LEFT, Reader},
@@ -42,7 +42,8 @@ pub async fn clicks(
     // Ids of this moment and later may be made by a server that runs.
     let now = target.clock.now();
     let batch_max = if matches!(target.ledger, Ledger::Own(..)) { BATCH_MAX } else { SHARED_BATCH_MAX };
-    let store = Clicks { direct: target.db.direct(), target, phrases: HashSet::new() };
+    let counter = Counter::new(target.zone.clone());
+    let store = Clicks { direct: target.db.direct(), counter, target, phrases: HashSet::new() };
     let pause = store.target.shares_sqlite();
     let read = move |to| read(&mut table, &mut reader, &links, now, Feed::new(to, batch_max));
     pump(read, store, pause, &mut Tally::new(progress, rejects)).await
@@ -95,6 +96,7 @@ impl Links for Known {
 struct Clicks<'a> {
     target: &'a mut Target,
     direct: Option<Direct>,
+    counter: Counter,
     phrases: HashSet<i64>,
 }
 
@@ -159,7 +161,7 @@ impl Clicks<'_> {
 
     async fn transaction(&mut self, clicks: &[&Click]) -> Result<(Vec<i64>, Vec<usize>), StoreError> {
         let mut tx = InsertTx::begin(&self.target.db, self.direct.as_mut()).await?;
-        let stored = store::click::insert_missing(&mut tx, &self.target.zone, clicks, &self.phrases).await?;
+        let stored = store::click::insert_missing(&mut tx, &mut self.counter, clicks, &self.phrases).await?;
         tx.commit().await?;
         Ok(stored)
     }

@@ -74,6 +74,11 @@ impl Pending {
         self.click_ids.is_empty() && self.sale_ids.is_empty()
     }
 
+    /// Whether these are as many as were asked for, so that more may wait.
+    pub fn is_full(&self, limit: i64) -> bool {
+        [&self.click_ids, &self.sale_ids].into_iter().any(|ids| i64::try_from(ids.len()).is_ok_and(|rows| rows >= limit))
+    }
+
     /// Transactions whose rows these are.
     pub fn transactions(&self) -> usize {
         self.click_ids.len() + self.sale_ids.len()
