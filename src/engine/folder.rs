@@ -123,7 +123,7 @@ async fn fold_some(db: &Db) -> Result<bool, StoreError> {
 /// clicks a second. Gives how many clicks and conversions there are.
 pub async fn rebuild(db: &Db, zone: &Zone) -> Result<(u64, u64), StoreError> {
     let (mut clicks, mut sales, mut after) = (0, 0, 0);
-    let mut counter = Counter::new(zone.clone());
+    let mut folding = Counter::new(zone.clone());
     let mut tx = db.begin().await?;
     fold::clear(&mut tx).await?;
     loop {
@@ -131,7 +131,7 @@ pub async fn rebuild(db: &Db, zone: &Zone) -> Result<(u64, u64), StoreError> {
         let Some(last) = page.last() else { break };
         after = last.id.raw();
         clicks += page.len() as u64;
-        let counted = ClickFold::of(&mut counter, &page.iter().collect::<Vec<&Click>>(), false);
+        let counted = ClickFold::of(&mut folding, &page.iter().collect::<Vec<&Click>>(), false);
         add(&mut tx, fold::Pending::of(counted, Vec::new())).await?;
     }
     after = 0;

@@ -34,7 +34,7 @@ pub async fn recount(tx: &mut Tx, zone: &Zone, breaches: &mut Vec<Breach>) -> Re
     let waiting = waiting(&pending);
     let left = fold::days(tx).await?.into_iter().chain(waiting.keys().copied()).collect();
     let mut walk = Walk { waiting, left };
-    let mut counter = Counter::new(zone.clone());
+    let mut folding = Counter::new(zone.clone());
     let (mut clicks, mut after) = (0, 0);
     // The clicks of one day: ids ascend with time.
     let mut day: Option<(Day, Deltas)> = None;
@@ -51,7 +51,7 @@ pub async fn recount(tx: &mut Tx, zone: &Zone, breaches: &mut Vec<Breach>) -> Re
                 walk.compare(tx, done, counted, breaches).await?;
             }
             let (_, counted) = day.get_or_insert_with(|| (this, Deltas::default()));
-            let fold = ClickFold::of(&mut counter, &same_day.iter().collect::<Vec<&Click>>(), false);
+            let fold = ClickFold::of(&mut folding, &same_day.iter().collect::<Vec<&Click>>(), false);
             fold.cells().for_each(|cell| counted.add(&cell));
         }
     }

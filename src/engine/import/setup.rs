@@ -140,7 +140,9 @@ impl Store<Thing> for Things<'_> {
         tx.commit().await?;
         tally.imported(new);
         tally.duplicates(known);
-        rejects.into_iter().for_each(|reject| tally.reject(reject));
+        for reject in rejects {
+            tally.reject(reject);
+        }
         Ok(())
     }
 }

@@ -255,7 +255,9 @@ impl<R: io::Read> Table<R> {
         let from = self.passed_over.min(to);
         let (start, end) = (start_of(&self.ends, from), start_of(&self.ends, to));
         let ends = &mut self.ends[from..to];
-        ends.iter_mut().for_each(|end| *end -= start);
+        for end in ends.iter_mut() {
+            *end -= start;
+        }
         Line { number, text: &self.output[start..end], ends, too_long: false, unclosed }
     }
 
