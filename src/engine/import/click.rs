@@ -119,7 +119,7 @@ impl Store<Imported> for Clicks<'_> {
                     next.push(item);
                 } else {
                     let because = "too many clicks of that time: no id is left for it".to_owned();
-                    tally.reject(Reject { line: item.line, code: NO_ID_LEFT, because, fields: item.fields })?;
+                    tally.reject(Reject { line: item.line, code: NO_ID_LEFT, because, fields: item.fields });
                 }
             }
             left = next;
@@ -147,7 +147,7 @@ impl Clicks<'_> {
     }
 
     /// Of those whose ids are taken: whose made ids are another click's, by chance. The rest are stored already.
-    async fn others(&self, items: &[Item<Imported>], taken: &[usize]) -> Result<HashSet<usize>, StoreError> {
+    async fn others(&mut self, items: &[Item<Imported>], taken: &[usize]) -> Result<HashSet<usize>, StoreError> {
         let made: Vec<usize> = taken.iter().copied().filter(|n| items[*n].value.sequence.is_some()).collect();
         if made.is_empty() {
             return Ok(HashSet::new());

@@ -50,8 +50,14 @@ const ABOUT: &str = "The body is the table, as CSV with a header; `docs/IMPORT.m
 const ABOUT_REJECTED: &str = "The first 10,000 at most, and `rejected_kept` says how many: each with its line in the table, why, and its own fields, \
     as far as all of them have 8 MiB. Mended there, it can be sent again: its three columns are passed over.";
 
-const CODES: &[(u16, &str)] =
-    &[(422, "empty_table"), (422, "not_text"), (422, "unknown_column"), (422, "duplicate_column"), (422, "missing_column")];
+const CODES: &[(u16, &str)] = &[
+    (422, "empty_table"),
+    (422, "not_text"),
+    (422, "unknown_column"),
+    (422, "header_too_long"),
+    (422, "duplicate_column"),
+    (422, "missing_column"),
+];
 
 const CLICKS: &str = "link,at,country,sub1\nlnk_09dkq3fzg0g00,2026-10-01T09:00:00Z,FR,newsletter\n";
 const SALES: &str = "program,type,order_id,amount,currency,occurred_at\nprg_09dkq3fzg0g00,sale,OLD-1,120.00,EUR,2026-10-01 09:30:00\n";

@@ -87,7 +87,7 @@ mod tests {
     #[tokio::test]
     async fn every_byte_starts_the_time_anew() {
         let (near, mut far) = duplex(1);
-        let mut near = Stall::new(near, Duration::from_secs(3600));
+        let mut near = Stall::new(near, Duration::from_hours(1));
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut ends = Vec::new();
         for byte in *b"abc" {

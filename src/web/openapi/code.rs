@@ -22,6 +22,7 @@ codes! {
         ExactlyOneReward = "exactly_one_reward", "Either `flat` or `percent_of_buyer_share`.", "Soit `flat`, soit `percent_of_buyer_share`.";
         ExactlyOneWay = "exactly_one_way", "Exactly one of the ways to pay is wanted.", "Il faut exactement une façon de payer.";
         Forbidden = "forbidden", "A key of another role is needed.", "Il faut une clé d’un autre rôle.";
+        HeaderTooLong = "header_too_long", "The first line is longer than 1 MiB, or names more than 1,024 columns.", "La première ligne dépasse 1 Mio, ou nomme plus de 1 024 colonnes.";
         ImmutableField = "immutable_field", "This never changes; the detail says why.", "Cela ne change jamais ; le détail dit pourquoi.";
         Internal = "internal", "Something went wrong on our side.", "Une erreur est survenue de notre côté.";
         InvalidAmount = "invalid_amount", "Not an amount such as 12.34.", "Ce n’est pas un montant comme 12.34.";
