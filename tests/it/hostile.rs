@@ -210,7 +210,15 @@ async fn every_refusal_has_its_code_and_its_row() {
             seen.insert(code);
         }
         // What no postback can be refused for.
-        let others = [Refusal::IdempotencyConflict, Refusal::NotRecorded, Refusal::NotFound, Refusal::NotDue, Refusal::RateConflict];
+        let others = [
+            Refusal::IdempotencyConflict,
+            Refusal::NotRecorded,
+            Refusal::NotFound,
+            Refusal::NotDue,
+            Refusal::RateConflict,
+            Refusal::UnknownReference,
+            Refusal::TieConflict,
+        ];
         let missing: Vec<_> = Refusal::ALL.iter().filter(|refusal| !others.contains(refusal) && !seen.contains(refusal.code())).collect();
         assert!(missing.is_empty(), "refusals without a case: {missing:?}");
 

@@ -223,7 +223,7 @@ fn boost_kind() -> impl Strategy<Value = boost::Kind> {
         (minor(), minor(), least()).prop_map(|(referrer, friend, min_amount)| boost::Kind::Referral { referrer, friend, min_amount }),
         code("[^\\x00]{1,8}".prop_map(|one| vec![one])).prop_map(boost::Kind::Code),
         code(texts()).prop_map(boost::Kind::Voucher),
-        (0_i64..99, tiers).prop_map(|(program, tiers)| boost::Kind::Tier { programs: vec![ProgramId::from_raw(program)], tiers }),
+        (1_i64..99, tiers).prop_map(|(program, tiers)| boost::Kind::Tier { programs: vec![ProgramId::from_raw(program)], tiers }),
     ]
 }
 
