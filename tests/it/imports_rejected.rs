@@ -70,9 +70,9 @@ async fn rates_and_a_set_up_are_mended_too() {
         shop(database).await;
         let setup = ristourne_ok(database, &["export", "setup"]);
         let line = setup.lines().find(|line| line.contains("\"Shop\"")).expect("the merchant");
-        let path = file(&dir, "setup.jsonl", line.replace("\"Shop\"", "7") + "\n");
+        let path = file(&dir, "setup.jsonl", line.replace("\"Shop\"", "70707070") + "\n");
         assert_eq!(import(database, "setup", &path)["rejected"], 1);
-        mend(&rejected_of(&path), "7", "\"\"Shop\"\"");
+        mend(&rejected_of(&path), "70707070", "\"\"Shop\"\"");
         let done = import(database, "setup", &rejected_of(&path));
         assert_eq!((&done["duplicates"], &done["rejected"]), (&json!(1), &json!(0)), "{done}");
     })
