@@ -14,6 +14,22 @@ pub enum Account {
     Unclaimed(ProgramId, Stage),
     PlatformPending,
     PlatformRevenue,
+    /// Fees of merchants and of payouts.
+    PlatformFees,
+    /// Bonuses that the platform pays, as long as their orders are pending …
+    PromotionsPending,
+    /// … and from then on.
+    PromotionsSpent,
+    Cash,
+    /// Payments on their way.
+    PayoutsInFlight,
+    VatDeductible,
+    VatCollected,
+    /// Debts that were written off.
+    Losses,
+    BankFees,
+    /// What was taken over from another system.
+    Opening,
 }
 
 /// How far a payee's part has come.
@@ -30,6 +46,8 @@ pub enum Class {
     Assets,
     Liabilities,
     Revenues,
+    Expenses,
+    Equity,
 }
 
 impl Stage {
@@ -50,6 +68,8 @@ impl Class {
             Self::Assets => "assets",
             Self::Liabilities => "liabilities",
             Self::Revenues => "revenues",
+            Self::Expenses => "expenses",
+            Self::Equity => "equity",
         }
     }
 }
@@ -86,11 +106,34 @@ impl Owner {
 }
 
 impl Account {
+    /// The platform's own accounts, by name.
+    const OF_PLATFORM: [(&'static str, Self); 12] = [
+        ("platform:pending", Self::PlatformPending),
+        ("platform:revenue", Self::PlatformRevenue),
+        ("platform:fees", Self::PlatformFees),
+        ("promotions:pending", Self::PromotionsPending),
+        ("promotions:spent", Self::PromotionsSpent),
+        ("cash", Self::Cash),
+        ("payouts:in_flight", Self::PayoutsInFlight),
+        ("vat:deductible", Self::VatDeductible),
+        ("vat:collected", Self::VatCollected),
+        ("losses", Self::Losses),
+        ("bank_fees", Self::BankFees),
+        ("opening", Self::Opening),
+    ];
+
     pub const fn class(self) -> Class {
         match self {
-            Self::MerchantPending(_) | Self::MerchantOwed(_) => Class::Assets,
-            Self::Publisher(..) | Self::Buyer(..) | Self::Unclaimed(..) | Self::PlatformPending => Class::Liabilities,
-            Self::PlatformRevenue => Class::Revenues,
+            Self::MerchantPending(_) | Self::MerchantOwed(_) | Self::PromotionsPending | Self::VatDeductible | Self::Cash => Class::Assets,
+            Self::Publisher(..)
+            | Self::Buyer(..)
+            | Self::Unclaimed(..)
+            | Self::PlatformPending
+            | Self::PayoutsInFlight
+            | Self::VatCollected => Class::Liabilities,
+            Self::PlatformRevenue | Self::PlatformFees => Class::Revenues,
+            Self::PromotionsSpent | Self::Losses | Self::BankFees => Class::Expenses,
+            Self::Opening => Class::Equity,
         }
     }
 
@@ -100,6 +143,7 @@ impl Account {
             self,
             Self::MerchantPending(_)
                 | Self::PlatformPending
+                | Self::PromotionsPending
                 | Self::Publisher(_, Stage::Pending)
                 | Self::Buyer(_, Stage::Pending)
                 | Self::Unclaimed(_, Stage::Pending)
@@ -109,8 +153,8 @@ impl Account {
     /// A debit-positive amount as people read it: positive is the account's usual side.
     pub const fn usual(self, debit: i64) -> i64 {
         match self.class() {
-            Class::Assets => debit,
-            Class::Liabilities | Class::Revenues => -debit,
+            Class::Assets | Class::Expenses => debit,
+            Class::Liabilities | Class::Revenues | Class::Equity => -debit,
         }
     }
 
@@ -119,7 +163,7 @@ impl Account {
             Self::MerchantPending(id) | Self::MerchantOwed(id) => Owner::Merchant(id),
             Self::Publisher(id, _) => Owner::Publisher(id),
             Self::Buyer(id, _) => Owner::Buyer(id),
-            Self::Unclaimed(..) | Self::PlatformPending | Self::PlatformRevenue => Owner::Platform,
+            _ => Owner::Platform,
         }
     }
 }
@@ -132,8 +176,10 @@ impl fmt::Display for Account {
             Self::Publisher(id, stage) => write!(f, "publisher:{id}:{}", stage.word()),
             Self::Buyer(id, stage) => write!(f, "buyer:{id}:{}", stage.word()),
             Self::Unclaimed(id, stage) => write!(f, "unclaimed:{id}:{}", stage.word()),
-            Self::PlatformPending => f.write_str("platform:pending"),
-            Self::PlatformRevenue => f.write_str("platform:revenue"),
+            own => {
+                let named = Self::OF_PLATFORM.iter().find(|(_, account)| account == own);
+                f.write_str(named.map_or("?", |(name, _)| name))
+            }
         }
     }
 }
@@ -147,13 +193,14 @@ impl FromStr for Account {
     type Err = UnknownAccount;
     fn from_str(text: &str) -> Result<Self, UnknownAccount> {
         let parse = || {
+            if let Some((_, account)) = Self::OF_PLATFORM.iter().find(|(name, _)| *name == text) {
+                return Some(*account);
+            }
             let mut parts = text.split(':');
-            let account = match (parts.next()?, parts.next()?, parts.next()) {
-                ("platform", "pending", None) => Self::PlatformPending,
-                ("platform", "revenue", None) => Self::PlatformRevenue,
-                ("merchant", id, Some("pending")) => Self::MerchantPending(id.parse().ok()?),
-                ("merchant", id, Some("owed")) => Self::MerchantOwed(id.parse().ok()?),
-                (kind, id, Some(word)) => {
+            let account = match (parts.next()?, parts.next()?, parts.next()?) {
+                ("merchant", id, "pending") => Self::MerchantPending(id.parse().ok()?),
+                ("merchant", id, "owed") => Self::MerchantOwed(id.parse().ok()?),
+                (kind, id, word) => {
                     let stage = Stage::ALL.into_iter().find(|stage| stage.word() == word)?;
                     match kind {
                         "publisher" => Self::Publisher(id.parse().ok()?, stage),
@@ -162,7 +209,6 @@ impl FromStr for Account {
                         _ => return None,
                     }
                 }
-                _ => return None,
             };
             parts.next().is_none().then_some(account)
         };
@@ -182,10 +228,8 @@ mod tests {
             Account::Publisher(PublisherId::from_raw(2), Stage::Pending),
             Account::Buyer(BuyerId::from_raw(3), Stage::Approved),
             Account::Unclaimed(ProgramId::from_raw(4), Stage::Payable),
-            Account::PlatformPending,
-            Account::PlatformRevenue,
         ];
-        for account in accounts {
+        for account in accounts.into_iter().chain(Account::OF_PLATFORM.map(|(_, account)| account)) {
             assert_eq!(account.to_string().parse(), Ok(account));
         }
         for bad in [

@@ -3,6 +3,7 @@
 use crate::domain::{
     conversion::Conversion,
     idempotency::{Kept, Slot, is_kept},
+    movement::{Movement, What},
     order::{Actor, FactKind, Order},
     rate::Rate,
     reason::{Reason, Refusal},
@@ -13,7 +14,7 @@ use crate::domain::{
 use crate::kernel::{
     currency::Currency,
     fields::FieldErrors,
-    id::{BuyerId, ClickId, InboxId, MerchantId, ProgramId},
+    id::{BuyerId, ClickId, InboxId, MerchantId, MovementId, ProgramId},
     money::Money,
     time::{Day, Time},
 };
@@ -150,12 +151,30 @@ pub enum Act {
     },
     /// What another database of ours exported, taken over with what was looked up for it then.
     Restore(Restored),
+    /// Money moves beside orders.
+    Move(What, Moved),
+    /// Undoes a movement.
+    Reverse {
+        movement: MovementId,
+        reason: Option<String>,
+    },
     /// Refused before it could be a command; only noted.
     Refused {
         http: u16,
         code: &'static str,
         errors: FieldErrors,
     },
+}
+
+/// How much moves, and what people are told about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Above zero.
+    pub amount: Money,
+    pub reason: Option<String>,
+    pub reference: Option<String>,
+    /// When the money moved; the time of receipt if nobody says.
+    pub happened_at: Option<Time>,
 }
 
 /// One line of an export.
@@ -181,7 +200,12 @@ impl Act {
             | Self::Expire { key }
             | Self::Release { key } => Some(key),
             Self::Restore(Restored::Fact { order, .. }) => Some(&order.key),
-            Self::Tie { .. } | Self::Rates { .. } | Self::Restore(Restored::ClickTie { .. }) | Self::Refused { .. } => None,
+            Self::Tie { .. }
+            | Self::Rates { .. }
+            | Self::Restore(Restored::ClickTie { .. })
+            | Self::Move(..)
+            | Self::Reverse { .. }
+            | Self::Refused { .. } => None,
         }
     }
 }
@@ -204,6 +228,11 @@ pub enum Outcome {
     RatesStored {
         new: usize,
     },
+    /// A movement, as it now is; 201 where it is new.
+    Moved {
+        movement: Box<Movement>,
+        is_new: bool,
+    },
     Refused(Refusal),
     /// The first answer to this `Idempotency-Key`, again.
     Replayed(Kept),
@@ -225,8 +254,8 @@ impl Outcome {
     /// The HTTP status of its answer to a postback.
     pub fn http(&self) -> u16 {
         match self {
-            Self::Recorded(_) => 201,
-            Self::Duplicate(_) | Self::Test(_) | Self::Tied(_) | Self::RatesStored { .. } => 200,
+            Self::Recorded(_) | Self::Moved { is_new: true, .. } => 201,
+            Self::Duplicate(_) | Self::Test(_) | Self::Tied(_) | Self::RatesStored { .. } | Self::Moved { .. } => 200,
             Self::Unattributed(_) | Self::Parked(_) => 202,
             Self::Refused(refusal) if refusal.is_conflict() => 409,
             Self::Refused(Refusal::NotFound) => 404,
@@ -246,6 +275,13 @@ impl Outcome {
             Self::Test(_) => "test",
             Self::Tied(_) => "tied",
             Self::RatesStored { .. } => "rates_stored",
+            Self::Moved { is_new, .. } => {
+                if *is_new {
+                    "moved"
+                } else {
+                    "reversed"
+                }
+            }
             Self::Refused(refusal) => refusal.code(),
             Self::Replayed(_) => "replayed",
             Self::Noted { code, .. } => code,

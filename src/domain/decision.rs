@@ -4,6 +4,7 @@ pub use crate::domain::order::FactKind;
 use crate::domain::{
     command::Outcome,
     conversion::Conversion,
+    document::Written,
     entry::Entry,
     idempotency::{Kept, Slot},
     order::Order,
@@ -28,6 +29,8 @@ pub struct Decision {
     pub changes: Vec<Change>,
     pub ties: Vec<(ClickId, ClickTie)>,
     pub rates: Vec<(Day, Currency, Rate)>,
+    /// What changes beside orders.
+    pub documents: Vec<Written>,
 }
 
 /// What changes about one order.
@@ -49,4 +52,12 @@ pub struct Change {
     pub new_clicks: Vec<ClickId>,
     /// By how much a publisher's approved net amount of a month changes, minor units of the program's currency.
     pub tier_deltas: Vec<(PublisherId, Month, i64)>,
+}
+
+impl Decision {
+    /// Everything that it posts.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let of_orders = self.changes.iter().filter_map(|change| change.entry.as_ref());
+        of_orders.chain(self.documents.iter().filter_map(|written| written.entry.as_ref()))
+    }
 }

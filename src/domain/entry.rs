@@ -3,11 +3,11 @@
 use crate::domain::{account::Account, word::words};
 use crate::kernel::{
     currency::Currency,
-    id::{ConversionId, EntryId},
+    id::{ConversionId, EntryId, InvoiceId, MovementId, PaymentId, StatementId},
     time::Time,
 };
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 words! {
     /// The event that an entry posts.
@@ -22,10 +22,105 @@ words! {
         Rejected = "rejected",
         BuyerTied = "buyer_tied",
         ShareExpired = "share_expired",
+        Claimed = "claimed",
+        BonusEarned = "bonus_earned",
+        Reopened = "reopened",
+        // Beside orders: a movement, by its kind.
+        Bonus = "bonus",
+        Fee = "fee",
+        Received = "received",
+        PaidBack = "paid_back",
+        BankCharge = "bank_charge",
+        WrittenOff = "written_off",
+        Waived = "waived",
+        TakenOver = "taken_over",
+        // A movement undone.
+        Reversed = "reversed",
+        Invoiced = "invoiced",
+        SelfBilled = "self_billed",
+        PayoutPrepared = "payout_prepared",
+        PayoutCancelled = "payout_cancelled",
+        PayoutSettled = "payout_settled",
+        PayoutReturned = "payout_returned",
     }
 }
 
-/// What an order holds on each account: minor units of the program's currency, debits positive. No zeros.
+words! {
+    /// What kind of thing an entry is about.
+    pub enum SubjectKind {
+        Order = "order",
+        Movement = "movement",
+        Payment = "payment",
+        Invoice = "invoice",
+        Statement = "statement",
+    }
+}
+
+/// What an entry is about. Its entries together post exactly what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    Order(ConversionId),
+    Movement(MovementId),
+    Payment(PaymentId),
+    Invoice(InvoiceId),
+    Statement(StatementId),
+}
+
+impl Subject {
+    pub const fn kind(self) -> SubjectKind {
+        match self {
+            Self::Order(_) => SubjectKind::Order,
+            Self::Movement(_) => SubjectKind::Movement,
+            Self::Payment(_) => SubjectKind::Payment,
+            Self::Invoice(_) => SubjectKind::Invoice,
+            Self::Statement(_) => SubjectKind::Statement,
+        }
+    }
+
+    /// The stored number.
+    pub const fn raw(self) -> i64 {
+        match self {
+            Self::Order(id) => id.raw(),
+            Self::Movement(id) => id.raw(),
+            Self::Payment(id) => id.raw(),
+            Self::Invoice(id) => id.raw(),
+            Self::Statement(id) => id.raw(),
+        }
+    }
+
+    pub const fn from_raw(kind: SubjectKind, raw: i64) -> Self {
+        match kind {
+            SubjectKind::Order => Self::Order(ConversionId::from_raw(raw)),
+            SubjectKind::Movement => Self::Movement(MovementId::from_raw(raw)),
+            SubjectKind::Payment => Self::Payment(PaymentId::from_raw(raw)),
+            SubjectKind::Invoice => Self::Invoice(InvoiceId::from_raw(raw)),
+            SubjectKind::Statement => Self::Statement(StatementId::from_raw(raw)),
+        }
+    }
+
+    /// The order, if it is one.
+    pub const fn order(self) -> Option<ConversionId> {
+        match self {
+            Self::Order(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// The id as people see it.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Order(id) => id.fmt(f),
+            Self::Movement(id) => id.fmt(f),
+            Self::Payment(id) => id.fmt(f),
+            Self::Invoice(id) => id.fmt(f),
+            Self::Statement(id) => id.fmt(f),
+        }
+    }
+}
+
+/// What an order, or a document beside orders, holds on each account: minor units of its currency (an order's is its program's), debits positive. No zeros.
 pub type Row = BTreeMap<Account, i64>;
 
 /// One balanced entry, not yet chained.
@@ -33,8 +128,7 @@ pub type Row = BTreeMap<Account, i64>;
 pub struct Entry {
     pub id: EntryId,
     pub kind: Kind,
-    /// The order it is about.
-    pub subject: ConversionId,
+    pub subject: Subject,
     pub at: Time,
     pub currency: Currency,
     /// Sorted by account; debits positive; sums to zero, and its pending lines by themselves.

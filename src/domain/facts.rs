@@ -2,8 +2,11 @@
 
 pub use crate::domain::touch::ClickTie;
 use crate::domain::{
+    account::Account,
     buyer::Buyer,
     decision::Decision,
+    document::Document,
+    entry::Subject,
     idempotency::{Kept, Slot},
     order::Order,
     program::Program,
@@ -13,10 +16,11 @@ use crate::domain::{
     terms::Version,
 };
 use crate::kernel::{
+    currency::Currency,
     id::{BuyerId, ClickId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Month, Time, Zone},
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The world as the commands of one batch need it. What a command names and is not here does not exist.
 #[derive(Debug, Clone)]
@@ -43,6 +47,11 @@ pub struct Facts {
     /// Approved net amounts of a publisher in a program and month, minor units of the program's currency.
     pub tier_bases: HashMap<(ProgramId, PublisherId, Month), i64>,
     pub rates: RateTable,
+    /// What posts beside orders, as far as the commands name it.
+    pub documents: HashMap<Subject, Document>,
+    pub merchants: HashSet<MerchantId>,
+    /// What the commands' payees and merchants hold, debit positive, and what the batch has added since.
+    pub balances: HashMap<(Account, Currency), i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -98,6 +107,9 @@ impl Facts {
             coupons: HashMap::new(),
             tier_bases: HashMap::new(),
             rates: RateTable::default(),
+            documents: HashMap::new(),
+            merchants: HashSet::new(),
+            balances: HashMap::new(),
         }
     }
 
@@ -121,6 +133,16 @@ impl Facts {
         }
         for (day, currency, rate) in &decision.rates {
             self.rates.insert(*day, *currency, *rate);
+        }
+        for written in &decision.documents {
+            self.documents.insert(written.document.subject(), written.document.clone());
+        }
+        for entry in decision.entries() {
+            for (account, amount) in &entry.postings {
+                if let Some(balance) = self.balances.get_mut(&(*account, entry.currency)) {
+                    *balance += amount;
+                }
+            }
         }
         for change in &decision.changes {
             let order = &change.order;

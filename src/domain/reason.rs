@@ -53,6 +53,7 @@ codes! {
         NotDue = "not_due", "The time for this has not come.", "Le moment n’est pas venu.";
         UnknownReference = "unknown_reference", "It names a link, publisher, buyer or version of terms that is not stored.", "Il nomme un lien, un éditeur, un acheteur ou une version des conditions qui n’est pas enregistré.";
         TieConflict = "tie_conflict", "The click belongs to another buyer.", "Le clic appartient à un autre acheteur.";
+        ExceedsBalance = "exceeds_balance", "The amount is larger than the balance that it would settle.", "Le montant dépasse le solde qu’il réglerait.";
         RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";
     }
 }

@@ -64,7 +64,8 @@ pub async fn run(setting: &Setting, head: &mut Option<Link>, commands: &[Command
 /// Whether anything is stored of it. Every message has its row in the inbox, but for the lines of a file that change nothing: whoever
 /// imports has their verdicts already, and importing a file again is to leave everything as it is.
 fn leaves_trace(command: &Command, decision: &Decision) -> bool {
-    command.message.channel != Channel::Import || !(decision.changes.is_empty() && decision.ties.is_empty() && decision.rates.is_empty())
+    command.message.channel != Channel::Import
+        || !(decision.changes.is_empty() && decision.ties.is_empty() && decision.rates.is_empty() && decision.documents.is_empty())
 }
 
 /// Takes the locks of `Idempotency-Key`s and programs, and says what to load. Where rates come, every sale that waits for one is locked and loaded too:
@@ -75,6 +76,7 @@ async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wa
     let mut programs = facts::programs(tx, &wanted).await?;
     if !wanted.stores_rates() {
         facts::lock(tx, &programs, false).await?;
+        facts::lock_shared(tx, &wanted).await?;
         return Ok(wanted);
     }
     facts::lock(tx, &[], true).await?;
@@ -83,6 +85,7 @@ async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wa
     programs.sort_unstable();
     programs.dedup();
     facts::lock(tx, &programs, true).await?;
+    facts::lock_shared(tx, &wanted).await?;
     let loading: Vec<Command> = waiting.into_iter().map(|key| clock_command(0, Time::default(), Act::Release { key })).collect();
     Ok(Wanted::of(commands.iter().chain(&loading), &setting.zone))
 }

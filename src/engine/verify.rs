@@ -5,8 +5,9 @@ use crate::domain::{
     audit::{self, Breach, ChainWalk, Sums},
     conversion::Conversion,
     decide::due_of,
+    document::Document,
     due::Due,
-    entry::{self, Link, Row},
+    entry::{self, Link, Row, Subject},
     facts::ProgramFacts,
     order::Order,
     touch::Touch,
@@ -14,7 +15,7 @@ use crate::domain::{
 use crate::engine::recount::recount;
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, ProgramId},
+    id::{BuyerId, ClickId, ConversionId, MovementId, ProgramId},
     time::{DAY, Time, Zone},
 };
 use crate::store::{
@@ -34,6 +35,8 @@ const LATE_MAX: i64 = DAY;
 #[derive(Debug, Default)]
 pub struct Report {
     pub orders: u64,
+    /// What stands beside orders.
+    pub documents: u64,
     pub entries: u64,
     pub balances: u64,
     pub clicks: u64,
@@ -53,6 +56,7 @@ pub async fn verify(db: &Db, zone: &Zone, terms: &TermsCache) -> Result<Report, 
     let mut tx = db.read().await?;
     let (mut report, mut totals) = (Report::default(), Totals::default());
     orders(&mut tx, zone, terms, &mut report, &mut totals).await?;
+    documents(&mut tx, &mut report, &mut totals).await?;
     journal(&mut tx, &totals.held, &mut report).await?;
     tiers(&mut tx, &totals.tiers, &mut report).await?;
     report.clicks = recount(&mut tx, zone, &mut report.breaches).await?;
@@ -84,8 +88,10 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
         report.breaches.extend(orders.values().filter_map(|order| tie_differs(order, &buyers)));
         let mut touches = rows::touches(tx, &page.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
         let mut entries: HashMap<ConversionId, Vec<journal_rows::Stored>> = HashMap::new();
-        for chained in journal_rows::of_subjects(tx, &ids).await? {
-            entries.entry(chained.entry.subject).or_default().push(chained);
+        for chained in journal_rows::of_subjects(tx, ids.iter().map(|id| Subject::Order(*id))).await? {
+            if let Some(order) = chained.entry.subject.order() {
+                entries.entry(order).or_default().push(chained);
+            }
         }
         for row in &page {
             let id = ConversionId::from_raw(row.id);
@@ -101,6 +107,32 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
             report.breaches.extend(about.check(zone, now, totals));
         }
     }
+}
+
+/// What stands beside orders: each must hold what the journal has posted about it.
+async fn documents(tx: &mut Tx, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {
+    let mut after = MovementId::from_raw(0);
+    loop {
+        let page = crate::store::movement::page(tx, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        check_documents(tx, page.into_iter().map(Document::Movement).collect(), report, totals).await?;
+    }
+}
+
+async fn check_documents(tx: &mut Tx, page: Vec<Document>, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {
+    let mut posted: HashMap<Subject, Vec<journal_rows::Stored>> = HashMap::new();
+    for chained in journal_rows::of_subjects(tx, page.iter().map(Document::subject)).await? {
+        posted.entry(chained.entry.subject).or_default().push(chained);
+    }
+    for document in page {
+        report.documents += 1;
+        let (subject, row) = (document.subject(), document.row());
+        totals.held.add(&row, document.currency());
+        let entries = posted.remove(&subject).unwrap_or_default();
+        report.breaches.extend(journal_differs(subject, &entries, &row, document.currency()));
+    }
+    Ok(())
 }
 
 /// Whether the click that gave an order its buyer is still tied to them.
@@ -155,7 +187,7 @@ impl About<'_> {
         if let Some((publisher, at, net)) = due.as_ref().and_then(|due| Some((due.credits.last()?.publisher, due.approved_at?, due.net))) {
             *totals.tiers.entry((program.program.id, publisher, zone.month(at))).or_default() += net;
         }
-        breaches.extend(self.check_journal(&row, program.program.currency));
+        breaches.extend(journal_differs(Subject::Order(id), &self.entries, &row, program.program.currency));
         breaches
     }
 
@@ -179,23 +211,22 @@ impl About<'_> {
         }
         breaches
     }
+}
 
-    /// What the journal has posted about an order must be what the order holds.
-    fn check_journal(&self, held: &Row, currency: Currency) -> Option<Breach> {
-        let mut posted = Row::new();
-        for chained in &self.entries {
-            for (account, amount) in &chained.entry.postings {
-                *posted.entry(*account).or_default() += amount;
-            }
+/// What the journal has posted about an order or document must be what that holds.
+fn journal_differs(subject: Subject, entries: &[journal_rows::Stored], held: &Row, currency: Currency) -> Option<Breach> {
+    let mut posted = Row::new();
+    for chained in entries {
+        for (account, amount) in &chained.entry.postings {
+            *posted.entry(*account).or_default() += amount;
         }
-        posted.retain(|_, amount| *amount != 0);
-        let differs = entry::difference(&posted, held);
-        let wrong_currency = self.entries.iter().any(|chained| chained.entry.currency != currency);
-        let detail = || differs.iter().map(|(account, amount)| format!("{account} by {amount}")).collect::<Vec<_>>().join(", ");
-        (!differs.is_empty() || wrong_currency).then(|| {
-            Breach::new("journal_differs", ConversionId::from_raw(self.row.id), format!("posted less due, minor units: {}", detail()))
-        })
     }
+    posted.retain(|_, amount| *amount != 0);
+    let differs = entry::difference(&posted, held);
+    let wrong_currency = entries.iter().any(|chained| chained.entry.currency != currency);
+    let detail = || differs.iter().map(|(account, amount)| format!("{account} by {amount}")).collect::<Vec<_>>().join(", ");
+    (!differs.is_empty() || wrong_currency)
+        .then(|| Breach::new("journal_differs", subject, format!("posted less due, minor units: {}", detail())))
 }
 
 /// Every chain, entry by entry; then the balances against the postings and the orders.

@@ -40,7 +40,7 @@ pub fn head(format: Format, accounts: &[(Account, Time)], currencies: &BTreeSet<
                 line(&mut out, &format!("{} open {}", day(*since), beancount_name(*account)));
             }
         }
-        Format::Csv => line(&mut out, "entry,at,kind,conversion,account,amount,currency"),
+        Format::Csv => line(&mut out, "entry,at,kind,conversion,account,amount,currency,subject"),
     }
     out
 }
@@ -66,7 +66,9 @@ pub fn entry(format: Format, entry: &Entry, out: &mut String) {
             for (account, debit) in &entry.postings {
                 let amount = Money::new(*debit, entry.currency).amount();
                 let name = format!("{}:{account}", account.class().word());
-                line(out, &format!("{},{},{},{},{name},{amount},{}", entry.id, entry.at, entry.kind.word(), entry.subject, entry.currency));
+                let order = entry.subject.order().map(|id| id.to_string()).unwrap_or_default();
+                let (id, at, kind) = (entry.id, entry.at, entry.kind.word());
+                line(out, &format!("{id},{at},{kind},{order},{name},{amount},{},{}", entry.currency, entry.subject));
             }
         }
     }

@@ -174,6 +174,18 @@ ids! {
     InboxId = "inb";
     /// A table that was sent to the API.
     ImportId = "imp";
+    /// Money that moved beside orders: a fee, a goodwill bonus, a merchant's payment, a debt written off.
+    MovementId = "mov";
+    /// One payee's payment of a payout.
+    PaymentId = "pay";
+    /// A payout run.
+    BatchId = "bat";
+    /// A merchant's invoice or credit note.
+    InvoiceId = "inv";
+    /// A publisher's self-billed statement.
+    StatementId = "stm";
+    /// A claim of missing cashback.
+    ClaimId = "clm";
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Carries out the decisions of a batch: every row that they change, in bulk, each table once.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{balance, conversion, customer, entry, fold, idempotency, inbox, order, rate, tie, tier, webhook};
+use super::{balance, conversion, customer, entry, fold, idempotency, inbox, movement, order, rate, tie, tier, webhook};
 use crate::domain::{
     command::{Act, Command},
     conversion::Conversion,
     decision::{Change, Decision},
-    entry::{Entry, Link},
+    document::Document,
+    entry::{Entry, Link, Subject},
     facts::Facts,
     sale::OrderKey,
 };
@@ -23,6 +24,7 @@ pub async fn apply(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Decision)]
     save_conversions(tx, facts, decided).await?;
     leave_sales(tx, decided).await?;
     save_looked_up(tx, decided).await?;
+    save_documents(tx, decided).await?;
     post(tx, decided, head).await
 }
 
@@ -140,12 +142,29 @@ async fn save_looked_up(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Resul
     rate::insert(tx, &rates).await
 }
 
+/// Of several changes of one document the last stays.
+async fn save_documents(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
+    let written = decided.iter().flat_map(|(_, decision)| &decision.documents);
+    let last: BTreeMap<Subject, &Document> = written.map(|written| (written.document.subject(), &written.document)).collect();
+    let mut movements = Vec::new();
+    for document in last.into_values() {
+        match document {
+            Document::Movement(movement) => movements.push(movement),
+        }
+    }
+    movement::save(tx, &movements).await
+}
+
+/// The entries of a decision, with the program of those that are about an order.
+fn posted(decision: &Decision) -> impl Iterator<Item = (&Entry, Option<ProgramId>)> {
+    let orders = decision.changes.iter().filter_map(|change| Some((change.entry.as_ref()?, Some(change.order.key.program))));
+    orders.chain(decision.documents.iter().filter_map(|written| Some((written.entry.as_ref()?, None))))
+}
+
 async fn post(tx: &mut Tx, decided: &[(&Command, &Decision)], head: Link) -> Result<Link, StoreError> {
-    let mut entries: Vec<(&Entry, ProgramId)> = Vec::new();
+    let entries: Vec<(&Entry, Option<ProgramId>)> = decided.iter().flat_map(|(_, decision)| posted(decision)).collect();
     let mut deltas = balance::Deltas::new();
-    for change in each_change(decided) {
-        let Some(entry) = &change.entry else { continue };
-        entries.push((entry, change.order.key.program));
+    for (entry, _) in &entries {
         for (account, amount) in &entry.postings {
             let delta = deltas.entry((account.to_string(), entry.currency)).or_insert((*account, 0, entry.at));
             delta.1 += amount;

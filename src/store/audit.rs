@@ -26,7 +26,10 @@ statements! {
     LONE_CONTEXTS = "SELECT DISTINCT f.conversion AS n FROM order_context f LEFT JOIN orders o ON o.id = f.conversion WHERE o.id IS NULL ORDER BY n LIMIT 100";
     LONE_TOUCHES = "SELECT DISTINCT t.conversion AS n FROM touch t LEFT JOIN orders o ON o.id = t.conversion WHERE o.id IS NULL ORDER BY n LIMIT 100";
     LONE_POSTINGS = "SELECT DISTINCT p.entry AS n FROM posting p LEFT JOIN journal_entry e ON e.id = p.entry WHERE e.id IS NULL ORDER BY n LIMIT 100";
-    LONE_ENTRIES = "SELECT e.id AS n FROM journal_entry e LEFT JOIN orders o ON o.id = e.subject WHERE o.id IS NULL ORDER BY e.id LIMIT 100";
+    LONE_ENTRIES = "SELECT e.id AS n FROM journal_entry e
+        LEFT JOIN orders o ON o.id = e.subject AND e.subject_kind = 'order'
+        LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement'
+        WHERE COALESCE(o.id, m.id) IS NULL ORDER BY e.id LIMIT 100";
     FACTS_WITHOUT_MESSAGE = "SELECT DISTINCT f.conversion AS n FROM order_fact f LEFT JOIN inbox i ON i.id = f.inbox WHERE i.id IS NULL ORDER BY n LIMIT 100";
     RECORDED_WITHOUT_ORDER = "SELECT i.id AS n FROM inbox i LEFT JOIN orders o ON o.id = i.conversion
             WHERE i.verdict IN ('recorded', 'unattributed', 'parked') AND o.id IS NULL ORDER BY i.id LIMIT 100";

@@ -49,6 +49,16 @@ pub async fn of_owner(tx: &mut Tx, owner: Owner) -> Result<Vec<Balance>, StoreEr
     filter.tail("ORDER BY account, currency").all::<Row>(tx).await?.iter().map(Row::read).collect()
 }
 
+/// What these owners hold, by account and currency.
+pub async fn of_owners(tx: &mut Tx, owners: &[Owner]) -> Result<Vec<Balance>, StoreError> {
+    if owners.is_empty() {
+        return Ok(Vec::new());
+    }
+    let numbers: Vec<i64> = owners.iter().map(|owner| owner.number()).collect();
+    let rows: Vec<Row> = Filter::new(LIST).any_of("owner", Some(numbers)).all(tx).await?;
+    rows.iter().map(Row::read).collect()
+}
+
 /// Every balance, by account and currency.
 pub async fn all(tx: &mut Tx) -> Result<Vec<Balance>, StoreError> {
     Filter::new(LIST).tail("ORDER BY account, currency").all::<Row>(tx).await?.iter().map(Row::read).collect()

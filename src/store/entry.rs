@@ -5,21 +5,21 @@ use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
     account::{Account, Owner},
-    entry::{Entry, Kind, Link, Row as Postings},
+    entry::{Entry, Kind, Link, Row as Postings, Subject, SubjectKind},
 };
 use crate::kernel::{
     currency::Currency,
-    id::{ConversionId, EntryId, ProgramId},
+    id::{EntryId, ProgramId},
     time::Time,
 };
 use crate::{args, statements};
 use std::collections::HashMap;
 
 statements! {
-    LIST = "SELECT id, node, seq, at, kind, subject, program, currency, previous, hash FROM journal_entry";
+    LIST = "SELECT id, node, seq, at, kind, subject_kind, subject, program, currency, previous, hash FROM journal_entry";
     POSTINGS = "SELECT entry, account, amount, currency FROM posting WHERE entry IN (SELECT value FROM json_each($1)) ORDER BY entry, line",
         postgres "SELECT entry, account, amount, currency FROM posting WHERE entry = ANY($1) ORDER BY entry, line";
-    LINES = "SELECT p.entry, p.line, p.account, p.amount, p.currency, e.at, e.kind, e.subject, e.program
+    LINES = "SELECT p.entry, p.line, p.account, p.amount, p.currency, e.at, e.kind, e.subject_kind, e.subject, e.program
         FROM posting p JOIN journal_entry e ON e.id = p.entry";
 }
 
@@ -27,7 +27,8 @@ statements! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     pub entry: Entry,
-    pub program: ProgramId,
+    /// Of an order.
+    pub program: Option<ProgramId>,
     /// Its place in its node's chain.
     pub link: Link,
     /// The hash of the entry before it.
@@ -46,8 +47,9 @@ pub struct Line {
     pub currency: Currency,
     pub at: Time,
     pub kind: Kind,
-    pub subject: ConversionId,
-    pub program: ProgramId,
+    pub subject: Subject,
+    /// Of an order.
+    pub program: Option<ProgramId>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -57,8 +59,9 @@ struct Row {
     seq: i64,
     at: i64,
     kind: String,
+    subject_kind: String,
     subject: i64,
-    program: i64,
+    program: Option<i64>,
     currency: String,
     previous: Vec<u8>,
     hash: Vec<u8>,
@@ -81,8 +84,13 @@ struct LineRow {
     currency: String,
     at: i64,
     kind: String,
+    subject_kind: String,
     subject: i64,
-    program: i64,
+    program: Option<i64>,
+}
+
+fn subject(kind: &str, number: i64) -> Option<Subject> {
+    Some(Subject::from_raw(SubjectKind::from_word(kind)?, number))
 }
 
 fn hash(bytes: &[u8]) -> Option<[u8; 32]> {
@@ -97,14 +105,14 @@ impl Row {
         let entry = Entry {
             id,
             kind: Kind::from_word(&self.kind).ok_or_else(|| corrupt("kind"))?,
-            subject: ConversionId::from_raw(self.subject),
+            subject: subject(&self.subject_kind, self.subject).ok_or_else(|| corrupt("subject_kind"))?,
             at: Time::from_micros(self.at),
             currency: self.currency.parse().map_err(|_| corrupt("currency"))?,
             postings,
         };
         Ok(Stored {
             entry,
-            program: ProgramId::from_raw(self.program),
+            program: self.program.map(ProgramId::from_raw),
             link: Link { node, seq: self.seq, hash: hash(&self.hash).ok_or_else(|| corrupt("hash"))? },
             previous: hash(&self.previous).ok_or_else(|| corrupt("previous"))?,
         })
@@ -123,21 +131,22 @@ impl LineRow {
             currency: self.currency.parse().map_err(|_| corrupt("currency"))?,
             at: Time::from_micros(self.at),
             kind: Kind::from_word(&self.kind).ok_or_else(|| StoreError::corrupt("journal_entry", "kind", entry))?,
-            subject: ConversionId::from_raw(self.subject),
-            program: ProgramId::from_raw(self.program),
+            subject: subject(&self.subject_kind, self.subject)
+                .ok_or_else(|| StoreError::corrupt("journal_entry", "subject_kind", entry))?,
+            program: self.program.map(ProgramId::from_raw),
         })
     }
 }
 
-/// The entries of an order, oldest first.
-pub async fn of_subject(tx: &mut Tx, subject: ConversionId) -> Result<Vec<Stored>, StoreError> {
+/// The entries about one thing, oldest first.
+pub async fn of_subject(tx: &mut Tx, subject: Subject) -> Result<Vec<Stored>, StoreError> {
     let rows = Filter::new(LIST).and("subject =", Some(subject.raw())).tail("ORDER BY at, id").all(tx).await?;
     with_postings(tx, rows).await
 }
 
-/// The entries of some orders, oldest first.
-pub async fn of_subjects(tx: &mut Tx, subjects: &[ConversionId]) -> Result<Vec<Stored>, StoreError> {
-    let ids: Vec<i64> = subjects.iter().map(|id| id.raw()).collect();
+/// The entries about some things, oldest first. Numbers of different kinds are never the same.
+pub async fn of_subjects(tx: &mut Tx, subjects: impl IntoIterator<Item = Subject>) -> Result<Vec<Stored>, StoreError> {
+    let ids: Vec<i64> = subjects.into_iter().map(Subject::raw).collect();
     let rows = Filter::new(LIST).any_of("subject", Some(ids)).tail("ORDER BY at, id").all(tx).await?;
     with_postings(tx, rows).await
 }
@@ -193,10 +202,10 @@ async fn with_postings(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Stored>, Store
 }
 
 /// Chains entries behind `head` in their sequence and stores them; gives the new head.
-pub async fn append(tx: &mut Tx, head: Link, entries: &[(&Entry, ProgramId)]) -> Result<Link, StoreError> {
+pub async fn append(tx: &mut Tx, head: Link, entries: &[(&Entry, Option<ProgramId>)]) -> Result<Link, StoreError> {
     struct Chained<'a> {
         entry: &'a Entry,
-        program: ProgramId,
+        program: Option<ProgramId>,
         previous: [u8; 32],
         link: Link,
     }
@@ -213,8 +222,9 @@ pub async fn append(tx: &mut Tx, head: Link, entries: &[(&Entry, ProgramId)]) ->
         ("seq", Column::int(&rows, |row| row.link.seq)),
         ("at", Column::int(&rows, |row| row.entry.at.micros())),
         ("kind", Column::text(&rows, |row| row.entry.kind.word())),
+        ("subject_kind", Column::text(&rows, |row| row.entry.subject.kind().word())),
         ("subject", Column::int(&rows, |row| row.entry.subject.raw())),
-        ("program", Column::int(&rows, |row| row.program.raw())),
+        ("program", Column::int_or_null(&rows, |row| row.program.map(ProgramId::raw))),
         ("currency", Column::text(&rows, |row| row.entry.currency.code())),
         ("previous", Column::blob(&rows, |row| &row.previous)),
         ("hash", Column::blob(&rows, |row| &row.link.hash)),
@@ -224,7 +234,7 @@ pub async fn append(tx: &mut Tx, head: Link, entries: &[(&Entry, ProgramId)]) ->
     Ok(at)
 }
 
-async fn append_postings(tx: &mut Tx, entries: &[(&Entry, ProgramId)]) -> Result<(), StoreError> {
+async fn append_postings(tx: &mut Tx, entries: &[(&Entry, Option<ProgramId>)]) -> Result<(), StoreError> {
     let mut lines: Vec<(&Entry, i64, Account, i64)> = Vec::new();
     for (entry, _) in entries {
         lines.extend((1..).zip(&entry.postings).map(|(line, (account, amount))| (*entry, line, *account, *amount)));

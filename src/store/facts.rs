@@ -4,12 +4,18 @@
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{buyer, coupon, customer, entry, idempotency, link, order, program, publisher, rate, terms, tie, tier, webhook};
+use super::{
+    balance, buyer, coupon, customer, entry, idempotency, link, merchant, movement, order, program, publisher, rate, terms, tie, tier,
+    webhook,
+};
 use crate::domain::{
+    account::Owner,
     command::{Act, Command, Restored},
-    entry::Entry,
+    document::Document,
+    entry::{Entry, Subject},
     facts::{Facts, LinkFacts, ProgramFacts},
     idempotency::Slot,
+    movement::What,
     order::Order,
     program::Program,
     rate::AGE_DAYS_MAX,
@@ -19,7 +25,7 @@ use crate::domain::{
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{BuyerId, ClickId, ConversionId, LinkId, MerchantId, MovementId, ProgramId, PublisherId},
     time::{Day, Month, Zone},
 };
 use std::collections::{BTreeSet, HashMap};
@@ -51,6 +57,9 @@ pub struct Wanted {
     /// Rates to store.
     rates: BTreeSet<(Day, Currency)>,
     stores_rates: bool,
+    /// Those beside orders.
+    parties: BTreeSet<Owner>,
+    movements: BTreeSet<MovementId>,
 }
 
 impl Wanted {
@@ -92,6 +101,15 @@ impl Wanted {
                 self.buyers.insert(tie.buyer);
             }
             Act::Restore(Restored::Fact { order, .. }) => self.add_restored(order),
+            Act::Move(what, _) => {
+                self.add_party(what.owner());
+                if let What::Bonus { funder: Some(merchant), .. } = what {
+                    self.add_party(Owner::Merchant(*merchant));
+                }
+            }
+            Act::Reverse { movement, .. } => {
+                self.movements.insert(*movement);
+            }
             Act::Refund { .. }
             | Act::Cancel { .. }
             | Act::Approve { .. }
@@ -101,6 +119,16 @@ impl Wanted {
             | Act::Expire { .. }
             | Act::Release { .. }
             | Act::Refused { .. } => {}
+        }
+    }
+
+    /// Who is paid or owes beside orders: with their balances.
+    fn add_party(&mut self, owner: Owner) {
+        self.parties.insert(owner);
+        match owner {
+            Owner::Publisher(id) => drop(self.publishers.insert(id)),
+            Owner::Buyer(id) => drop(self.buyers.insert(id)),
+            Owner::Merchant(_) | Owner::Platform => {}
         }
     }
 
@@ -165,6 +193,13 @@ pub async fn lock(tx: &mut Tx, programs: &[ProgramId], rates_exclusive: bool) ->
     program::lock(tx, programs).await
 }
 
+/// Waits for what programs share, ascending, after all their locks: the parties and documents beside orders.
+pub async fn lock_shared(tx: &mut Tx, wanted: &Wanted) -> Result<(), StoreError> {
+    let parties = wanted.parties.iter().map(|owner| owner.number());
+    let shared: BTreeSet<i64> = parties.chain(wanted.movements.iter().map(|id| id.raw())).collect();
+    program::lock_numbers(tx, listed(&shared)).await
+}
+
 /// Loads what the commands need; the locks are held.
 pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted) -> Result<Facts, StoreError> {
     let mut wanted = wanted.clone();
@@ -185,6 +220,7 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
     load_links(tx, &wanted, &mut facts).await?;
     load_rest(tx, &wanted, &programs, &mut facts).await?;
     load_people(tx, &wanted, &mut facts).await?;
+    load_documents(tx, &wanted, &mut facts).await?;
     load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)
 }
@@ -218,7 +254,7 @@ pub async fn receipt(tx: &mut Tx, cache: &TermsCache, id: ConversionId) -> Resul
     let mut programs = load_programs(tx, cache, &[order.key.program]).await?;
     let ProgramFacts { program, versions } = programs.remove(&order.key.program).ok_or_else(|| corrupt("program"))?;
     let version = versions.into_iter().find(|version| version.number == number).ok_or_else(|| corrupt("terms_version"))?;
-    let entries = entry::of_subject(tx, id).await?.into_iter().map(|stored| stored.entry).collect();
+    let entries = entry::of_subject(tx, Subject::Order(id)).await?.into_iter().map(|stored| stored.entry).collect();
     Ok(Some(ReceiptFacts { order, program, version, entries }))
 }
 
@@ -311,6 +347,21 @@ async fn load_people(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<
     facts.publishers = publishers.into_iter().map(|publisher| (publisher.id, publisher)).collect();
     let buyers = buyer::by_ids(tx, &listed(&buyers)).await?;
     facts.buyers = buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect();
+    Ok(())
+}
+
+/// What stands beside orders: merchants, balances, documents.
+async fn load_documents(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
+    let merchant = |owner: &Owner| match owner {
+        Owner::Merchant(id) => Some(*id),
+        _ => None,
+    };
+    let merchants: Vec<MerchantId> = wanted.parties.iter().filter_map(merchant).collect();
+    facts.merchants = merchant::by_ids(tx, &merchants).await?.into_iter().map(|merchant| merchant.id).collect();
+    let balances = balance::of_owners(tx, &listed(&wanted.parties)).await?;
+    facts.balances = balances.into_iter().map(|b| ((b.account, b.amount.currency), b.amount.minor)).collect();
+    let movements = movement::by_ids(tx, &listed(&wanted.movements)).await?;
+    facts.documents = movements.into_iter().map(Document::Movement).map(|document| (document.subject(), document)).collect();
     Ok(())
 }
 

@@ -37,6 +37,15 @@ pub async fn by_id(tx: &mut Tx, id: MerchantId) -> Result<Option<Merchant>, Stor
     Ok(tx.one::<Row>(BY_ID, args![id.raw()]).await?.map(Merchant::from))
 }
 
+/// Those of these that there are.
+pub async fn by_ids(tx: &mut Tx, ids: &[MerchantId]) -> Result<Vec<Merchant>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
+    Ok(Filter::new(LIST).any_of("id", Some(ids)).all::<Row>(tx).await?.into_iter().map(Merchant::from).collect())
+}
+
 /// To change it: nobody else does until the transaction ends. On SQLite the write turn does it.
 pub async fn for_update(tx: &mut Tx, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
     Ok(tx.one::<Row>(BY_ID_FOR_UPDATE, args![id.raw()]).await?.map(Merchant::from))

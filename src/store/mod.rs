@@ -31,6 +31,7 @@ pub mod key;
 pub mod link;
 pub mod merchant;
 pub mod migrate;
+pub mod movement;
 pub mod node;
 pub mod order;
 pub mod program;
@@ -72,6 +73,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         key::ALL,
         link::ALL,
         merchant::ALL,
+        movement::ALL,
         node::ALL,
         order::ALL,
         order::export::ALL,

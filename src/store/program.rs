@@ -69,8 +69,13 @@ fn programs(rows: Vec<Row>) -> Result<Vec<Program>, StoreError> {
 ///
 /// Load in a later statement: a statement's snapshot is taken before it waits.
 pub async fn lock(tx: &mut Tx, programs: &[ProgramId]) -> Result<(), StoreError> {
-    if tx.kind() == Kind::Postgres && !programs.is_empty() {
-        tx.run(LOCK, args![programs.iter().map(|id| id.raw()).collect::<Vec<_>>()]).await?;
+    lock_numbers(tx, programs.iter().map(|id| id.raw()).collect()).await
+}
+
+/// As `lock`, for whatever has an id: numbers of different kinds are never the same. After the programs', in one call.
+pub async fn lock_numbers(tx: &mut Tx, numbers: Vec<i64>) -> Result<(), StoreError> {
+    if tx.kind() == Kind::Postgres && !numbers.is_empty() {
+        tx.run(LOCK, args![numbers]).await?;
     }
     Ok(())
 }

@@ -59,7 +59,7 @@ fn end(world: &World, out: &mut String) -> std::fmt::Result {
         conversion.refunded,
         parts.join(" ")
     )?;
-    for entry in world.entries.iter().filter(|entry| entry.subject == conversion.id) {
+    for entry in world.entries.iter().filter(|entry| entry.subject.order() == Some(conversion.id)) {
         let lines: Vec<String> =
             entry.postings.iter().map(|(account, amount)| format!("{account} {}", Money::new(*amount, entry.currency).amount())).collect();
         writeln!(out, "    {} {}", entry.kind.word(), lines.join(", "))?;

@@ -88,8 +88,8 @@ fn alterations() -> Vec<(String, &'static str)> {
     let middle = "(SELECT seq FROM journal_entry WHERE seq > 2 ORDER BY seq LIMIT 1)";
     let last = "(SELECT MAX(seq) FROM journal_entry)";
     let insert_entry = format!(
-        "INSERT INTO journal_entry (id, node, seq, at, kind, subject, program, currency, previous, hash) \
-         SELECT id + 1, node, seq + 1, at, kind, subject, program, currency, hash, hash FROM journal_entry WHERE seq = {last}"
+        "INSERT INTO journal_entry (id, node, seq, at, kind, subject_kind, subject, program, currency, previous, hash) \
+         SELECT id + 1, node, seq + 1, at, kind, subject_kind, subject, program, currency, hash, hash FROM journal_entry WHERE seq = {last}"
     );
     let extra_balance = "INSERT INTO balance (account, currency, owner_kind, owner, amount, as_of) \
          SELECT account, 'CHF', owner_kind, owner, 100, as_of FROM balance LIMIT 1";

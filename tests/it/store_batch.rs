@@ -5,6 +5,7 @@ use ristourne::domain::{
     account::{Account, Owner, Stage},
     command::{Act, Command, Outcome},
     conversion::{Conversion, Status},
+    entry::Subject,
     order::Actor,
     rate::Rate,
     reason::{Reason, Refusal},
@@ -56,7 +57,7 @@ async fn a_sale_is_read_back_as_it_was_decided() {
         assert_eq!(order.sale.as_ref().map(|fact| &fact.sale), Some(&sale(11_999, Currency::EUR, &[click(LINK, 1)])));
         assert!(order.refunds.contains_key("r\u{1f980}'") && order.approvals.operator.is_some() && order.context.is_some());
         assert_eq!(store::order::facts(&mut tx, conversion.id).await.expect("loads").len(), 3);
-        let entries = store::entry::of_subject(&mut tx, conversion.id).await.expect("loads");
+        let entries = store::entry::of_subject(&mut tx, Subject::Order(conversion.id)).await.expect("loads");
         assert_eq!(entries.iter().map(|stored| stored.link.seq).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(store::entry::of_node(&mut tx, 3, 0, 10).await.expect("loads").len(), 3);
         assert_eq!(store::chain::head(&mut tx, 3).await.expect("loads"), entries[2].link);

@@ -4,7 +4,7 @@ use crate::domain::{
     command::Outcome,
     decision::{Change, Decision, FactKind},
     due::{self, Due},
-    entry::{self, Entry, Kind},
+    entry::{self, Entry, Kind, Subject},
     facts::{Facts, ProgramFacts},
     order::Order,
     reason::{Reason, Refusal},
@@ -32,6 +32,7 @@ pub(super) fn empty() -> Decision {
         changes: Vec::new(),
         ties: Vec::new(),
         rates: Vec::new(),
+        documents: Vec::new(),
     }
 }
 
@@ -108,7 +109,7 @@ pub(super) fn change(
     let entry = (!postings.is_empty()).then(|| Entry {
         id: EntryId::from_raw(mint()),
         kind,
-        subject: order.id,
+        subject: Subject::Order(order.id),
         at: now,
         currency: program.program.currency,
         postings,

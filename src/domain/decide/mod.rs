@@ -2,6 +2,7 @@
 
 mod acts;
 mod change;
+mod movement;
 mod record;
 mod restore;
 mod tie;
@@ -64,6 +65,8 @@ fn act(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
         Act::Expire { key } => acts::expire(facts, key, now, mint),
         Act::Tie { buyer, clicks } => return tie::tie(facts, *buyer, clicks, now, mint),
         Act::Rates { day, rates } => return self::rates(facts, *day, rates),
+        Act::Move(what, moved) => return movement::make(facts, *what, moved, by, now, mint),
+        Act::Reverse { movement, reason } => return movement::reverse(facts, *movement, reason.as_ref(), now, mint),
         Act::Restore(restored) => return restore::restore(facts, restored, now, mint),
         Act::Refused { http, code, .. } => Ok((Outcome::Noted { http: *http, code }, Vec::new())),
     };

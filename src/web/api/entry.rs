@@ -2,7 +2,11 @@
 
 use super::{Accept, Api, Caller, Chunk, CsvLine, Format, OWNER, Query, Record, Routes, check_owner, op, owner_of, stream_list};
 use crate::{
-    domain::{access::ANY, account::Account, entry::Kind},
+    domain::{
+        access::ANY,
+        account::Account,
+        entry::{Kind, Subject},
+    },
     kernel::{
         id::{ConversionId, EntryId, ProgramId},
         money::Money,
@@ -37,25 +41,33 @@ struct View {
     line: i64,
     at: Time,
     kind: Kind,
-    conversion: ConversionId,
-    program: ProgramId,
+    /// What it is about: a conversion, a movement, a payment, an invoice, a statement.
+    #[serde(serialize_with = "text")]
+    #[schema(value_type = String)]
+    subject: Subject,
+    /// That, if it is a conversion.
+    #[schema(required)]
+    conversion: Option<ConversionId>,
+    /// Of the conversion.
+    #[schema(required)]
+    program: Option<ProgramId>,
     /// `publisher:pub_…:pending` and the like.
-    #[serde(serialize_with = "name")]
+    #[serde(serialize_with = "text")]
     #[schema(value_type = String)]
     account: Account,
     /// Positive is the account's usual side.
     amount: Money,
 }
 
-fn name<S: Serializer>(account: &Account, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(account)
+fn text<S: Serializer>(what: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(what)
 }
 
 impl From<Line> for View {
     fn from(line: Line) -> Self {
         let Line { entry, line: number, account, amount, currency, at, kind, subject, program } = line;
         let amount = Money::new(account.usual(amount), currency);
-        Self { id: entry, line: number, at, kind, conversion: subject, program, account, amount }
+        Self { id: entry, line: number, at, kind, subject, conversion: subject.order(), program, account, amount }
     }
 }
 
@@ -84,11 +96,12 @@ impl Cursor {
 
 impl Record for View {
     const FILE: &'static str = "entries.csv";
-    const COLUMNS: &'static [&'static str] = &["id", "line", "at", "kind", "conversion", "program", "account", "amount", "currency"];
+    const COLUMNS: &'static [&'static str] =
+        &["id", "line", "at", "kind", "subject", "conversion", "program", "account", "amount", "currency"];
 
     fn lines(&self) -> Vec<CsvLine> {
-        let line = CsvLine::default().plain(self.id).plain(self.line).plain(self.at).plain(self.kind.word()).plain(self.conversion);
-        vec![line.plain(self.program).plain(self.account).amount(self.amount).plain(self.amount.currency)]
+        let line = CsvLine::default().plain(self.id).plain(self.line).plain(self.at).plain(self.kind.word()).plain(self.subject);
+        vec![line.maybe(self.conversion).maybe(self.program).plain(self.account).amount(self.amount).plain(self.amount.currency)]
     }
 }
 

@@ -18,7 +18,7 @@ use ristourne::domain::{
     decide::{decide, due_of},
     decision::Decision,
     due::Due,
-    entry::{self, Entry, Row},
+    entry::{self, Entry, Row, Subject},
     facts::{Coupon, Facts, LinkFacts, ProgramFacts},
     order::{Actor, Order},
     program::Program,
@@ -283,7 +283,7 @@ impl World {
                     assert!(entry::is_balanced(&entry.postings), "{entry:?}");
                     assert!(!entry.postings.is_empty() && entry.postings.values().all(|amount| *amount != 0), "{entry:?}");
                     assert_eq!(entry.postings, entry::difference(&new, &old));
-                    assert_eq!((entry.subject, entry.at), (order.id, command.message.received_at));
+                    assert_eq!((entry.subject.order(), entry.at), (Some(order.id), command.message.received_at));
                 }
                 None => assert_eq!(old, new, "nothing is posted"),
             }
@@ -358,7 +358,7 @@ impl World {
         }
         for order in self.facts.orders.values() {
             let row = self.row_of(order);
-            let mut posted = of_order.remove(&order.id).unwrap_or_default();
+            let mut posted = of_order.remove(&Subject::Order(order.id)).unwrap_or_default();
             posted.retain(|_, amount| *amount != 0);
             assert_eq!(posted, row, "what was posted for {} is what it holds", order.key);
             for (account, amount) in row {
