@@ -105,6 +105,18 @@ impl Owner {
     }
 }
 
+/// The id, or `platform`.
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Merchant(id) => id.fmt(f),
+            Self::Publisher(id) => id.fmt(f),
+            Self::Buyer(id) => id.fmt(f),
+            Self::Platform => f.write_str("platform"),
+        }
+    }
+}
+
 impl Account {
     /// The platform's own accounts, by name.
     const OF_PLATFORM: [(&'static str, Self); 12] = [

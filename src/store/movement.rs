@@ -130,6 +130,8 @@ pub struct Wanted {
     pub owner: Option<Owner>,
     pub kind: Option<Kind>,
     pub invoice: Option<InvoiceId>,
+    /// This merchant's own, and the bonuses that it pays.
+    pub merchant: Option<MerchantId>,
 }
 
 /// Newest first, older than `after`.
@@ -139,6 +141,7 @@ pub async fn list(tx: &mut Tx, wanted: Wanted, after: Option<MovementId>, limit:
         .and("owner =", wanted.owner.map(Owner::number))
         .and("kind =", wanted.kind.map(Kind::word))
         .and("invoice =", wanted.invoice.map(InvoiceId::raw))
+        .and("CASE WHEN owner_kind = 'merchant' THEN owner ELSE funder END =", wanted.merchant.map(MerchantId::raw))
         .and("id <", after.map(MovementId::raw));
     filter.order("ORDER BY id DESC", limit).all::<Row>(tx).await?.into_iter().map(Row::read).collect()
 }

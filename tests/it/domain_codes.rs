@@ -3,8 +3,9 @@
 use crate::support::domain::{Said, World, back, back_lines, in_category, noon, pays_flat, pays_percent, sale, terms, when};
 use ristourne::domain::{
     click::Quality,
-    command::{Act, Command, Once, Outcome, Restored},
+    command::{Act, Command, Moved, Once, Outcome, Restored},
     idempotency::{Scope, Slot},
+    movement::What,
     order::Actor,
     publisher::Kind,
     reason::{Reason, Refusal},
@@ -14,7 +15,9 @@ use ristourne::domain::{
 };
 use ristourne::kernel::{
     code::Language,
+    currency::Currency,
     id::{BuyerId, ClickId, KeyId},
+    money::Money,
     time::{DAY, SECOND},
 };
 use std::sync::Arc;
@@ -253,6 +256,14 @@ const REFUSALS: &[Row<Refusal>] = &[
             assert_eq!(restore_tie(world, first), Outcome::Tied(Vec::new()));
             assert_eq!(restore_tie(world, first), Outcome::Duplicate(None));
             restore_tie(world, second)
+        })
+    }),
+    (Refusal::ExceedsBalance, || {
+        refused(|world| {
+            let merchant = world.merchant;
+            world.facts.merchants.insert(merchant);
+            let credit = Moved { amount: Money::new(1, Currency::EUR), reason: None, reference: None, happened_at: None };
+            world.tell(Actor::Operator, Act::Move(What::PaidBack { merchant }, credit))
         })
     }),
     (Refusal::RateConflict, || refused(|world| world.rates("2026-11-22", &[("JPY", "160")]))),

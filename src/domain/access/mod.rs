@@ -8,6 +8,7 @@ use crate::domain::{
     account::Owner,
     conversion::Conversion,
     key::{Key, Role},
+    movement::What,
     order::Actor,
 };
 use crate::kernel::id::{BuyerId, MerchantId, PublisherId};
@@ -134,6 +135,12 @@ impl Scope {
     /// A message in the inbox: a merchant sees those that are its own, or about its programs.
     pub fn sees_message(self, merchant: Option<MerchantId>) -> bool {
         self == Self::All || merchant.is_some_and(|id| self == Self::Merchant(id))
+    }
+
+    /// A movement: its owner's, and a bonus that this merchant pays.
+    pub fn sees_movement(self, what: &What) -> bool {
+        let funds = |id| matches!(what, What::Bonus { funder: Some(funder), .. } if *funder == id);
+        self.owner().is_none_or(|own| own == what.owner()) || self.merchant().is_some_and(funds)
     }
 
     /// A conversion in a program of this merchant: a publisher sees those in which it has a credit, a buyer its own.

@@ -20,6 +20,7 @@ mod key;
 mod link;
 mod merchant;
 mod message_fields;
+mod movement;
 mod operation;
 mod owner;
 mod page;
@@ -101,6 +102,7 @@ fn all() -> Routes {
         .and(batch::routes())
         .and(balance::routes())
         .and(entry::routes())
+        .and(movement::routes())
         .and(report::routes())
         .and(click::routes())
         .and(import::routes())

@@ -42,7 +42,7 @@ const ABOUT: &str = "Ristourne tracks clicks, attributes sales, and explains eve
     address is 405, with `Allow`.";
 
 /// The nouns, in the order of the page.
-const TAGS: [(&str, &str); 19] = [
+const TAGS: &[(&str, &str)] = &[
     ("tracking", "What visitors' browsers and shops' servers call: links and postbacks. No key."),
     ("merchants", "Those who sell, and owe the commission."),
     ("secrets", "With which merchants sign their postbacks."),
@@ -56,6 +56,7 @@ const TAGS: [(&str, &str); 19] = [
     ("clicks", "Single clicks."),
     ("balances", "What accounts hold."),
     ("entries", "The journal behind the balances."),
+    ("movements", "What moved beside orders: bonuses, fees, merchants' payments, what was written off or waived."),
     ("reports", "Clicks, conversions and commission over time."),
     ("imports", "Clicks, sales and rates from elsewhere."),
     ("rates", "Exchange rates, as the ECB publishes them."),

@@ -48,7 +48,23 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         | "get_inbox"
         | "list_imports"
         | "get_import"
-        | "list_rejected_lines" => {}
+        | "list_rejected_lines"
+        | "list_movements"
+        | "get_movement" => {}
+        "create_bonus" => {
+            call.body = Some(json!({"buyer": world.buyer, "amount": World::euros("1.00"), "funded_by": "platform", "reason": "late"}));
+        }
+        "create_fee" => call.body = Some(json!({"amount": World::euros("1.00"), "reason": "November"})),
+        "create_payment" | "create_bank_charge" => call.body = Some(json!({"amount": World::euros("1.00")})),
+        "create_repayment" => {
+            world.prepay().await;
+            call.body = Some(json!({"amount": World::euros("1.00")}));
+        }
+        "create_write_off" => {
+            call.body = Some(json!({"owner": world.debtor().await, "amount": World::euros("1.00"), "reason": "insolvent"}));
+        }
+        "create_waiver" => call.body = Some(json!({"owner": world.buyer, "amount": World::euros("1.00"), "reason": "waived"})),
+        "reverse_movement" => (call.ids, call.body) = (vec![world.fresh_movement().await], Some(json!({"reason": "a mistake"}))),
         "create_merchant" | "create_publisher" => call.body = Some(json!({"name": "New"})),
         "create_buyer" | "create_secret" => call.body = Some(json!({})),
         "revoke_secret" => call.ids[1] = world.fresh_secret().await,
@@ -112,6 +128,7 @@ fn own(world: &World, kind: Kind) -> String {
         "clk" => world.click.clone(),
         "cpn" => world.coupon.clone(),
         "inb" => world.message.clone(),
+        "mov" => world.movement.clone(),
         "imp" => world.import.clone(),
         // Its operations say themselves which one.
         "sec" | "key" => String::new(),

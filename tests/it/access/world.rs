@@ -27,6 +27,8 @@ pub struct World {
     pub message: String,
     /// A table that the operator sent.
     pub import: String,
+    /// A bonus of that buyer, which that merchant pays.
+    pub movement: String,
     /// The slug of the link.
     slug: String,
     second: Second,
@@ -46,6 +48,8 @@ struct Second {
     /// The click that led to it.
     click: String,
     message: String,
+    /// A bonus of that buyer, which that merchant pays.
+    movement: String,
     /// A click of the other publisher in a conversion that it shares with the first.
     rivals_click: String,
     /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
@@ -91,6 +95,11 @@ async fn sold(operator: &Operator, merchant: &Merchant, program: &str, order: &s
     conversion
 }
 
+async fn bonus(operator: &Operator, merchant: &Merchant, buyer: &str) -> String {
+    let bonus = json!({"buyer": buyer, "amount": World::euros("2.00"), "funded_by": merchant.id, "reason": "late"});
+    text(&operator.create("/bonuses", bonus).await["id"])
+}
+
 async fn message(operator: &Operator, program: &str) -> String {
     text(&operator.get(&format!("/inbox?program={program}")).await["data"][0]["id"])
 }
@@ -124,6 +133,10 @@ impl World {
 
         let imported = operator.upload("/imports/rates", "Date,CHF\n2025-01-02,0.9401\n").await.expect(201);
 
+        let movement = bonus(&operator, &merchant, &buyer).await;
+        // What they might waive.
+        let waived = json!({"buyer": buyer, "amount": Self::euros("50.00"), "funded_by": "platform", "reason": "late"});
+        operator.create("/bonuses", waived).await;
         let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
         let keys = own.map(|(role, owner)| text(&key(&server.database, role, owner)["key"]));
         let revoked = revoked(&server.database, &merchant.id).await;
@@ -131,6 +144,7 @@ impl World {
         let second = Second {
             secret,
             message: message(&operator, &theirs).await,
+            movement: bonus(&operator, &other, &stranger).await,
             merchant: other,
             program: theirs,
             publisher: rival,
@@ -157,6 +171,7 @@ impl World {
             click: text(&conversion["click"]),
             coupon: text(&coupon["id"]),
             import: text(&imported["id"]),
+            movement,
             slug,
             second,
             next: AtomicU32::new(0),
@@ -174,8 +189,22 @@ impl World {
 
     /// An id of this kind that exists and that the role may not know; none where it may know them all, or nobody asks by one.
     pub fn foreign(&self, role: Role, prefix: &str) -> Option<String> {
-        let Second { merchant, secret, program, publisher, link, buyer, coupon, conversion, click, message, rivals_click, rivals, .. } =
-            &self.second;
+        let Second {
+            merchant,
+            secret,
+            program,
+            publisher,
+            link,
+            buyer,
+            coupon,
+            conversion,
+            click,
+            message,
+            movement,
+            rivals_click,
+            rivals,
+            ..
+        } = &self.second;
         let found = match (role, prefix) {
             (Role::Operator, _) => return None,
             (_, "buy") => buyer,
@@ -185,6 +214,7 @@ impl World {
             (Role::Merchant, "inb") => message,
             (Role::Merchant, "cnv") => conversion,
             (Role::Merchant, "clk") => click,
+            (_, "mov") => movement,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
             (Role::Merchant | Role::Publisher, "lnk") => link,
@@ -208,17 +238,30 @@ impl World {
             conversion,
             click,
             message,
+            movement,
             rivals_click,
             rivals,
             rivals_link,
         } = &self.second;
         let found: &[&String] = match role {
             Role::Operator => &[],
-            Role::Merchant => &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message],
-            Role::Publisher => {
-                &[secret, publisher, link, rivals_link, buyer, &self.buyer, coupon, conversion, click, message, rivals_click, rivals]
-            }
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, rivals],
+            Role::Merchant => &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement],
+            Role::Publisher => &[
+                secret,
+                publisher,
+                link,
+                rivals_link,
+                buyer,
+                &self.buyer,
+                coupon,
+                conversion,
+                click,
+                message,
+                movement,
+                rivals_click,
+                rivals,
+            ],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }
@@ -241,6 +284,7 @@ impl World {
             format!("/conversions/{rivals}"),
             format!("/conversions?program={program}"),
             format!("/entries?owner={}", merchant.id),
+            format!("/movements?owner={buyer}"),
         ] {
             seen.push(self.operator.get(&path).await);
         }
@@ -250,6 +294,30 @@ impl World {
     /// A text that was not given before.
     pub fn number(&self) -> String {
         format!("N-{}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn euros(amount: &str) -> Value {
+        json!({"amount": amount, "currency": "EUR"})
+    }
+
+    /// The first merchant has credit.
+    pub async fn prepay(&self) {
+        let payment = json!({"amount": Self::euros("1000.00")});
+        self.operator.create(&format!("/merchants/{}/payments", self.merchant.id), payment).await;
+    }
+
+    /// Another merchant, who owes 9.00 EUR.
+    pub async fn debtor(&self) -> String {
+        let merchant = self.operator.merchant("Debtor").await.id;
+        let fee = json!({"amount": Self::euros("9.00"), "reason": "set-up"});
+        self.operator.create(&format!("/merchants/{merchant}/fees"), fee).await;
+        merchant
+    }
+
+    /// A fee of the first merchant.
+    pub async fn fresh_movement(&self) -> String {
+        let fee = json!({"amount": Self::euros("9.00"), "reason": self.number()});
+        text(&self.operator.create(&format!("/merchants/{}/fees", self.merchant.id), fee).await["id"])
     }
 
     pub fn new_program() -> Value {

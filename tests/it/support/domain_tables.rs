@@ -18,7 +18,7 @@ use ristourne::kernel::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One field a table. The catalogue (programs, links, publishers, buyers, coupons) no decision changes.
+/// One field a table. The catalogue (merchants, programs, links, publishers, buyers, coupons) no decision changes.
 #[derive(Debug, Clone, Default)]
 pub struct Tables {
     orders: BTreeMap<OrderKey, Order>,
@@ -63,6 +63,8 @@ impl Tables {
     /// The facts that one command needs; all others are left out.
     pub fn load(&self, catalogue: &Facts, command: &Command) -> Facts {
         let mut facts = Facts::empty(catalogue.zone.clone());
+        facts.merchants.clone_from(&catalogue.merchants);
+        facts.balances.clone_from(&catalogue.balances);
         let message = &command.message;
         if let Some(key) = message.merchant.zip(message.webhook_id.clone())
             && let Some(hash) = self.webhooks.get(&key)
