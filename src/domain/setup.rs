@@ -1,7 +1,7 @@
 //! What clicks and sales refer to, as an installation exports it: one line a thing, ids kept. Read again, every line is either new, known
 //! or a contradiction.
 
-use crate::domain::{key::Role, publisher::Kind};
+use crate::domain::{key::Role, merchant::Billing, publisher::Kind};
 use crate::kernel::{
     currency::Currency,
     id::{BuyerId, CouponId, KeyId, LinkId, MerchantId, ProgramId, PublisherId, SecretId},
@@ -16,6 +16,7 @@ pub enum Thing {
         id: MerchantId,
         name: String,
         email: Option<String>,
+        billing: Box<Billing>,
         created_at: Time,
     },
     /// `secret` is sealed where it is stored, and plain in an export.

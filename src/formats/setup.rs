@@ -1,10 +1,12 @@
 //! A set-up as JSON lines, one thing each, told apart by `kind`.
 use crate::domain::{
     key::Role,
+    merchant::Billing,
     publisher::Kind,
     setup::{LinkLine, ProgramLine, Thing},
 };
 use crate::kernel::{
+    country::Country,
     fields::FieldErrors,
     id::{BuyerId, MerchantId, PublisherId},
     object::{Field, Object},
@@ -14,6 +16,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 const NAME_CHARS_MAX: usize = 200;
+/// Of what stands on documents.
+const BLOCK_CHARS_MAX: usize = 1000;
 const EMAIL_CHARS_MAX: usize = 254;
 const URL_CHARS_MAX: usize = 8192;
 const SLUG_CHARS_MAX: usize = 64;
@@ -22,8 +26,12 @@ const DOMAINS_MAX: usize = 1000;
 /// Appends a thing as a line. A secret's bytes are the secret itself.
 pub fn write(out: &mut Vec<u8>, thing: &Thing) {
     let value = match thing {
-        Thing::Merchant { id, name, email, created_at } => {
-            json!({"kind": "merchant", "id": id, "name": name, "email": email, "created_at": created_at})
+        Thing::Merchant { id, name, email, billing, created_at } => {
+            let mut line = json!({"kind": "merchant", "id": id, "name": name, "email": email, "created_at": created_at});
+            if let (Some(line), Ok(serde_json::Value::Object(billing))) = (line.as_object_mut(), serde_json::to_value(billing)) {
+                line.extend(billing);
+            }
+            line
         }
         Thing::Secret { id, merchant, secret, created_at, revoked_at } => {
             json!({"kind": "secret", "id": id, "merchant": merchant, "secret": String::from_utf8_lossy(secret), "created_at": created_at,
@@ -178,10 +186,40 @@ impl<'l, 'a> Line<'l, 'a> {
         bytes
     }
 
+    /// What an export from before there were invoices leaves out is as it is for a new merchant.
+    fn billing(&mut self) -> Billing {
+        let usual = Billing::default();
+        let country = self.optional("country", 2);
+        let days = self.object.optional("payment_days").integer(0..=i64::from(u32::MAX), self.errors);
+        Billing {
+            legal_name: self.optional("legal_name", BLOCK_CHARS_MAX),
+            address: self.optional("address", BLOCK_CHARS_MAX),
+            country: country.and_then(|code| Country::parse(&code)),
+            vat_number: self.optional("vat_number", BLOCK_CHARS_MAX),
+            vat_rate: self.object.optional("vat_rate").percent(self.errors).unwrap_or(usual.vat_rate),
+            vat_mention: self.optional("vat_mention", BLOCK_CHARS_MAX),
+            payment_days: days.and_then(|days| u32::try_from(days).ok()).unwrap_or(usual.payment_days),
+            prepaid: self.object.optional("prepaid").boolean(self.errors).unwrap_or(usual.prepaid),
+        }
+    }
+
     fn merchant(&mut self) -> Option<Thing> {
-        self.only(&["id", "name", "email"]);
+        self.only(&[
+            "id",
+            "name",
+            "email",
+            "legal_name",
+            "address",
+            "country",
+            "vat_number",
+            "vat_rate",
+            "vat_mention",
+            "payment_days",
+            "prepaid",
+        ]);
+        let billing = Box::new(self.billing());
         let (id, name, email) = (self.id("id"), self.text("name", NAME_CHARS_MAX), self.optional("email", EMAIL_CHARS_MAX));
-        Some(Thing::Merchant { created_at: self.time("created_at")?, id: id?, name: name?, email })
+        Some(Thing::Merchant { created_at: self.time("created_at")?, id: id?, name: name?, email, billing })
     }
 
     fn secret(&mut self) -> Option<Thing> {

@@ -2,17 +2,20 @@
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
-use crate::domain::merchant::Merchant;
-use crate::kernel::{id::MerchantId, time::Time};
+use crate::domain::merchant::{Billing, Merchant};
+use crate::kernel::{country::Country, id::MerchantId, time::Time};
 use crate::{args, statements};
 
 statements! {
-    INSERT = "INSERT INTO merchant (id, name, email, created_at) VALUES ($1, $2, $3, $4)";
-    BY_ID_FOR_UPDATE = "SELECT id, name, email FROM merchant WHERE id = $1",
-        postgres "SELECT id, name, email FROM merchant WHERE id = $1 FOR NO KEY UPDATE";
-    UPDATE = "UPDATE merchant SET name = $1, email = $2 WHERE id = $3";
-    BY_ID = "SELECT id, name, email FROM merchant WHERE id = $1";
-    LIST = "SELECT id, name, email FROM merchant";
+    INSERT = "INSERT INTO merchant (id, name, email, legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid,
+        created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    BY_ID_FOR_UPDATE = "SELECT id, name, email, legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid
+        FROM merchant WHERE id = $1",
+        postgres "SELECT id, name, email, legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid
+        FROM merchant WHERE id = $1 FOR NO KEY UPDATE";
+    UPDATE = "UPDATE merchant SET name = $1, email = $2, legal_name = $3, address = $4, country = $5, vat_number = $6, vat_rate = $7,
+        vat_mention = $8, payment_days = $9, prepaid = $10 WHERE id = $11";
+    LIST = "SELECT id, name, email, legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid FROM merchant";
 }
 
 #[derive(sqlx::FromRow)]
@@ -20,21 +23,60 @@ struct Row {
     id: i64,
     name: String,
     email: Option<String>,
+    legal_name: Option<String>,
+    address: Option<String>,
+    country: Option<String>,
+    vat_number: Option<String>,
+    vat_rate: String,
+    vat_mention: Option<String>,
+    payment_days: i64,
+    prepaid: bool,
 }
 
-impl From<Row> for Merchant {
-    fn from(row: Row) -> Self {
-        Self { id: MerchantId::from_raw(row.id), name: row.name, email: row.email }
+impl TryFrom<Row> for Merchant {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let id = MerchantId::from_raw(row.id);
+        let corrupt = |column| StoreError::corrupt("merchant", column, id);
+        let country = row.country.map(|code| Country::parse(&code).ok_or_else(|| corrupt("country"))).transpose()?;
+        let billing = Billing {
+            legal_name: row.legal_name,
+            address: row.address,
+            country,
+            vat_number: row.vat_number,
+            vat_rate: row.vat_rate.parse().map_err(|_| corrupt("vat_rate"))?,
+            vat_mention: row.vat_mention,
+            payment_days: u32::try_from(row.payment_days).map_err(|_| corrupt("payment_days"))?,
+            prepaid: row.prepaid,
+        };
+        Ok(Self { id, name: row.name, email: row.email, billing })
     }
 }
 
 pub async fn insert(tx: &mut Tx, merchant: &Merchant, now: Time) -> Result<(), StoreError> {
-    tx.run(INSERT, args![merchant.id.raw(), &merchant.name, &merchant.email, now.micros()]).await?;
+    let Merchant { id, name, email, billing } = merchant;
+    let Billing { legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid } = billing;
+    let (country, vat_rate) = (country.map(|country| country.to_string()), vat_rate.to_string());
+    let args = args![
+        id.raw(),
+        name,
+        email,
+        legal_name,
+        address,
+        &country,
+        vat_number,
+        &vat_rate,
+        vat_mention,
+        i64::from(*payment_days),
+        *prepaid,
+        now.micros()
+    ];
+    tx.run(INSERT, args).await?;
     Ok(())
 }
 
 pub async fn by_id(tx: &mut Tx, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
-    Ok(tx.one::<Row>(BY_ID, args![id.raw()]).await?.map(Merchant::from))
+    Ok(by_ids(tx, &[id]).await?.pop())
 }
 
 /// Those of these that there are.
@@ -43,16 +85,21 @@ pub async fn by_ids(tx: &mut Tx, ids: &[MerchantId]) -> Result<Vec<Merchant>, St
         return Ok(Vec::new());
     }
     let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
-    Ok(Filter::new(LIST).any_of("id", Some(ids)).all::<Row>(tx).await?.into_iter().map(Merchant::from).collect())
+    Filter::new(LIST).any_of("id", Some(ids)).all::<Row>(tx).await?.into_iter().map(Merchant::try_from).collect()
 }
 
 /// To change it: nobody else does until the transaction ends. On SQLite the write turn does it.
 pub async fn for_update(tx: &mut Tx, id: MerchantId) -> Result<Option<Merchant>, StoreError> {
-    Ok(tx.one::<Row>(BY_ID_FOR_UPDATE, args![id.raw()]).await?.map(Merchant::from))
+    tx.one::<Row>(BY_ID_FOR_UPDATE, args![id.raw()]).await?.map(Merchant::try_from).transpose()
 }
 
 pub async fn update(tx: &mut Tx, merchant: &Merchant) -> Result<(), StoreError> {
-    tx.run(UPDATE, args![&merchant.name, &merchant.email, merchant.id.raw()]).await?;
+    let Merchant { id, name, email, billing } = merchant;
+    let Billing { legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid } = billing;
+    let (country, vat_rate) = (country.map(|country| country.to_string()), vat_rate.to_string());
+    let args =
+        args![name, email, legal_name, address, &country, vat_number, &vat_rate, vat_mention, i64::from(*payment_days), *prepaid, id.raw()];
+    tx.run(UPDATE, args).await?;
     Ok(())
 }
 
@@ -74,5 +121,5 @@ pub async fn list(tx: &mut Tx, wanted: Wanted<'_>, after: Option<MerchantId>, li
         .order("ORDER BY id DESC", limit)
         .all(tx)
         .await?;
-    Ok(rows.into_iter().map(Merchant::from).collect())
+    rows.into_iter().map(Merchant::try_from).collect()
 }

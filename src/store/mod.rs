@@ -40,6 +40,8 @@ pub mod rate;
 pub mod seal_key;
 pub mod sealed;
 pub mod secret;
+pub mod seller;
+pub mod series;
 pub mod setting;
 pub mod setup;
 pub mod sql;
@@ -83,6 +85,8 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         seal_key::ALL,
         sealed::ALL,
         secret::ALL,
+        seller::ALL,
+        series::ALL,
         setting::ALL,
         setup::ALL,
         setup::add::ALL,

@@ -13,6 +13,7 @@ pub mod json;
 pub mod limits;
 pub mod openapi;
 pub mod page;
+pub mod paper;
 pub mod problem;
 pub mod redirect;
 pub mod router;

@@ -11,7 +11,7 @@ use ristourne::domain::{
     command::{Act, Channel, Command, Message, Once, Outcome},
     facts::Coupon,
     idempotency::{Scope, Slot},
-    merchant::Merchant,
+    merchant::{Billing, Merchant},
     order::Actor,
     program::Program,
     publisher::{Kind, Publisher},
@@ -57,7 +57,7 @@ fn terms_text(n: i64) -> &'static str {
 async fn furnish(db: &Db) {
     let mut tx = db.begin().await.expect("begins");
     let (at, start) = (Time::parse("2026-01-01T00:00:00Z").expect("a time"), start());
-    let merchant = Merchant { id: MerchantId::from_raw(1), name: "Mérou".into(), email: None };
+    let merchant = Merchant { id: MerchantId::from_raw(1), name: "Mérou".into(), email: None, billing: Billing::default() };
     store::merchant::insert(&mut tx, &merchant, at).await.expect("inserts");
     for n in 1..=PROGRAMS {
         let currency: Currency = if n == 1 { Currency::EUR } else { "USD".parse().expect("known") };

@@ -1,6 +1,6 @@
 //! The catalogue and its feed on both databases: what one node writes, the others know.
 use crate::support::for_each_database;
-use ristourne::domain::merchant::Merchant;
+use ristourne::domain::merchant::{Billing, Merchant};
 use ristourne::domain::program::Program;
 use ristourne::domain::publisher::{Kind, Publisher};
 use ristourne::engine::catalogue::Catalogue;
@@ -70,7 +70,9 @@ async fn with_program(url: &str) -> Db {
     let db = Db::open(url, &Options::default()).await.expect("opens");
     let now = Clock::System.now();
     write(&db, async |tx| {
-        store::merchant::insert(tx, &Merchant { id: MERCHANT, name: "M".to_owned(), email: None }, now).await.expect("stored");
+        store::merchant::insert(tx, &Merchant { id: MERCHANT, name: "M".to_owned(), email: None, billing: Billing::default() }, now)
+            .await
+            .expect("stored");
         store::program::insert(tx, &program(), now).await.expect("stored");
         let publisher =
             Publisher { id: PUBLISHER, name: "P".to_owned(), email: None, kind: Kind::Cashback, portal: true, generosity: Percent::ZERO };

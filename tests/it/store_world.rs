@@ -4,7 +4,7 @@ use ristourne::domain::{
     click::Quality,
     command::{Act, Channel, Command, Message, Outcome},
     entry::Link as Head,
-    merchant::Merchant,
+    merchant::{Billing, Merchant},
     order::Actor,
     program::Program,
     publisher::{Kind, Publisher},
@@ -53,7 +53,9 @@ impl World {
     pub async fn new(url: &str) -> Self {
         let db = Db::open(url, &Options::default()).await.expect("opens");
         let mut tx = db.begin().await.expect("begins");
-        store::merchant::insert(&mut tx, &Merchant { id: MERCHANT, name: "Shop".into(), email: None }, now()).await.expect("inserts");
+        store::merchant::insert(&mut tx, &Merchant { id: MERCHANT, name: "Shop".into(), email: None, billing: Billing::default() }, now())
+            .await
+            .expect("inserts");
         for (id, currency) in [(EURO, Currency::EUR), (DOLLAR, usd())] {
             store::program::insert(&mut tx, &program(id, currency), now()).await.expect("inserts");
             assert_eq!(store::terms::insert(&mut tx, id, now(), TERMS, now()).await.expect("inserts"), 1);

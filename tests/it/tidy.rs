@@ -13,7 +13,11 @@ const SIBLINGS: [(&str, &[&str], &[&str]); 4] = [
     ("store", &["db", "sql", "bulk", "direct", "filter", "error", "migrate", "turn", "fold"], &["facts", "apply"]),
     ("formats", &[], &[]),
     ("jobs", &[], &[]),
-    ("web", &["actor", "problem", "page", "json", "idempotency", "cookie", "limits", "headers", "ui"], &["edge", "openapi", "router"]),
+    (
+        "web",
+        &["actor", "problem", "page", "paper", "json", "idempotency", "cookie", "limits", "headers", "ui"],
+        &["edge", "openapi", "router"],
+    ),
 ];
 
 /// Floors whose files may import each other, but not in a circle.

@@ -1,6 +1,7 @@
 //! Things of a set-up that are new here.
 use crate::domain::{
     key::Role,
+    merchant::Billing,
     setup::{LinkLine, ProgramLine, Thing},
     terms::when::fold_code,
 };
@@ -13,7 +14,8 @@ statements! {
     IS_PROGRAM = "SELECT id FROM program WHERE id = $1";
     IS_PUBLISHER = "SELECT id FROM publisher WHERE id = $1";
     IS_BUYER = "SELECT id FROM buyer WHERE id = $1";
-    ADD_MERCHANT = "INSERT INTO merchant (id, name, email, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    ADD_MERCHANT = "INSERT INTO merchant (id, name, email, created_at, legal_name, address, country, vat_number, vat_rate, vat_mention,
+        payment_days, prepaid) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
     ADD_SECRET = "INSERT INTO secret (id, merchant, sealed, created_at, revoked_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT DO NOTHING";
     ADD_PROGRAM = "INSERT INTO program (id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, created_at,
@@ -71,7 +73,13 @@ pub async fn insert(tx: &mut Tx, thing: &Thing, now: Time) -> Result<bool, Store
     let (now, made) = (now.micros(), thing.created_at().micros());
     let micros = |time: &Option<Time>| time.map(Time::micros);
     let changed = match thing {
-        Thing::Merchant { id, name, email, .. } => tx.run(ADD_MERCHANT, args![id.raw(), name, email, made]).await?,
+        Thing::Merchant { id, name, email, billing, .. } => {
+            let Billing { legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid } = &**billing;
+            let (country, vat_rate, days) = (country.map(|country| country.to_string()), vat_rate.to_string(), i64::from(*payment_days));
+            let args =
+                args![id.raw(), name, email, made, legal_name, address, &country, vat_number, &vat_rate, vat_mention, days, *prepaid];
+            tx.run(ADD_MERCHANT, args).await?
+        }
         Thing::Secret { id, merchant, secret, revoked_at, .. } => {
             tx.run(ADD_SECRET, args![id.raw(), merchant.raw(), secret, made, micros(revoked_at), now]).await?
         }

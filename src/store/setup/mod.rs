@@ -5,17 +5,20 @@ use super::db::Tx;
 use super::error::StoreError;
 use crate::domain::{
     key::Role,
+    merchant::Billing,
     publisher::Kind,
     setup::{Kinds, LinkLine, ProgramLine, Thing},
 };
 use crate::kernel::{
+    country::Country,
     id::{BuyerId, CouponId, KeyId, LinkId, MerchantId, ProgramId, PublisherId, SecretId},
     time::Time,
 };
 use crate::{args, statements};
 
 statements! {
-    MERCHANTS = "SELECT id, name, email, created_at FROM merchant WHERE id > $1 ORDER BY id LIMIT $2";
+    MERCHANTS = "SELECT id, name, email, legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid, created_at
+        FROM merchant WHERE id > $1 ORDER BY id LIMIT $2";
     SECRETS = "SELECT id, merchant, sealed, created_at, revoked_at FROM secret WHERE id > $1 ORDER BY id LIMIT $2";
     PROGRAMS = "SELECT id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, created_at, ended_at
         FROM program WHERE id > $1 ORDER BY id LIMIT $2";
@@ -34,7 +37,7 @@ statements! {
 pub async fn page(tx: &mut Tx, kinds: Kinds, after: i64, limit: i64) -> Result<Vec<Thing>, StoreError> {
     let asked = args![after, limit];
     match kinds {
-        Kinds::Merchants => Ok(tx.all(MERCHANTS, asked).await?.into_iter().map(merchant).collect()),
+        Kinds::Merchants => tx.all(MERCHANTS, asked).await?.into_iter().map(merchant).collect(),
         Kinds::Programs => tx.all(PROGRAMS, asked).await?.into_iter().map(program).collect(),
         Kinds::Terms => tx.all(TERMS, asked).await?.into_iter().map(terms).collect(),
         Kinds::Publishers => tx.all(PUBLISHERS, asked).await?.into_iter().map(publisher).collect(),
@@ -54,7 +57,8 @@ pub async fn stored(tx: &mut Tx, thing: &Thing) -> Result<Option<Thing>, StoreEr
     Ok(near.into_iter().find(|near| near.place() == (kinds, number) && near.version() == thing.version()))
 }
 
-type Merchant = (i64, String, Option<String>, i64);
+type Text = Option<String>;
+type Merchant = (i64, String, Text, Text, Text, Text, Text, String, Text, i64, bool, i64);
 type Program = (i64, i64, String, String, String, String, String, bool, bool, i64, Option<i64>);
 type Publisher = (i64, String, Option<String>, String, bool, String, i64);
 type Buyer = (i64, Option<String>, Option<String>, Option<i64>, i64);
@@ -67,8 +71,21 @@ fn time(micros: i64) -> Time {
     Time::from_micros(micros)
 }
 
-fn merchant((id, name, email, created_at): Merchant) -> Thing {
-    Thing::Merchant { id: MerchantId::from_raw(id), name, email, created_at: time(created_at) }
+fn merchant(row: Merchant) -> Result<Thing, StoreError> {
+    let (id, name, email, legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid, created_at) = row;
+    let id = MerchantId::from_raw(id);
+    let corrupt = |column| StoreError::corrupt("merchant", column, id);
+    let billing = Billing {
+        legal_name,
+        address,
+        country: country.and_then(|code| Country::parse(&code)),
+        vat_number,
+        vat_rate: vat_rate.parse().map_err(|_| corrupt("vat_rate"))?,
+        vat_mention,
+        payment_days: u32::try_from(payment_days).map_err(|_| corrupt("payment_days"))?,
+        prepaid,
+    };
+    Ok(Thing::Merchant { id, name, email, billing: Box::new(billing), created_at: time(created_at) })
 }
 
 fn program(row: Program) -> Result<Thing, StoreError> {

@@ -31,6 +31,7 @@ mod rate;
 mod report;
 mod routes;
 mod secret;
+mod seller;
 mod stream;
 mod terms;
 mod terms_fields;
@@ -46,6 +47,7 @@ use self::{
     page::{Page, empty, ok, whole},
     patch::{set, set_or_clear},
     routes::Routes,
+    seller::{BLOCK_CHARS_MAX, COUNTRY, COUNTRY_CODES, NUMBER_CHARS_MAX, country},
     stream::{Accept, Chunk, CsvLine, FORMAT, Format, Record, nothing, stream_list, stream_table},
     terms_fields::{TERMS, TERMS_CODES},
 };
@@ -103,6 +105,7 @@ fn all() -> Routes {
         .and(balance::routes())
         .and(entry::routes())
         .and(movement::routes())
+        .and(seller::routes())
         .and(report::routes())
         .and(click::routes())
         .and(import::routes())

@@ -27,6 +27,7 @@ codes! {
         Internal = "internal", "Something went wrong on our side.", "Une erreur est survenue de notre côté.";
         InvalidAmount = "invalid_amount", "Not an amount such as 12.34.", "Ce n’est pas un montant comme 12.34.";
         InvalidClickParam = "invalid_click_param", "1 to 64 ASCII letters, digits, `.`, `_` or `-` are wanted.", "Il faut 1 à 64 lettres ASCII, chiffres, `.`, `_` ou `-`.";
+        InvalidCountry = "invalid_country", "Not two letters of ISO 3166 such as FR.", "Ce ne sont pas deux lettres d’ISO 3166 comme FR.";
         InvalidCursor = "invalid_cursor", "Not the `next` of a page of this list.", "Ce n’est pas le `next` d’une page de cette liste.";
         InvalidDate = "invalid_date", "Not a date such as 2026-11-22.", "Ce n’est pas une date comme 2026-11-22.";
         InvalidDomain = "invalid_domain", "Not a host name such as shop.example.", "Ce n’est pas un nom d’hôte comme shop.example.";

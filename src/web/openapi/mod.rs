@@ -57,6 +57,7 @@ const TAGS: &[(&str, &str)] = &[
     ("balances", "What accounts hold."),
     ("entries", "The journal behind the balances."),
     ("movements", "What moved beside orders: bonuses, fees, merchants' payments, what was written off or waived."),
+    ("seller", "Who stands on documents as their seller: the operator."),
     ("reports", "Clicks, conversions and commission over time."),
     ("imports", "Clicks, sales and rates from elsewhere."),
     ("rates", "Exchange rates, as the ECB publishes them."),

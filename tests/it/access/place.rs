@@ -50,7 +50,8 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         | "get_import"
         | "list_rejected_lines"
         | "list_movements"
-        | "get_movement" => {}
+        | "get_movement"
+        | "get_seller" => {}
         "create_bonus" => {
             call.body = Some(json!({"buyer": world.buyer, "amount": World::euros("1.00"), "funded_by": "platform", "reason": "late"}));
         }
@@ -83,6 +84,7 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         }
         "create_coupon" => call.body = Some(json!({"program": world.program, "code": world.number(), "publisher": world.publisher})),
         "change_merchant" | "change_publisher" | "change_program" => call.body = Some(json!({"name": "Renamed"})),
+        "change_seller" => call.body = Some(json!({"name": "Ristourne SAS"})),
         "change_buyer" => call.body = Some(json!({"external_id": world.number()})),
         "change_link" => call.body = Some(json!({"url": "https://shop.example/novels"})),
         "end_link" => call.ids = vec![world.fresh_link().await],
