@@ -115,6 +115,19 @@ fn the_claim_window_ends_to_the_microsecond() {
 }
 
 #[test]
+fn a_sale_that_did_not_count_a_click_keeps_no_window_open_for_it() {
+    let mut world = World::new();
+    let (blog, buyer) = (world.blog(), world.buyer(None));
+    let old = world.click(blog, HOUR);
+    world.sell("A-1", &sale("100.00").click(&old));
+    world.now = world.now.plus(31 * DAY);
+    let fresh = world.click(blog, HOUR);
+    world.sell("A-2", &sale("100.00").click(&fresh).click(&old));
+    assert_eq!(world.sign_in(buyer, &[fresh, old]), [None, Some(Reason::ClaimWindowClosed)]);
+    assert_eq!((world.conversion("A-1").buyer, world.conversion("A-2").buyer), (None, Some(buyer)));
+}
+
+#[test]
 fn an_expired_share_goes_where_the_terms_say() {
     for (to, expected, refunded) in [
         (UnclaimedTo::Publisher, "payable 6.00 = 5.40 + 0.00 + 0.60", "payable 5.70 = 5.13 + 0.00 + 0.57"),

@@ -16,19 +16,22 @@ BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 
 
 class Server:
-    """`ristourne serve` on a database of its own."""
+    """`ristourne serve` on a database of its own. `env`: where it is, and what the time is."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, **env):
         self.program = program
-        self.env = os.environ | {"DATABASE_URL": f"sqlite://{folder}/oracle.db", "RISTOURNE_LOG": "warn"}
-        command = [program, "serve", "--listen", "127.0.0.1:0", "--spool-dir", f"{folder}/spool"]
-        self.process = subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True)
+        self.env = os.environ | {"DATABASE_URL": f"sqlite://{folder}/oracle.db", "RISTOURNE_LOG": "warn"} | env
+        self.command = [program, "serve", "--listen", "127.0.0.1:0", "--spool-dir", f"{folder}/spool"]
+        self.start()
+        self.key = json.loads(self.run("key", "create", "--role", "operator"))["key"]
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, env=self.env, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline().strip()
         if not line.startswith("listening on http://"):
             raise SystemExit(f"the server did not start: {line!r}")
         self.address = line.removeprefix("listening on http://")
         self.connections = threading.local()
-        self.key = json.loads(self.run("key", "create", "--role", "operator"))["key"]
 
     def run(self, *command):
         """A command of the program; gives what it printed."""
@@ -59,9 +62,9 @@ class Server:
             after = f"&after={page['next']}" if page["next"] else None
         return rows
 
-    def click(self, slug, query=""):
+    def click(self, slug, query="", headers=None):
         """Follows a link; gives the click id that the shop receives."""
-        status, headers, _ = self.request("GET", f"/c/{slug}{query}", headers={"User-Agent": BROWSER})
+        status, headers, _ = self.request("GET", f"/c/{slug}{query}", headers={"User-Agent": BROWSER} if headers is None else headers)
         assert status == 302, status
         return parse_qs(urlsplit(headers["Location"]).query)["rclid"][0]
 

@@ -64,13 +64,16 @@ fn claim(
     let keys: BTreeSet<&OrderKey> = facts.orders_by_click.get(&click).into_iter().flatten().collect();
     for key in keys {
         let (Some(order), Ok(program)) = (facts.orders.get(key), change::program(facts, key)) else { continue };
+        let Ok(Some(due)) = change::due_of(program, order) else { continue };
+        let touches = order.context.as_ref().map_or(&[][..], |context| &context.touches);
+        if !attribution::is_counted(touches, &due.workings.attributed.judged, click) {
+            continue;
+        }
         if changed.contains_key(key) {
             tied = true;
             continue;
         }
-        let Ok(Some(due)) = change::due_of(program, order) else { continue };
-        let touches = order.context.as_ref().map_or(&[][..], |context| &context.touches);
-        if !attribution::is_counted(touches, &due.workings.attributed.judged, click) || due.buyer.is_some() || due.credits.is_empty() {
+        if due.buyer.is_some() || due.credits.is_empty() {
             continue;
         }
         if order.expired.is_some() || due.claim_until.is_some_and(|until| now >= until) {

@@ -1,0 +1,289 @@
+"""What a network of merchants, publishers and buyers should hold by the rules of money: each operation changes it and gives the answer that
+the server owes. Balances are counted from the orders' end states alone, never kept up."""
+
+import datetime
+from collections import Counter, defaultdict
+from fractions import Fraction
+
+from life import rules
+from life.rules import DAY, MINUTE
+
+HELD = ("bot", "suspect")
+
+
+def month(at):
+    return datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).strftime("%Y-%m")
+
+
+def day(at):
+    return datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).date()
+
+
+class World:
+    """The time is `now`; ids are the server's."""
+
+    def __init__(self):
+        self.now = 0
+        self.programs, self.publishers, self.buyers, self.clicks = {}, {}, {}, {}
+        self.coupons = {}  # by program and code in lower case: publisher, from, until
+        self.rates = {}  # by day: units per euro
+        self.orders, self.parked, self.waiting = {}, defaultdict(list), {}
+        self.refs = set()  # program and ref of customers who were there
+        self.ties = 0
+        self.tiered = defaultdict(list)  # orders that became approved, by program, publisher and month
+
+    # What is looked up once.
+
+    def terms(self, program, at):
+        """The version in effect, and its number."""
+        versions = self.programs[program]["versions"]
+        number = max((n for n, (since, _) in enumerate(versions) if since <= at), default=0)
+        return number + 1, versions[number][1]
+
+    def factor(self, program, currency, at):
+        """From minor units of the sale's currency to the program's; None without a rate of the last week."""
+        own = self.programs[program]["currency"]
+        if own == currency:
+            return Fraction(1)
+        for back in range(8):
+            rates = self.rates.get(day(at) - datetime.timedelta(days=back), {}) | {"EUR": Fraction(1)}
+            if own in rates and currency in rates:
+                return rates[own] / rates[currency] * Fraction(10) ** (rules.DECIMALS[own] - rules.DECIMALS[currency])
+        return None
+
+    def tier_base(self, program, publisher):
+        """The net amount of the publisher's orders that became approved this month."""
+        orders = self.tiered[program, publisher, month(self.now)]
+        return sum((sum(self.due(order)["amounts"]) * order["factor"] for order in orders if not order["rejected"]), Fraction(0))
+
+    def touches(self, order, sent):
+        window = order["terms"].get("attribution", {}).get("window_days", 30)
+        return rules.judge_touches(self.clicks, sent, order["program"], order["occurred"], window)
+
+    def completes(self, order, sent):
+        """Whether a repeat brings the first clicks that count; of a sale credited by a coupon they tell the buyer."""
+        return not order["touches"] and order["code"] != "other_channel" and bool(self.touches(order, sent)[0])
+
+    def attribute(self, order, sent):
+        """Looks for touches, publishers and the buyer. Gives the code of a sale that nobody is credited for."""
+        program, terms = order["program"], order["terms"]
+        how = terms.get("attribution", {})
+        touches, code = self.touches(order, sent)
+        kinds = {name: publisher["kind"] for name, publisher in self.publishers.items()}
+        counted = rules.stand_down(touches, how.get("stand_down_minutes", 0), kinds)
+        coupon = self.coupons.get((program, (order["coupon"] or "").lower()))
+        # A publisher's generosity is looked up when the sale first names one of its clicks, good or not.
+        named = [self.clicks[name]["publisher"] for name in sent if name in self.clicks] + ([coupon["publisher"]] if coupon else [])
+        order["gifts"] = {publisher: self.publishers[publisher]["generosity"] for publisher in named} | order["gifts"]
+        if order["channel"] not in (None, "ristourne"):
+            return "other_channel"
+        if coupon and coupon["from"] <= order["occurred"] < coupon["until"]:
+            credits = [{"publisher": coupon["publisher"], "click": None, "weight": 1}]
+        elif counted:
+            credited, weights = rules.weigh(how.get("model", "last_click"), counted, order["occurred"])
+            credits = [{"publisher": touch["publisher"], "click": touch, "weight": weight} for touch, weight in zip(credited, weights)]
+        else:
+            return code
+        order["touches"] = touches
+        for touch in touches:
+            touch["sales"].append(order)
+        order["credits"] = [credit | {"generosity": order["gifts"][credit["publisher"]]} for credit in credits]
+        order["newest"] = coupon["publisher"] if credits[0]["click"] is None else counted[-1]["publisher"]
+        # Who came to the click beats who signed in later, or the sequence of sale and sign-in would matter.
+        ties = sorted(touch["tied"] for touch in touches if touch["tied"])
+        order["buyer"] = next((touch["buyer"] for touch in reversed(touches) if touch["buyer"]), ties[0][1] if ties else None)
+        order["buyer"] = None if order["expired"] else order["buyer"]
+        order["tier_base"] = self.tier_base(program, order["newest"])
+        order["held"] = any(credit["click"] and credit["click"]["quality"] in HELD for credit in credits) or self.self_referral(order)
+        return None
+
+    def self_referral(self, order):
+        """Whether who bought is who is credited, where the terms mind."""
+        if order["terms"].get("attribution", {}).get("self_referral", "hold") == "allow":
+            return False
+        mail = order["buyer"] and self.buyers[order["buyer"]]["email"]
+        return bool(mail) and any(self.publishers[credit["publisher"]]["email"] == mail for credit in order["credits"])
+
+    # Sales
+
+    def sale(self, key, content, sent, occurred, channel=None, late=False):
+        """A sale or another goal. `content` is what makes a repeat the same."""
+        if occurred > self.now + 5 * MINUTE:
+            return 422, "occurred_in_future"
+        if key in self.waiting:
+            return (200, "duplicate") if self.waiting[key][0] == content else (409, "order_conflict")
+        if key in self.orders:
+            order = self.orders[key]
+            if order["content"] != content:
+                return 409, "order_conflict"
+            if self.completes(order, sent):
+                order["code"] = self.attribute(order, sent)
+                self.settle(order)
+                return 201, "recorded"
+            return 200, "duplicate"
+        factor = self.factor(key[0], content["currency"], occurred)
+        if factor is None:
+            self.waiting[key] = (content, sent, occurred, channel)
+            return 202, "no_rate"
+        order = self.record(key, content, sent, occurred, channel, factor)
+        return (202, order["code"]) if self.status(order) == "unattributed" else (201, "recorded")
+
+    def record(self, key, content, sent, occurred, channel, factor):
+        program, kind, _ = key
+        number, terms = self.terms(program, occurred)
+        ref, status = content["ref"], content["status"]
+        order = {
+            "key": key, "program": program, "content": content, "type": kind, "occurred": occurred, "recorded": self.now, "channel": channel,
+            "version": number, "terms": terms, "factor": factor, "coupon": content["coupon"], "currency": self.programs[program]["currency"],
+            "lines": content["lines"], "sold": [line["amount"] for line in content["lines"]], "amount": content["amount"],
+            "customer": status or (ref and ("returning" if (program, ref) in self.refs else "new")),
+            "touches": [], "credits": [], "newest": None, "buyer": None, "tier_base": 0, "held": False, "expired": False,
+            "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "gifts": {},
+        }  # fmt: skip
+        if ref:
+            self.refs.add((program, ref))
+        order["code"] = self.attribute(order, sent)
+        self.orders[key] = order
+        for act, *what in self.parked.pop(key, []):
+            act(order, *what)
+        self.settle(order)
+        return order
+
+    # What follows
+
+    def about(self, key, act, *what):
+        """Something that names an order: done now, or kept until its sale is known."""
+        if key in self.orders:
+            answer = act(self.orders[key], *what)
+            self.settle(self.orders[key])
+            return answer
+        known = [fact for fact in self.parked[key] if self.same_place(fact, (act, *what))]
+        if not known:
+            self.parked[key].append((act, *what))
+            return 202, "parked"
+        return (200, "duplicate") if known[0] == (act, *what) or act != self.refund else (409, "refund_conflict")
+
+    def same_place(self, one, other):
+        """Whether two facts stand in one place of the set: a refund by its number, one each of the others."""
+        return one[0] == other[0] and one[1] == other[1] and (one[0] != self.approve or one[2] == other[2])
+
+    def refund(self, order, number, refund):
+        if number in order["refunds"]:
+            return (200, "duplicate") if order["refunds"][number] == refund else (409, "refund_conflict")
+        wrong = "currency_mismatch" if refund["currency"] != order["content"]["currency"] else None
+        wrong = wrong or rules.lies_within(refund, order["lines"], order["sold"])
+        if wrong:
+            return 422, wrong
+        order["refunds"][number] = refund
+        return 201, "recorded"
+
+    def end(self, order, what):
+        """Cancel or reject: each counts once."""
+        if what in order["ended"]:
+            return 200, "duplicate"
+        order["ended"].add(what)
+        return 201, "recorded"
+
+    def approve(self, order, _, who):
+        if order["approvals"] & {who}:
+            return 200, "duplicate"
+        order["approvals"].add(who)
+        return 201, "recorded"
+
+    def adjust(self, key, amount):
+        order = self.orders[key]
+        weights = [line["amount"] for line in order["lines"]]
+        order["sold"] = rules.money.largest_remainder(amount, weights if any(weights) else [1] + weights[1:])
+        order["amount"] = amount
+        self.settle(order)
+
+    def settle(self, order):
+        """Notes what an order has come to, where others will ask for it."""
+        order["rejected"], order["due"] = bool(order["ended"]), None
+        if order["approved_at"] is None and self.status(order) == "payable":
+            order["approved_at"] = self.now
+            self.tiered[order["program"], order["newest"], month(self.now)].append(order)
+
+    def rates_of(self, date, rates):
+        """Stores a day's rates; sales that waited for one are recorded."""
+        self.rates[date] = {currency: Fraction(rate) for currency, rate in rates.items()}
+        for key, (content, sent, occurred, channel) in list(self.waiting.items()):
+            factor = self.factor(key[0], content["currency"], occurred)
+            if factor is not None:
+                del self.waiting[key]
+                self.record(key, content, sent, occurred, channel, factor)
+
+    def tie(self, buyer, name):
+        """A buyer signs in with a click: None, or why it does not become theirs."""
+        click = self.clicks[name]
+        theirs = click["buyer"] or (click["tied"] and click["tied"][1])
+        if theirs:
+            return None if theirs == buyer else "click_has_buyer"
+        nobodys = [order for order in click["sales"] if not order["buyer"]]
+        open_still = [order for order in nobodys if self.now < self.claimed_until(order)]
+        if nobodys and not open_still:
+            return "claim_window_closed"
+        self.ties += 1
+        click["tied"] = (self.ties, buyer)
+        for order in open_still:
+            order["buyer"] = buyer
+            order["held"] = order["held"] or self.self_referral(order)
+        return None
+
+    def claimed_until(self, order):
+        return order["recorded"] + order["terms"].get("claim_days", 30) * DAY
+
+    def clock(self):
+        """What time alone brings: silence approves, unclaimed shares fall to somebody."""
+        for order in self.orders.values():
+            if order["credits"] and not order["held"] and order["occurred"] + order["terms"].get("hold_days", 30) * DAY <= self.now:
+                order["approvals"].add("clock")
+                self.settle(order)
+            if not order["buyer"] and self.due(order)["buyer"] > 0 and self.claimed_until(order) <= self.now:
+                order["expired"], order["due"] = True, None
+
+    # What it comes to
+
+    def status(self, order):
+        if order["rejected"]:
+            return "rejected"
+        if not order["credits"]:
+            return "unattributed"
+        who = order["approvals"] - ({"merchant", "clock"} if order["held"] else set())
+        return "payable" if who else "pending"
+
+    def flags(self, order):
+        """What is special about it."""
+        due = self.due(order)
+        amount = lambda refund: refund["amount"] if "amount" in refund else sum(item["amount"] for item in refund["items"])
+        given, back = sum(map(amount, order["refunds"].values())), order["amount"] - sum(due["amounts"])
+        flags = {"held": order["held"], "unclaimed": due["buyer"] > 0 and not order["buyer"], "refunded": back > 0, "over_refunded": given > back}
+        return sorted(name for name, on in flags.items() if on)
+
+    def due(self, order):
+        if order["due"] is None:
+            refunds, credits = list(order["refunds"].values()), order["credits"]
+            counted = rules.due(order["terms"], order, order["sold"], refunds, credits, order["expired"])
+            if order["rejected"] or not credits:
+                counted |= {"commission": 0, "parts": [0] * len(credits), "buyer": 0, "platform": 0}
+            order["due"] = counted
+        return order["due"]
+
+    def row(self, order):
+        """What an order holds, debits positive."""
+        due, status, program = self.due(order), self.status(order), order["program"]
+        state, books = "pending" if status == "pending" else "payable", Counter()
+        owed, kept = ("pending", "platform:pending") if status == "pending" else ("owed", "platform:revenue")
+        books[f"merchant:{self.programs[program]['merchant']}:{owed}"] += due["commission"]
+        for credit, part in zip(order["credits"], due["parts"]):
+            books[f"publisher:{credit['publisher']}:{state}"] -= part
+        books[f"buyer:{order['buyer']}:{state}" if order["buyer"] else f"unclaimed:{program}:{state}"] -= due["buyer"]
+        books[kept] -= due["platform"]
+        return books
+
+    def balances(self):
+        sums = Counter()
+        for order in self.orders.values():
+            for account, amount in self.row(order).items():
+                sums[account, order["currency"]] += amount
+        return {key: amount for key, amount in sums.items() if amount}
