@@ -118,10 +118,10 @@ fn the_claim_window_ends_to_the_microsecond() {
 fn a_sale_that_did_not_count_a_click_keeps_no_window_open_for_it() {
     let mut world = World::new();
     let (blog, buyer) = (world.blog(), world.buyer(None));
-    let old = world.click(blog, HOUR);
-    world.sell("A-1", &sale("100.00").click(&old));
+    let (fresh, old) = (world.click(blog, HOUR), world.click(blog, 40 * DAY));
+    let then = world.now.plus(-39 * DAY);
+    world.sell("A-1", &sale("100.00").click(&old).at(then));
     world.now = world.now.plus(31 * DAY);
-    let fresh = world.click(blog, HOUR);
     world.sell("A-2", &sale("100.00").click(&fresh).click(&old));
     assert_eq!(world.sign_in(buyer, &[fresh, old]), [None, Some(Reason::ClaimWindowClosed)]);
     assert_eq!((world.conversion("A-1").buyer, world.conversion("A-2").buyer), (None, Some(buyer)));

@@ -41,7 +41,7 @@ PROGRAMS = {
         "attribution": {"model": "first_click", "stand_down_minutes": 30},
     }),
     "steps": ("EUR", {
-        "commission": [{"pay": {"tiers": [{"from": "0", "percent": "5"}, {"from": "2000", "percent": "6.5"}, {"from": "10000.00", "percent": "8"}]}}],
+        "commission": [{"pay": {"tiers": [{"from": "0", "percent": "5"}, {"from": "90", "percent": "6.5"}, {"from": "700.00", "percent": "8"}]}}],
         "split": {"publisher": "80", "buyer": "20", "platform": "0"},
         "attribution": {"window_days": 15}, "hold_days": 10, "claim_days": 5,
     }),
@@ -70,6 +70,7 @@ class Cast:
     def __init__(self, dice, world, stage):
         self.stage, self.world = stage, world
         self.merchants = [stage.api("POST", "/merchants", {"name": f"Merchant {n}"})["id"] for n in range(MERCHANTS)]
+        self.keys = {name: stage.api("POST", "/keys", {"role": "merchant", "owner": name})["key"] for name in self.merchants}
         self.publishers = [self.publisher(dice, n, kind) for n, kind in enumerate(KINDS)]
         self.buyers = [self.buyer(n) for n in range(BUYERS)]
         self.programs, self.links = [], {}

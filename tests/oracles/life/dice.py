@@ -24,13 +24,19 @@ class Messages:
         self.sent = {}  # by order: the body of its sale
         self.keys = []
         self.to_come = []  # orders that something was said of before their sale
+        self.speaker, self.programs = "operator", cast.programs
+
+    def speak(self, merchant):
+        """Who sends the next batch: a merchant says nothing of another's programs."""
+        self.speaker = "merchant" if merchant else "operator"
+        self.programs = [name for name in self.cast.programs if merchant in (None, self.world.programs[name]["merchant"])]
 
     def next(self):
         """A body and the answer that is due to it."""
         kind = self.dice.choices([kind for kind, _ in MESSAGES], [weight for _, weight in MESSAGES])[0]
         if kind == "sale" or len(self.keys) < 20:
-            key = self.to_come.pop(0) if self.to_come and self.dice.random() < 0.2 else self.fresh()
-            return self.sale(key)
+            late = self.to_come[0] if self.to_come and self.dice.random() < 0.2 else None
+            return self.sale(self.to_come.pop(0) if late and late[0] in self.programs else self.fresh())
         if kind == "ahead":
             return self.ahead()
         key = self.some()
@@ -46,11 +52,14 @@ class Messages:
 
     def some(self):
         """An order, rather one of late."""
-        return self.keys[-min(int(self.dice.expovariate(1 / 800)) + 1, len(self.keys))]
+        key = None
+        while key is None or key[0] not in self.programs:
+            key = self.keys[-min(int(self.dice.expovariate(1 / 800)) + 1, len(self.keys))]
+        return key
 
     def fresh(self):
         self.numbers += 1
-        program = self.dice.choice(self.cast.programs)
+        program = self.dice.choice(self.programs)
         named = {name for rule in self.world.programs[program]["versions"][0][1]["commission"] for name in kinds_of(rule)}
         kind = "sale" if "sale" in named and self.dice.random() < 0.9 else self.dice.choice(sorted(named))
         return program, kind, f"{self.world.programs[program]['name']}-{self.numbers}"
@@ -174,6 +183,8 @@ class Messages:
         if not self.cast.refunds:
             return self.refund(key)
         key, number, refund = self.dice.choice(self.cast.refunds[-500:])
+        if key[0] not in self.programs:
+            return self.refund(self.some())
         if "amount" in refund and self.dice.random() < 0.2:
             refund = refund | {"amount": refund["amount"] + 1}
         return self.refunded(key, number, refund)
@@ -181,7 +192,7 @@ class Messages:
     def verdict(self, key, kind):
         body = self.about(key, kind) | ({} if kind == "approve" else {"reason": "returned"})
         if kind == "approve":
-            return body, key, self.world.about(key, self.world.approve, "approve", "operator")
+            return body, key, self.world.about(key, self.world.approve, "approve", self.speaker)
         return body, key, self.world.about(key, self.world.end, kind)
 
     def ahead(self):

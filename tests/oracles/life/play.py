@@ -1,16 +1,15 @@
 """A year of operations, played to a server and to our world; every answer and at the end every balance must be the same."""
 
-import csv
 import datetime
-import io
 import json
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 from life import dice as d
 from life import rules
+from life.beside import Beside
 from life.cast import Cast
+from life.judge import Judge
 from life.rules import DAY, MINUTE
 from life.world import World, day
 from network import BROWSER
@@ -42,7 +41,8 @@ class Play:
         self.cast.clicks, self.cast.refunds = {program: [] for program in self.cast.programs}, []
         self.messages = d.Messages(dice, self.world, self.cast)
         self.ids, self.late_rates, self.rated = {}, [], day(stage.at) - datetime.timedelta(days=9)
-        self.pool = ThreadPoolExecutor(1)
+        self.beside, self.judge_of = Beside(self), Judge(self)
+        self.paths = {path.removeprefix("/api/v1") for path in json.loads(stage.request("GET", "/openapi.json")[2])["paths"]}
 
     def run(self, times):
         for n, at in enumerate(times):
@@ -56,8 +56,15 @@ class Play:
             share = self.operations * (n + 1) // len(times)
             while self.done < share:
                 self.batch(min(BATCH, share - self.done))
+            if "/conversions/verdicts" in self.paths:
+                self.judge_of.batch(100)
             self.single(40)
-        self.pool.shutdown()
+
+    def count(self, *what):
+        self.kinds[what] += 1
+
+    def json(self, body):
+        return json.dumps(body)
 
     def differ(self, what, due, said):
         if due != said:
@@ -130,10 +137,11 @@ class Play:
     # The messages
 
     def batch(self, size):
-        """Sends a batch while the next is thought of."""
+        """Thinks of a batch and sends it."""
+        merchant = self.dice.choice(self.cast.merchants) if self.done > 1_000 and self.dice.random() < 0.3 else None
+        self.messages.speak(merchant)
         items = [self.messages.next() for _ in range(size)]
-        answer = self.pool.submit(self.stage.post, "/conversions", d.as_sent([body for body, _, _ in items]))
-        status, answer = answer.result()
+        status, answer = self.stage.post("/conversions", d.as_sent([body for body, _, _ in items]), self.cast.keys.get(merchant))
         assert status == 200, answer
         for (body, key, due), said in zip(items, answer["results"], strict=True):
             self.done += 1
@@ -148,12 +156,16 @@ class Play:
         for _ in range(count):
             self.done += 1
             some = self.dice.random()
-            if some < 0.5:
+            if some < 0.3:
                 self.sign_in()
-            elif some < 0.7:
+            elif some < 0.4:
                 self.adjust()
-            else:
-                self.judge("approve" if some < 0.9 else "reject")
+            elif some < 0.43 and "/conversions/{id}/reopen" in self.paths:
+                self.judge_of.reopen()
+            elif some < 0.5:
+                self.judge("approve" if some < 0.45 else "reject")
+            elif "/bonuses" in self.paths:
+                self.beside.step()
 
     def sign_in(self):
         buyer = self.dice.choice(self.cast.buyers)
@@ -203,16 +215,18 @@ class Play:
                   said["buyer"], said["terms_version"], sorted(said["flags"])]
         self.differ(("conversion", key), ours, theirs)
 
-    def conversions(self):
-        """All of them, one by one."""
-        wrong, seen = len(self.wrong), 0
-        rows = self.stage.request("GET", "/api/v1/conversions?format=ndjson", headers={"Authorization": f"Bearer {self.stage.key}"})[2]
-        for line in rows.splitlines():
-            said = json.loads(line)
-            seen += 1
+    def rows(self):
+        """Every conversion, as it is shown."""
+        said = self.stage.request("GET", "/api/v1/conversions?format=ndjson", headers={"Authorization": f"Bearer {self.stage.key}"})[2]
+        return [json.loads(line) for line in said.splitlines()]
+
+    def conversions(self, rows):
+        """What differs in them."""
+        before = len(self.wrong)
+        for said in rows:
             self.compare((said["program"], said["type"], said["order_id"]), said)
-        self.differ("number of conversions", len(self.world.orders), seen)
-        return self.wrong[wrong:]
+        found, self.wrong = self.wrong[before:], self.wrong[:before]
+        return found
 
     def balances(self):
         """All balances of the API, debits positive."""
@@ -223,10 +237,3 @@ class Play:
                 if amount:
                     rows[row["account"], row["amount"]["currency"]] = amount if row["account"].startswith(DEBITS) else -amount
         return rows
-
-    def ledger(self):
-        """The whole journal, summed by account."""
-        sums = Counter()
-        for row in csv.DictReader(io.StringIO(self.stage.run("export", "ledger", "--format", "csv"))):
-            sums[row["account"].split(":", 1)[1], row["currency"]] += rules.minor(row["amount"], row["currency"])
-        return {key: amount for key, amount in sums.items() if amount}

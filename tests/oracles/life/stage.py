@@ -78,8 +78,8 @@ class Stage(Server):
             seen = dict(JOBS.findall(self.request("GET", "/metrics")[2].replace(b"e0", b"")))
             seen = {name.decode(): when for name, when in seen.items()}
 
-    def post(self, path, body):
+    def post(self, path, body, key=None):
         """Status and answer of a JSON text, whatever it is."""
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}
         status, _, answer = self.request("POST", "/api/v1" + path, body, headers)
         return status, json.loads(answer)

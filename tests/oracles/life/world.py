@@ -30,6 +30,7 @@ class World:
         self.orders, self.parked, self.waiting = {}, defaultdict(list), {}
         self.refs = set()  # program and ref of customers who were there
         self.ties = 0
+        self.books, self.beside = Counter(), Counter()
         self.tiered = defaultdict(list)  # orders that became approved, by program, publisher and month
 
     # What is looked up once.
@@ -138,7 +139,7 @@ class World:
             "lines": content["lines"], "sold": [line["amount"] for line in content["lines"]], "amount": content["amount"],
             "customer": status or (ref and ("returning" if (program, ref) in self.refs else "new")),
             "touches": [], "credits": [], "newest": None, "buyer": None, "tier_base": 0, "held": False, "expired": False,
-            "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "gifts": {},
+            "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None,
         }  # fmt: skip
         if ref:
             self.refs.add((program, ref))
@@ -191,15 +192,25 @@ class World:
         return 201, "recorded"
 
     def adjust(self, key, amount):
+        """Sets what was sold; the last word counts, and the same again changes nothing."""
         order = self.orders[key]
+        if order["adjusted"] == amount:
+            return 200, "duplicate"
         weights = [line["amount"] for line in order["lines"]]
         order["sold"] = rules.money.largest_remainder(amount, weights if any(weights) else [1] + weights[1:])
-        order["amount"] = amount
+        order["amount"] = order["adjusted"] = amount
         self.settle(order)
+        return 201, "recorded"
+
+    def reopen(self, key):
+        """Takes every refusal away; a later one counts anew."""
+        self.orders[key]["ended"] = set()
+        self.settle(self.orders[key])
 
     def settle(self, order):
         """Notes what an order has come to, where others will ask for it."""
         order["rejected"], order["due"] = bool(order["ended"]), None
+        self.hold(order)
         if order["approved_at"] is None and self.status(order) == "payable":
             order["approved_at"] = self.now
             self.tiered[order["program"], order["newest"], month(self.now)].append(order)
@@ -228,6 +239,7 @@ class World:
         for order in open_still:
             order["buyer"] = buyer
             order["held"] = order["held"] or self.self_referral(order)
+            self.hold(order)
         return None
 
     def claimed_until(self, order):
@@ -241,6 +253,7 @@ class World:
                 self.settle(order)
             if not order["buyer"] and self.due(order)["buyer"] > 0 and self.claimed_until(order) <= self.now:
                 order["expired"], order["due"] = True, None
+                self.hold(order)
 
     # What it comes to
 
@@ -269,6 +282,13 @@ class World:
             order["due"] = counted
         return order["due"]
 
+    def hold(self, order):
+        """Keeps the balances of the moment, for what depends on one."""
+        row = self.row(order)
+        for account in set(row) | set(order["row"]):
+            self.books[account, order["currency"]] += row[account] - order["row"][account]
+        order["row"] = row
+
     def row(self, order):
         """What an order holds, debits positive."""
         due, status, program = self.due(order), self.status(order), order["program"]
@@ -281,8 +301,16 @@ class World:
         books[kept] -= due["platform"]
         return books
 
+    def post(self, currency, amount, debit, credit):
+        """An event beside the orders: `amount` from one account to another."""
+        self.beside[debit, currency] += amount
+        self.beside[credit, currency] -= amount
+        self.books[debit, currency] += amount
+        self.books[credit, currency] -= amount
+
     def balances(self):
-        sums = Counter()
+        """Counted from what every order holds at the end, and from the events beside them."""
+        sums = Counter(self.beside)
         for order in self.orders.values():
             for account, amount in self.row(order).items():
                 sums[account, order["currency"]] += amount
