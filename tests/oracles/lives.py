@@ -70,7 +70,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program")
     parser.add_argument("--seed", type=int, default=20261126)
-    parser.add_argument("--operations", type=int, default=100_000)
+    parser.add_argument("--operations", type=int, default=15_000)
     parser.add_argument("--books", action="store_true", help="read by hledger and beancount, too")
     parser.add_argument("--sabotage", action="store_true", help="see that wrong rules and cents are seen")
     parser.add_argument("--database", choices=["sqlite", "postgres"], action="append")
