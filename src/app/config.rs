@@ -2,6 +2,7 @@
 
 use crate::{
     app::{failure::Failure, opening},
+    domain::debt::DebtLimit,
     engine::{clock::Clock, engine},
     kernel::{address::Trusted, seal::MasterKey, time::Zone},
     store,
@@ -175,9 +176,12 @@ pub struct InstallationArgs {
     /// The time zone of calendar months and report days
     #[arg(long, env = "RISTOURNE_TIMEZONE", default_value = "UTC", value_name = "ZONE", value_parser = zone)]
     pub timezone: Zone,
+    /// How far below zero a payee's balance may lie, in major units of any currency, before its payouts and new conversions are held [default: any far]
+    #[arg(long, env = "RISTOURNE_DEBT_LIMIT", value_name = "AMOUNT")]
+    pub debt_limit: Option<DebtLimit>,
 }
 
-fn zone(text: &str) -> Result<Zone, String> {
+pub fn zone(text: &str) -> Result<Zone, String> {
     Zone::named(text).ok_or_else(|| "an IANA name such as Europe/Paris is wanted".to_owned())
 }
 
@@ -215,6 +219,7 @@ impl EngineArgs {
             pool: database.pool.options(),
             clock,
             zone: self.installation.timezone.clone(),
+            debt_limit: self.installation.debt_limit,
             master_key: self.installation.master_key()?,
             base_url: self.base_url.clone(),
             spool_dir: self.spool_dir.clone().unwrap_or_else(|| database.database.spool_dir()),
@@ -325,7 +330,7 @@ mod tests {
 
     #[test]
     fn the_master_key_is_never_shown() {
-        let args = InstallationArgs { master_key: Some(MasterKeyText::from("not a key")), timezone: Zone::UTC };
+        let args = InstallationArgs { master_key: Some(MasterKeyText::from("not a key")), timezone: Zone::UTC, debt_limit: None };
         let refused = args.master_key().expect_err("not base64 of 32 bytes");
         assert!(!refused.contains("not a key") && !format!("{args:?}").contains("not a key"));
     }

@@ -89,16 +89,13 @@ fn write(out: &mut String, receipt: &Receipt) -> fmt::Result {
     for step in &receipt.steps {
         write!(out, "  {}  {}", step.at, step.event.word())?;
         write!(out, "{}", step.by.map(|by| format!(" by {by}")).unwrap_or_default())?;
-        writeln!(out, "{}", step.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default())?;
+        writeln!(out, "{}", step.reason.as_ref().map(|reason| format!(": {}", words(reason))).unwrap_or_default())?;
     }
     entries(out, &receipt.entries)
 }
 
 fn words(reason: &ReasonText) -> String {
-    match reason.code {
-        Some(code) => format!("{} ({code})", reason.en),
-        None => reason.en.clone(),
-    }
+    format!("{} ({})", reason.en, reason.code)
 }
 
 fn sale(out: &mut String, sale: &SaleLines) -> fmt::Result {

@@ -42,6 +42,9 @@ pub struct Args {
     /// Only orders placed since this day (UTC) or time
     #[arg(long, env = "RISTOURNE_SINCE", value_name = "DATE", value_parser = since)]
     since: Option<Time>,
+    /// Only orders placed before this day (UTC) or time
+    #[arg(long, env = "RISTOURNE_UNTIL", value_name = "DATE", value_parser = since)]
+    until: Option<Time>,
     /// Print one JSON object
     #[arg(long, env = "RISTOURNE_JSON")]
     json: bool,
@@ -67,7 +70,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         page.head(&mut out, &program, args.since)?;
         let totals = {
             let mut changed = |changed: &Changed| page.changed(&mut out, changed);
-            simulate::simulate(&db, program.id, &other, args.since, &mut changed).await
+            simulate::simulate(&db, program.id, &other, (args.since, args.until), &mut changed).await
         };
         match totals.and_then(|totals| Ok(page.totals(&mut out, &totals)?)) {
             // Whoever read has seen enough.

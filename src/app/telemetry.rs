@@ -116,6 +116,7 @@ pub const METRICS: &[Metric] = &[
         &["cause"],
         "Commands answered with 503: the queue was full, or a batch was not stored",
     ),
+    metric(Gauge, "ristourne_orphans", &[], "Orders of which something was said 90 days ago or more, and whose sale or rate has not come"),
     // The database
     metric(Counter, "ristourne_database_statements_total", &["statement"], "Statements run, by name"),
     metric(

@@ -9,6 +9,7 @@ use crate::domain::{
     reason::{Reason, Refusal},
     sale::{OpenedClick, OrderKey, Refund, Sale},
     touch::ClickTie,
+    verdict::{Grounds, Why},
     word::words,
 };
 use crate::kernel::{
@@ -113,7 +114,7 @@ pub enum Act {
     },
     Cancel {
         key: OrderKey,
-        reason: Option<String>,
+        reason: Option<Grounds>,
     },
     /// By the message's actor.
     Approve {
@@ -121,12 +122,17 @@ pub enum Act {
     },
     Reject {
         key: OrderKey,
-        reason: Option<String>,
+        reason: Option<Grounds>,
+    },
+    /// The operator takes its rejection and cancellation away.
+    Reopen {
+        key: OrderKey,
+        reason: Grounds,
     },
     Adjust {
         key: OrderKey,
         amount: Money,
-        reason: Option<String>,
+        reason: Option<Grounds>,
     },
     MerchantPaid {
         key: OrderKey,
@@ -195,6 +201,7 @@ impl Act {
             | Self::Cancel { key, .. }
             | Self::Approve { key }
             | Self::Reject { key, .. }
+            | Self::Reopen { key, .. }
             | Self::Adjust { key, .. }
             | Self::MerchantPaid { key }
             | Self::Expire { key }
@@ -291,7 +298,7 @@ impl Outcome {
     /// Why, where the verdict alone does not say it: `no_click`, `no_rate`, …
     pub fn code(&self) -> Option<&str> {
         match self {
-            Self::Unattributed(conversion) => conversion.reason.as_deref(),
+            Self::Unattributed(conversion) => conversion.reason.as_ref().map(Why::code),
             Self::Parked(reason) => reason.map(Reason::code),
             Self::Refused(refusal) => Some(refusal.code()),
             Self::Noted { code, .. } => Some(code),

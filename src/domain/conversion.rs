@@ -1,6 +1,6 @@
 //! A conversion: our record of one order and goal, as people and programs see it.
 
-use crate::domain::{reason::Reason, word::words};
+use crate::domain::{verdict::Why, word::words};
 use crate::kernel::{
     code::Language,
     id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, PublisherId},
@@ -105,8 +105,7 @@ pub struct Conversion {
     pub goal: String,
     pub status: Status,
     pub flags: Flags,
-    /// A code of the list, or the words of who refused the sale.
-    pub reason: Option<String>,
+    pub reason: Option<Why>,
     /// What was sold, in the sale's currency.
     pub amount: Money,
     /// What was given back, in the sale's currency.
@@ -150,8 +149,8 @@ impl Serialize for Conversion {
             goal: &self.goal,
             status: self.status,
             flags: self.flags.words().collect(),
-            reason: self.reason.as_deref(),
-            reason_text: self.reason.as_deref().and_then(Reason::from_code).map(ReasonWire::of),
+            reason: self.reason.as_ref().map(Why::code),
+            reason_text: self.reason.as_ref().map(ReasonWire::of),
             amount: self.amount,
             refunded: self.refunded,
             commission: self.commission,
@@ -193,14 +192,14 @@ struct Wire<'a> {
     status: Status,
     #[schema(value_type = Vec<Flags>)]
     flags: Vec<&'static str>,
-    /// Why it earns nothing, less or not yet: a code of the list `Reason`, or the words of who refused the sale.
+    /// Why it earns nothing, less or not yet: a code of the list `Reason`, or of `VerdictReason` where somebody refused the sale.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     reason: Option<&'a str>,
-    /// Of a reason of the coded list; any other is already the words of who refused the sale.
+    /// What people read: the code's text, or of `other` the words of who refused the sale.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    reason_text: Option<ReasonWire>,
+    reason_text: Option<ReasonWire<'a>>,
     /// What was sold, net of tax and shipping, in the sale's currency.
     amount: Money,
     /// What was given back, in the sale's currency; at most the amount.
@@ -251,17 +250,17 @@ impl ToSchema for Conversion {
     }
 }
 
-/// A code's text, as people read it.
+/// Why, as people read it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ReasonTexts)]
-struct ReasonWire {
-    en: &'static str,
-    fr: &'static str,
+struct ReasonWire<'a> {
+    en: &'a str,
+    fr: &'a str,
 }
 
-impl ReasonWire {
-    fn of(reason: Reason) -> Self {
-        Self { en: reason.text(Language::En), fr: reason.text(Language::Fr) }
+impl<'a> ReasonWire<'a> {
+    fn of(why: &'a Why) -> Self {
+        Self { en: why.text(Language::En), fr: why.text(Language::Fr) }
     }
 }
 

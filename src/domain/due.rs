@@ -12,6 +12,7 @@ use crate::domain::{
     sale::Sale,
     split::{self, Shared},
     terms::{PayableOn, SelfReferral, Terms},
+    verdict::{Grounds, Why},
 };
 use crate::kernel::{
     id::{BuyerId, MerchantId, ProgramId},
@@ -25,7 +26,7 @@ use crate::kernel::{
 pub struct Due {
     pub status: Status,
     pub flags: Flags,
-    pub reason: Option<String>,
+    pub reason: Option<Why>,
     pub sold: Money,
     pub refunded: Money,
     /// Minor units of the program's currency.
@@ -58,7 +59,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let sale = &fact.sale;
     let Bound { attributed, tie, self_referral } = bound(order, sale, context, terms);
     let left = left::left(order, sale);
-    let rejected = order.reject.is_some() || order.cancel.is_some();
+    let rejected = order.rejection().is_some() || order.cancellation().is_some();
     let earns = !rejected && !attributed.credited.is_empty();
     let (mut commission, mut shared) = (None, None);
     if earns {
@@ -80,7 +81,8 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         commission = Some(worked);
     }
     let currency = sale.content.amount.currency;
-    let held = attributed.suspect || (self_referral && terms.attribution.self_referral == SelfReferral::Hold);
+    let self_referred = self_referral && terms.attribution.self_referral == SelfReferral::Hold;
+    let held = attributed.suspect || self_referred || context.in_debt;
     let buyer = attributed.buyer.or(tie.map(|tie| tie.buyer)).filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
     let due_shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
     let open = buyer.is_none()
@@ -100,11 +102,13 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         (false, true) => Status::Unattributed,
         (false, false) => dates.status(),
     };
+    let waits = [(attributed.suspect, Reason::SuspectTraffic), (self_referred, Reason::SelfReferral), (context.in_debt, Reason::DebtLimit)];
+    let waits = waits.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
     let silence = (status == Status::Pending && !flags.held && !flags.unsigned).then(|| sale.occurred_at.plus_days(terms.hold_days));
     Ok(Some(Due {
         status,
         flags,
-        reason: reason(order, &attributed, flags.held && status == Status::Pending, commission.as_ref()),
+        reason: reason(order, &attributed, waits.filter(|_| flags.held && status == Status::Pending), commission.as_ref()),
         sold: Money::new(left.sold_total, currency),
         refunded: Money::new(left.refunded(), currency),
         commission: shared.as_ref().map_or(0, |s| s.commission),
@@ -194,18 +198,17 @@ impl Dates {
     }
 }
 
-/// `waits` says that the order is held and the operator has not lifted it: only then does that explain anything.
-fn reason(order: &Order, attributed: &Attributed, waits: bool, commission: Option<&Commission>) -> Option<String> {
-    let refused = |words: Option<&String>, code: Reason| Some(words.cloned().unwrap_or_else(|| code.code().to_owned()));
-    if let Some(verdict) = &order.reject {
+/// `waits`: why the order is held, as long as the operator has not lifted it: only then does that explain anything.
+fn reason(order: &Order, attributed: &Attributed, waits: Option<Reason>, commission: Option<&Commission>) -> Option<Why> {
+    let refused = |grounds: Option<&Grounds>, code: Reason| Some(grounds.map_or_else(|| code.into(), Why::from));
+    if let Some(verdict) = order.rejection() {
         return refused(verdict.reason.as_ref(), Reason::Rejected);
     }
-    if let Some(verdict) = &order.cancel {
+    if let Some(verdict) = order.cancellation() {
         return refused(verdict.reason.as_ref(), Reason::Cancelled);
     }
-    let held = || waits.then_some(if attributed.suspect { Reason::SuspectTraffic } else { Reason::SelfReferral });
-    let code = attributed.reason.or_else(|| commission.and_then(|c| c.reason)).or_else(held);
-    code.map(|code| code.code().to_owned())
+    let code = attributed.reason.or_else(|| commission.and_then(|c| c.reason)).or(waits);
+    code.map(Why::from)
 }
 
 impl Due {

@@ -4,6 +4,7 @@ pub use crate::domain::touch::ClickTie;
 use crate::domain::{
     account::Account,
     buyer::Buyer,
+    debt::DebtLimit,
     decision::Decision,
     document::Document,
     entry::Subject,
@@ -52,6 +53,8 @@ pub struct Facts {
     pub merchants: HashSet<MerchantId>,
     /// What the commands' payees and merchants hold, debit positive, and what the batch has added since.
     pub balances: HashMap<(Account, Currency), i64>,
+    /// How far below zero a payee may be; none is any far.
+    pub debt_limit: Option<DebtLimit>,
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +113,7 @@ impl Facts {
             documents: HashMap::new(),
             merchants: HashSet::new(),
             balances: HashMap::new(),
+            debt_limit: None,
         }
     }
 

@@ -11,6 +11,7 @@ words! {
         Clicks = "clicks",
         Sales = "sales",
         Rates = "rates",
+        Verdicts = "verdicts",
     }
     /// How an import stands: `interrupted` kept what was stored before, and is finished by sending the table again.
     pub enum State {

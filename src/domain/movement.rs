@@ -92,6 +92,15 @@ impl Payee {
         }
     }
 
+    /// Whose balance it is, if it is one that is paid out.
+    pub const fn of_payable(account: Account) -> Option<Self> {
+        match account {
+            Account::Publisher(id, Stage::Payable) => Some(Self::Publisher(id)),
+            Account::Buyer(id, Stage::Payable) => Some(Self::Buyer(id)),
+            _ => None,
+        }
+    }
+
     pub const fn owner(self) -> Owner {
         match self {
             Self::Publisher(id) => Owner::Publisher(id),

@@ -4,6 +4,7 @@ use crate::domain::{
     rate::Conversion,
     sale::{OrderKey, Refund, Sale},
     touch::Touch,
+    verdict::Grounds,
     word::words,
 };
 use crate::kernel::{
@@ -27,6 +28,8 @@ pub struct Order {
     pub refunds: BTreeMap<String, RefundFact>,
     pub cancel: Option<Verdict>,
     pub reject: Option<Verdict>,
+    /// The last one; a dated act, outside the promise about permutations.
+    pub reopened: Option<Reopened>,
     pub approvals: Approvals,
     /// The last one wins; a dated act, outside the promise about permutations.
     pub adjust: Option<Adjust>,
@@ -55,9 +58,19 @@ pub struct RefundFact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     pub by: Actor,
-    /// A code of the list or the refuser's own words.
-    pub reason: Option<String>,
+    pub reason: Option<Grounds>,
     pub at: Time,
+    /// How often the order had been reopened before: each reopening takes away those of the rounds before it.
+    pub round: u32,
+}
+
+/// The operator's taking away of every rejection and cancellation so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopened {
+    pub reason: Grounds,
+    pub at: Time,
+    /// 1, 2, 3, …: all are kept.
+    pub revision: u32,
 }
 
 words! {
@@ -67,6 +80,17 @@ words! {
         Operator = "operator",
         Buyer = "buyer",
         Clock = "clock",
+    }
+}
+
+words! {
+    /// What may be said of an order that waits.
+    pub enum Said {
+        Sale = "sale",
+        Refund = "refund",
+        Cancel = "cancel",
+        Approve = "approve",
+        Reject = "reject",
     }
 }
 
@@ -101,7 +125,7 @@ impl Approvals {
 pub struct Adjust {
     /// The new sold amount, in the sale's currency, not negative.
     pub amount: Money,
-    pub reason: Option<String>,
+    pub reason: Option<Grounds>,
     pub at: Time,
     /// 1, 2, 3, …: all are kept, the last counts.
     pub revision: u32,
@@ -116,6 +140,7 @@ pub enum FactKind {
     Cancel,
     Approve(Actor),
     Reject,
+    Reopen,
     Adjust,
     Tie,
     MerchantPaid,
@@ -148,6 +173,8 @@ pub struct Context {
     pub tier_base: i64,
     /// The buyer has the e-mail address of a credited publisher.
     pub self_referral: bool,
+    /// A credited publisher or the buyer owed more than the operator's limit.
+    pub in_debt: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,11 +195,27 @@ impl Order {
             refunds: BTreeMap::new(),
             cancel: None,
             reject: None,
+            reopened: None,
             approvals: Approvals::default(),
             adjust: None,
             tie: None,
             merchant_paid: None,
             expired: None,
         }
+    }
+
+    /// How often it was reopened.
+    pub fn round(&self) -> u32 {
+        self.reopened.as_ref().map_or(0, |reopened| reopened.revision)
+    }
+
+    /// The rejection, if no reopening took it away.
+    pub fn rejection(&self) -> Option<&Verdict> {
+        self.reject.as_ref().filter(|verdict| verdict.round >= self.round())
+    }
+
+    /// The cancellation, if no reopening took it away.
+    pub fn cancellation(&self) -> Option<&Verdict> {
+        self.cancel.as_ref().filter(|verdict| verdict.round >= self.round())
     }
 }

@@ -30,6 +30,7 @@ codes! {
         RefundExceedsOrder = "refund_exceeds_order", "The refund is larger than the order or its line.", "Le remboursement dépasse la commande ou sa ligne.";
         UnknownLine = "unknown_line", "The refund names a line that the order does not have.", "Le remboursement nomme une ligne absente de la commande.";
         CurrencyMismatch = "currency_mismatch", "The refund is in another currency than the sale.", "Le remboursement n’est pas dans la devise de la vente.";
+        DebtLimit = "debt_limit", "Whoever it would pay owes too much first.", "Le bénéficiaire doit d’abord combler sa dette.";
         ClickHasBuyer = "click_has_buyer", "The click belongs to a buyer already.", "Le clic appartient déjà à un acheteur.";
     }
 }

@@ -9,6 +9,8 @@ use std::fmt;
 
 /// The goal that is meant when none is named.
 pub const SALE: &str = "sale";
+/// Characters of an order's or refund's number, of a sku, a category and a customer reference.
+pub const REFERENCE_CHARS_MAX: usize = 128;
 
 /// What identifies an order: order ids are unique per program and goal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -32,6 +32,8 @@ pub struct Compared {
     pub after: Amounts,
     /// What each publisher gets, before and after.
     pub publishers: BTreeMap<PublisherId, (i64, i64)>,
+    /// What each known buyer gets.
+    pub buyers: BTreeMap<BuyerId, (i64, i64)>,
     /// The other terms have tiers and the order's own had none: its tier base was never looked up, and counts as 0.
     pub without_tier_base: bool,
 }
@@ -39,7 +41,8 @@ pub struct Compared {
 impl Compared {
     /// Whether any amount is another.
     pub fn differs(&self) -> bool {
-        self.before != self.after || self.publishers.values().any(|(before, after)| before != after)
+        let differ = |(before, after): &(i64, i64)| before != after;
+        self.before != self.after || self.publishers.values().any(differ) || self.buyers.values().any(differ)
     }
 }
 
@@ -58,8 +61,15 @@ pub fn compare(order: &Order, own: &Terms, other: &Terms, is_self_referral: Self
     for credit in &after.credits {
         publishers.entry(credit.publisher).or_default().1 += credit.amount;
     }
+    let mut buyers: BTreeMap<BuyerId, (i64, i64)> = BTreeMap::new();
+    if let Some(buyer) = before.buyer {
+        buyers.entry(buyer).or_default().0 += before.shares.buyer;
+    }
+    if let Some(buyer) = after.buyer {
+        buyers.entry(buyer).or_default().1 += after.shares.buyer;
+    }
     let without_tier_base = other.has_tiers() && !own.has_tiers() && after.commission != 0;
-    Ok(Some(Compared { before: amounts(&before), after: amounts(&after), publishers, without_tier_base }))
+    Ok(Some(Compared { before: amounts(&before), after: amounts(&after), publishers, buyers, without_tier_base }))
 }
 
 fn amounts(due: &Due) -> Amounts {

@@ -1,6 +1,7 @@
 //! The engine: everything that runs behind the server, put together in order, and stopped in the opposite one.
 
 use crate::{
+    domain::debt::DebtLimit,
     engine::{
         catalogue::{Catalogue, FillError},
         click_writer::{self, ClickStop, ClickWriter},
@@ -42,6 +43,8 @@ pub struct Options {
     pub clock: Clock,
     /// `RISTOURNE_TIMEZONE`, default UTC: whose calendar months and days count.
     pub zone: Zone,
+    /// `RISTOURNE_DEBT_LIMIT`: how far below zero a payee may be before payouts and new conversions are held; none is any far.
+    pub debt_limit: Option<DebtLimit>,
     /// `RISTOURNE_MASTER_KEY`: secrets in the database are sealed with it; none leaves them as they are.
     pub master_key: Option<MasterKey>,
     /// `RISTOURNE_BASE_URL`: where the outside reaches this server; none is `http://` and the address it listens on.
@@ -89,6 +92,7 @@ pub struct Engine {
     pub clock: Clock,
     pub ids: Arc<Generator>,
     pub zone: Zone,
+    pub debt_limit: Option<DebtLimit>,
     /// Seals and opens click ids, cookies and refs.
     pub ring: Arc<KeyRing>,
     /// Seals and opens what is secret in the database.
@@ -108,7 +112,7 @@ pub struct Engine {
 impl Engine {
     /// Migrates, takes a node number, drains the spool and fills the catalogue; when this returns the engine serves.
     pub async fn start(options: Options) -> Result<(Arc<Self>, Stop), StartError> {
-        let Options { clock, zone, .. } = options;
+        let Options { clock, zone, debt_limit, .. } = options;
         let (geo, follow) = Geo::open(options.geo_database.as_deref())?;
         let db = Db::open(&options.database, &options.pool).await?;
         db.migrate().await?;
@@ -122,14 +126,29 @@ impl Engine {
             .map_err(|error| StartError::Spool { dir: options.spool_dir.clone(), error })?;
         let folder = Folder::start(db.clone(), &zone).await?;
         let terms = Arc::new(TermsCache::default());
-        let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::clone(&terms) };
+        let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::clone(&terms), debt_limit };
         let (ledger, ledger_task) = LedgerWriter::start(setting);
         let feed = Feed::start(db.clone(), clock.clone(), Arc::clone(&catalogue), Arc::clone(&ring), Arc::clone(&vault));
         let base_url = OnceLock::new();
         if let Some(url) = options.base_url {
             base_url.get_or_init(|| url);
         }
-        let engine = Self { db, clock, ids, zone, ring, vault, catalogue, terms, recent: Recent::default(), geo, clicks, ledger, base_url };
+        let engine = Self {
+            db,
+            clock,
+            ids,
+            zone,
+            debt_limit,
+            ring,
+            vault,
+            catalogue,
+            terms,
+            recent: Recent::default(),
+            geo,
+            clicks,
+            ledger,
+            base_url,
+        };
         Ok((Arc::new(engine), Stop { clicks: click_stop, ledger: ledger_task, feed, folder, _follow: follow, lease }))
     }
 

@@ -2,6 +2,7 @@
 
 use crate::domain::{
     command::{Act, Channel, Command, Message, Outcome},
+    debt::DebtLimit,
     decide::decide,
     decision::Decision,
     entry::Link,
@@ -28,6 +29,8 @@ pub struct Setting {
     pub ids: Arc<Generator>,
     pub zone: Zone,
     pub terms: Arc<TermsCache>,
+    /// How far below zero a payee may be; none is any far.
+    pub debt_limit: Option<DebtLimit>,
 }
 
 /// Runs the commands as one transaction and gives their outcomes in order. `head` is the node's chain as far as this process
@@ -71,7 +74,7 @@ fn leaves_trace(command: &Command, decision: &Decision) -> bool {
 /// Takes the locks of `Idempotency-Key`s and programs, and says what to load. Where rates come, every sale that waits for one is locked and loaded too:
 /// none can be parked meanwhile, since the lock on rates is then exclusive and recording takes it shared.
 async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wanted, StoreError> {
-    let wanted = Wanted::of(commands, &setting.zone);
+    let wanted = Wanted::of(commands, &setting.zone, setting.debt_limit);
     facts::lock_slots(tx, &wanted).await?;
     let mut programs = facts::programs(tx, &wanted).await?;
     if !wanted.stores_rates() {
@@ -87,7 +90,7 @@ async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wa
     facts::lock(tx, &programs, true).await?;
     facts::lock_shared(tx, &wanted).await?;
     let loading: Vec<Command> = waiting.into_iter().map(|key| clock_command(0, Time::default(), Act::Release { key })).collect();
-    Ok(Wanted::of(commands.iter().chain(&loading), &setting.zone))
+    Ok(Wanted::of(commands.iter().chain(&loading), &setting.zone, setting.debt_limit))
 }
 
 /// Command *n* sees 1…*n*−1 as if they had been committed.

@@ -25,4 +25,5 @@ pub mod simulate;
 pub mod snapshot;
 pub mod spool;
 pub mod spooler;
+pub mod verdict;
 pub mod verify;

@@ -58,6 +58,8 @@ pub struct Totals {
     pub after: Amounts,
     /// Of each publisher that is credited before or after.
     pub publishers: BTreeMap<PublisherId, (i64, i64)>,
+    /// Of each known buyer.
+    pub buyers: BTreeMap<BuyerId, (i64, i64)>,
     /// Orders that were recorded under terms without tiers: under others with tiers they count from a base of 0.
     pub without_tier_base: u64,
 }
@@ -67,20 +69,20 @@ pub async fn program(db: &Db, id: ProgramId) -> Result<Option<Program>, StoreErr
     store::program::by_id(&mut db.read().await?, id).await
 }
 
-/// Goes through the sales placed since then, oldest first; `changed` is told of each order that comes out otherwise.
+/// Goes through the sales placed since then and before that moment, oldest first; `changed` is told of each order that comes out otherwise.
 pub async fn simulate(
     db: &Db,
     id: ProgramId,
     other: &Terms,
-    since: Option<Time>,
-    changed: &mut dyn FnMut(&Changed) -> io::Result<()>,
+    (since, until): (Option<Time>, Option<Time>),
+    changed: &mut (dyn FnMut(&Changed) -> io::Result<()> + Send),
 ) -> Result<Totals, SimulateError> {
     let mut tx = db.read().await?;
     let programs = facts::load_programs(&mut tx, &TermsCache::default(), &[id]).await?;
     let (mut totals, mut after) = (Totals::default(), ConversionId::from_raw(-1));
     let Some(program) = programs.get(&id) else { return Ok(totals) };
     loop {
-        let page = store::conversion::numbers_of(&mut tx, id, since, after, PAGE).await?;
+        let page = store::conversion::numbers_of(&mut tx, id, (since, until), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(totals) };
         after = *last;
         let mut orders = store::order::by_ids(&mut tx, &page).await?;
@@ -98,7 +100,7 @@ fn one(
     other: &Terms,
     people: &People,
     totals: &mut Totals,
-    changed: &mut dyn FnMut(&Changed) -> io::Result<()>,
+    changed: &mut (dyn FnMut(&Changed) -> io::Result<()> + Send),
 ) -> Result<(), SimulateError> {
     let version = order.context.as_ref().map(|context| context.terms_version);
     let Some(own) = program.versions.iter().find(|known| Some(known.number) == version) else { return Ok(()) };
@@ -110,6 +112,10 @@ fn one(
     totals.after = sum(totals.after, compared.after)?;
     for (publisher, (before, after)) in &compared.publishers {
         let of = totals.publishers.entry(*publisher).or_default();
+        *of = (add(of.0, *before)?, add(of.1, *after)?);
+    }
+    for (buyer, (before, after)) in &compared.buyers {
+        let of = totals.buyers.entry(*buyer).or_default();
         *of = (add(of.0, *before)?, add(of.1, *after)?);
     }
     if compared.differs() {

@@ -7,8 +7,9 @@ use crate::domain::{
     command::Act,
     program::Program,
     reason::Refusal,
-    sale::{Content, Customer, Line, OpenedClick, OrderKey, Refund, RefundLine, SALE, Sale, SentClick},
+    sale::{Content, Customer, Line, OpenedClick, OrderKey, REFERENCE_CHARS_MAX, Refund, RefundLine, SALE, Sale, SentClick},
     terms::parse::{NAME_CHARS_MAX, VERBS},
+    verdict::Grounds,
 };
 use crate::kernel::{
     currency::Currency,
@@ -19,11 +20,8 @@ use crate::kernel::{
     time::Time,
 };
 
-/// Characters of an order's or refund's number, of a sku, a category and a customer reference.
-pub const REFERENCE_CHARS_MAX: usize = 128;
 pub const COUPON_CHARS_MAX: usize = 64;
 pub const CHANNEL_CHARS_MAX: usize = 64;
-pub const REASON_CHARS_MAX: usize = 500;
 /// A longer click id is not one of ours (56 to 64 characters); what is kept of it.
 const CLICK_ID_CHARS_KEPT: usize = 128;
 /// No journey of a buyer has more clicks; each costs an opening of a seal.
@@ -134,12 +132,12 @@ impl<'a> Postback<'a> {
                 Some(Act::Refund { key: key?, refund_id: refund_id?, refund: refund? })
             }
             "cancel" => {
-                let reason = self.object.optional("reason").text(REASON_CHARS_MAX, errors);
+                let reason = Grounds::read(&self.object, errors);
                 Some(Act::Cancel { key: key?, reason })
             }
             "approve" => Some(Act::Approve { key: key? }),
             _ => {
-                let reason = self.object.required("reason", errors).text(REASON_CHARS_MAX, errors);
+                let reason = Grounds::require(&self.object, errors);
                 Some(Act::Reject { key: key?, reason })
             }
         }

@@ -300,7 +300,7 @@ fn hostile_strings_stay_verbatim_or_are_refused() {
             content(act)?.lines[0].category.clone()
         }),
         ("reason", 500, &|s| json!({"type": "reject", "reason": s}), &|act| match act {
-            Act::Reject { reason, .. } => reason.clone(),
+            Act::Reject { reason, .. } => reason.as_ref()?.words().map(str::to_owned),
             _ => None,
         }),
         ("refund_id", 128, &|s| json!({"type": "refund", "refund_id": s}), &|act| match act {

@@ -4,6 +4,7 @@
 //! and the second finds nothing left to change. So there is no lease to lose.
 
 pub mod approve_due;
+pub mod count_orphans;
 pub mod expire_unclaimed;
 pub mod retention;
 
@@ -78,6 +79,7 @@ pub async fn run(engine: &Engine, now: Time) -> Result<usize, StoreError> {
     if forgotten > 0 {
         tracing::info!(forgotten, "answers kept for their Idempotency-Key");
     }
+    count_orphans::run(engine, now).await?;
     Ok(approved + expired)
 }
 

@@ -3,10 +3,14 @@ use super::bulk::{self, Column};
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
-use crate::domain::account::{Account, Owner};
+use crate::domain::{
+    account::{Account, Owner},
+    debt::DebtLimit,
+    movement::Payee,
+};
 use crate::kernel::{currency::Currency, money::Money, time::Time};
 use crate::statements;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 statements! {
     LIST = "SELECT account, currency, amount, as_of FROM balance";
@@ -57,6 +61,13 @@ pub async fn of_owners(tx: &mut Tx, owners: &[Owner]) -> Result<Vec<Balance>, St
     let numbers: Vec<i64> = owners.iter().map(|owner| owner.number()).collect();
     let rows: Vec<Row> = Filter::new(LIST).any_of("owner", Some(numbers)).all(tx).await?;
     rows.iter().map(Row::read).collect()
+}
+
+/// Whoever owes more than the limit in a currency: they are paid in none.
+pub async fn beyond(tx: &mut Tx, limit: DebtLimit) -> Result<BTreeSet<Payee>, StoreError> {
+    let rows: Vec<Row> = Filter::new(LIST).and("amount >", Some(0)).only(true, "owner_kind IN ('publisher', 'buyer')").all(tx).await?;
+    let owed = rows.iter().map(Row::read).collect::<Result<Vec<_>, _>>()?;
+    Ok(owed.iter().filter(|balance| limit.is_exceeded(balance.amount)).filter_map(|balance| Payee::of_payable(balance.account)).collect())
 }
 
 /// Every balance, by account and currency.

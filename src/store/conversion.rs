@@ -7,6 +7,7 @@ use crate::domain::{
     access::Whose,
     conversion::{Conversion, Credit, Flags, Shares, Status},
     sale::OrderKey,
+    verdict::Why,
 };
 use crate::kernel::{
     currency::Currency,
@@ -18,10 +19,10 @@ use crate::{args, statements};
 use std::collections::HashMap;
 
 statements! {
-    LIST = "SELECT id, program, goal, order_id, status, flags, reason, sale_currency, amount, refunded, currency, commission,
+    LIST = "SELECT id, program, goal, order_id, status, flags, reason, reason_text, sale_currency, amount, refunded, currency, commission,
         share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at, payable_at,
         claim_until FROM conversion";
-    LIST_CREDITED = "SELECT id, program, goal, order_id, status, flags, reason, sale_currency, conversion.amount, refunded, currency,
+    LIST_CREDITED = "SELECT id, program, goal, order_id, status, flags, reason, reason_text, sale_currency, conversion.amount, refunded, currency,
         commission, share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at,
         payable_at, claim_until FROM credit c JOIN conversion ON conversion.id = c.conversion";
     CREDITS = "SELECT conversion, publisher, link, click, weight, amount FROM credit
@@ -42,7 +43,7 @@ const OLDEST_CREDIT: &str = "NOT EXISTS (SELECT 1 FROM credit d
     WHERE d.conversion = c.conversion AND d.publisher = c.publisher AND d.position < c.position)";
 
 /// Keep in step with the columns of `save`.
-const UPSERT: &str = "ON CONFLICT (id) DO UPDATE SET status = excluded.status, flags = excluded.flags, reason = excluded.reason,
+const UPSERT: &str = "ON CONFLICT (id) DO UPDATE SET status = excluded.status, flags = excluded.flags, reason = excluded.reason, reason_text = excluded.reason_text,
     sale_currency = excluded.sale_currency, amount = excluded.amount, refunded = excluded.refunded, currency = excluded.currency,
     commission = excluded.commission, share_publisher = excluded.share_publisher, share_buyer = excluded.share_buyer,
     share_platform = excluded.share_platform, net = excluded.net, buyer = excluded.buyer, publisher = excluded.publisher,
@@ -59,6 +60,7 @@ struct Row {
     status: String,
     flags: String,
     reason: Option<String>,
+    reason_text: Option<String>,
     sale_currency: String,
     amount: i64,
     refunded: i64,
@@ -100,6 +102,10 @@ impl Row {
         let corrupt = |column| StoreError::corrupt("conversion", column, id);
         let sold_in: Currency = self.sale_currency.parse().map_err(|_| corrupt("sale_currency"))?;
         let paid_in: Currency = self.currency.parse().map_err(|_| corrupt("currency"))?;
+        let reason = match self.reason {
+            Some(code) => Some(Why::stored(&code, self.reason_text).ok_or_else(|| corrupt("reason"))?),
+            None => None,
+        };
         Ok(Conversion {
             id,
             program: ProgramId::from_raw(self.program),
@@ -107,7 +113,7 @@ impl Row {
             goal: self.goal,
             status: Status::from_word(&self.status).ok_or_else(|| corrupt("status"))?,
             flags: Flags::from_text(&self.flags),
-            reason: self.reason,
+            reason,
             amount: Money::new(self.amount, sold_in),
             refunded: Money::new(self.refunded, sold_in),
             commission: Money::new(self.commission, paid_in),
@@ -269,7 +275,8 @@ pub async fn save(tx: &mut Tx, rows: &[Saved<'_>]) -> Result<(), StoreError> {
         ("order_id", Column::text(rows, |row| &row.conversion.order_id)),
         ("status", Column::text(rows, |row| row.conversion.status.word())),
         ("flags", Column::string(rows, |row| row.conversion.flags.text())),
-        ("reason", Column::text_or_null(rows, |row| row.conversion.reason.as_deref())),
+        ("reason", Column::text_or_null(rows, |row| row.conversion.reason.as_ref().map(Why::code))),
+        ("reason_text", Column::text_or_null(rows, |row| row.conversion.reason.as_ref().and_then(Why::words))),
         ("sale_currency", Column::text(rows, |row| row.conversion.amount.currency.code())),
         ("amount", Column::int(rows, |row| row.conversion.amount.minor)),
         ("refunded", Column::int(rows, |row| row.conversion.refunded.minor)),
@@ -319,15 +326,20 @@ async fn save_credits(tx: &mut Tx, rows: &[Saved<'_>]) -> Result<(), StoreError>
     Ok(())
 }
 
-/// The numbers of a program's next conversions whose orders were placed since then, ascending.
+/// The numbers of a program's next conversions whose orders were placed since then and before that moment, ascending.
 pub async fn numbers_of(
     tx: &mut Tx,
     program: ProgramId,
-    since: Option<Time>,
+    (since, until): (Option<Time>, Option<Time>),
     after: ConversionId,
     limit: i64,
 ) -> Result<Vec<ConversionId>, StoreError> {
     let filter = Filter::new(NUMBERS_OF).and("program =", Some(program.raw())).and("id >", Some(after.raw()));
-    let rows: Vec<(i64,)> = filter.and("occurred_at >=", since.map(Time::micros)).order("ORDER BY id", limit).all(tx).await?;
+    let rows: Vec<(i64,)> = filter
+        .and("occurred_at >=", since.map(Time::micros))
+        .and("occurred_at <", until.map(Time::micros))
+        .order("ORDER BY id", limit)
+        .all(tx)
+        .await?;
     Ok(rows.into_iter().map(|(id,)| ConversionId::from_raw(id)).collect())
 }

@@ -11,11 +11,12 @@ use super::{
 use crate::domain::{
     account::Owner,
     command::{Act, Command, Restored},
+    debt::DebtLimit,
     document::Document,
     entry::{Entry, Subject},
     facts::{Facts, LinkFacts, ProgramFacts},
     idempotency::Slot,
-    movement::What,
+    movement::{Payee, What},
     order::Order,
     program::Program,
     rate::AGE_DAYS_MAX,
@@ -60,11 +61,13 @@ pub struct Wanted {
     /// Those beside orders.
     parties: BTreeSet<Owner>,
     movements: BTreeSet<MovementId>,
+    /// Where there is one, sales look at what their payees owe.
+    debt_limit: Option<DebtLimit>,
 }
 
 impl Wanted {
-    pub fn of<'a>(commands: impl IntoIterator<Item = &'a Command>, zone: &Zone) -> Self {
-        let mut wanted = Self::default();
+    pub fn of<'a>(commands: impl IntoIterator<Item = &'a Command>, zone: &Zone, debt_limit: Option<DebtLimit>) -> Self {
+        let mut wanted = Self { debt_limit, ..Self::default() };
         for command in commands {
             wanted.add(command, zone);
         }
@@ -114,6 +117,7 @@ impl Wanted {
             | Act::Cancel { .. }
             | Act::Approve { .. }
             | Act::Reject { .. }
+            | Act::Reopen { .. }
             | Act::Adjust { .. }
             | Act::MerchantPaid { .. }
             | Act::Expire { .. }
@@ -221,6 +225,7 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
     load_rest(tx, &wanted, &programs, &mut facts).await?;
     load_people(tx, &wanted, &mut facts).await?;
     load_documents(tx, &wanted, &mut facts).await?;
+    load_debts(tx, &wanted, &mut facts).await?;
     load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)
 }
@@ -362,6 +367,26 @@ async fn load_documents(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Resu
     facts.balances = balances.into_iter().map(|b| ((b.account, b.amount.currency), b.amount.minor)).collect();
     let movements = movement::by_ids(tx, &listed(&wanted.movements)).await?;
     facts.documents = movements.into_iter().map(Document::Movement).map(|document| (document.subject(), document)).collect();
+    Ok(())
+}
+
+/// What whoever sales may credit owes, in the programs' currencies. It is looked at without their locks: no debt is so exact.
+async fn load_debts(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
+    facts.debt_limit = wanted.debt_limit;
+    if wanted.debt_limit.is_none() || wanted.conversions.is_empty() {
+        return Ok(());
+    }
+    let publishers = facts.publishers.keys().copied().map(Payee::Publisher);
+    let payees: Vec<Payee> = publishers.chain(facts.buyers.keys().copied().map(Payee::Buyer)).collect();
+    let owners: Vec<Owner> = payees.iter().map(|payee| payee.payable().owner()).collect();
+    for balance in balance::of_owners(tx, &owners).await? {
+        facts.balances.insert((balance.account, balance.amount.currency), balance.amount.minor);
+    }
+    // An account that holds nothing yet counts what the batch adds to it, too.
+    let currencies: BTreeSet<Currency> = facts.programs.values().map(|facts| facts.program.currency).collect();
+    for (payee, currency) in payees.iter().flat_map(|payee| currencies.iter().map(move |currency| (payee, currency))) {
+        facts.balances.entry((payee.payable(), *currency)).or_insert(0);
+    }
     Ok(())
 }
 

@@ -4,16 +4,19 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::import::{Counts, Holds, State};
-use crate::kernel::{id::ImportId, time::Time};
+use crate::kernel::{
+    id::{ImportId, MerchantId},
+    time::Time,
+};
 use crate::{args, statements};
 
 statements! {
-    INSERT = "INSERT INTO import (id, kind, state, header, lines_read, imported, duplicates, rejected, passed_over, kept, started_at, seen_at)
-        VALUES ($1, $2, 'running', $3, 0, 0, 0, 0, 0, 0, $4, $4)";
+    INSERT = "INSERT INTO import (id, kind, state, header, lines_read, imported, duplicates, rejected, passed_over, kept, started_at, seen_at, merchant)
+        VALUES ($1, $2, 'running', $3, 0, 0, 0, 0, 0, 0, $4, $4, $5)";
     NOTE = "UPDATE import SET state = $2, lines_read = $3, imported = $4, duplicates = $5, rejected = $6, passed_over = $7, kept = $8,
         seen_at = $9, finished_at = $10 WHERE id = $1";
-    LIST = "SELECT id, kind, state, header, lines_read, imported, duplicates, rejected, passed_over, kept, started_at, seen_at, finished_at
-        FROM import";
+    LIST = "SELECT id, kind, state, header, lines_read, imported, duplicates, rejected, passed_over, kept, started_at, seen_at, finished_at,
+        merchant FROM import";
     REJECTED = "SELECT number, line, code, because, fields FROM import_reject WHERE import = $1 AND number > $2 ORDER BY number LIMIT $3";
 }
 
@@ -22,6 +25,8 @@ statements! {
 pub struct Import {
     pub id: ImportId,
     pub holds: Holds,
+    /// Whose it is; none if it is the operator's.
+    pub merchant: Option<MerchantId>,
     /// As it was at `seen_at`.
     pub state: State,
     /// The names of the table's columns, as CSV.
@@ -49,6 +54,7 @@ struct Row {
     started_at: i64,
     seen_at: i64,
     finished_at: Option<i64>,
+    merchant: Option<i64>,
 }
 
 impl TryFrom<Row> for Import {
@@ -59,6 +65,7 @@ impl TryFrom<Row> for Import {
         Ok(Self {
             id,
             holds: Holds::from_word(&row.kind).ok_or_else(|| corrupt("kind"))?,
+            merchant: row.merchant.map(MerchantId::from_raw),
             state: State::from_word(&row.state).ok_or_else(|| corrupt("state"))?,
             header: row.header,
             counts: Counts {
@@ -90,8 +97,9 @@ pub struct Rejected {
 }
 
 /// One that begins.
-pub async fn insert(tx: &mut Tx, id: ImportId, holds: Holds, header: &[u8], now: Time) -> Result<(), StoreError> {
-    tx.run(INSERT, args![id.raw(), holds.word(), header, now.micros()]).await?;
+pub async fn insert(tx: &mut Tx, import: &Import) -> Result<(), StoreError> {
+    let Import { id, holds, merchant, header, started_at, .. } = import;
+    tx.run(INSERT, args![id.raw(), holds.word(), &**header, started_at.micros(), merchant.map(MerchantId::raw)]).await?;
     Ok(())
 }
 
@@ -115,9 +123,10 @@ pub async fn note(tx: &mut Tx, import: &Import) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Newest first, older than `after`.
-pub async fn list(tx: &mut Tx, after: Option<ImportId>, limit: i64) -> Result<Vec<Import>, StoreError> {
-    let rows: Vec<Row> = Filter::new(LIST).and("id <", after.map(ImportId::raw)).order("ORDER BY id DESC", limit).all(tx).await?;
+/// Newest first, older than `after`; of a merchant, or all.
+pub async fn list(tx: &mut Tx, merchant: Option<MerchantId>, after: Option<ImportId>, limit: i64) -> Result<Vec<Import>, StoreError> {
+    let filter = Filter::new(LIST).and("merchant =", merchant.map(MerchantId::raw)).and("id <", after.map(ImportId::raw));
+    let rows: Vec<Row> = filter.order("ORDER BY id DESC", limit).all(tx).await?;
     rows.into_iter().map(Import::try_from).collect()
 }
 

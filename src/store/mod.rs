@@ -50,6 +50,7 @@ pub mod terms;
 pub mod tie;
 pub mod tier;
 pub mod turn;
+pub mod verdict;
 pub mod webhook;
 
 pub use db::{Db, Kind, Options, Tx};
@@ -79,6 +80,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         node::ALL,
         order::ALL,
         order::export::ALL,
+        order::orphan::ALL,
         program::ALL,
         publisher::ALL,
         rate::ALL,
@@ -94,6 +96,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         terms::ALL,
         tie::ALL,
         tier::ALL,
+        verdict::ALL,
         webhook::ALL,
     ]);
     all

@@ -268,9 +268,14 @@ fn once(n: usize) -> Once {
     Once { slot: Slot { scope: Arc::new(scope), item }, body_hash: [u8::try_from(n / 20 % 2).expect("small"); 32], render }
 }
 
+fn setting_of(db: &Db) -> Setting {
+    let ids = Arc::new(Generator::new(3, 0));
+    Setting { db: db.clone(), ids, zone: Zone::UTC, terms: Arc::new(TermsCache::default()), debt_limit: None }
+}
+
 async fn run(db: &Db, commands: &[Command], cuts: &[usize]) -> Vec<Outcome> {
     furnish(db).await;
-    let setting = Setting { db: db.clone(), ids: Arc::new(Generator::new(3, 0)), zone: Zone::UTC, terms: Arc::new(TermsCache::default()) };
+    let setting = setting_of(db);
     let (mut head, mut outcomes, mut from) = (None, Vec::new(), 0);
     for &to in cuts.iter().chain([&commands.len()]) {
         if to > from {
@@ -323,8 +328,7 @@ async fn a_command_that_cannot_be_stored_fails_alone() {
     for_each_database(async |url| {
         let db = Db::open(url, &store::Options::default()).await.expect("opens");
         furnish(&db).await;
-        let setting =
-            Setting { db: db.clone(), ids: Arc::new(Generator::new(3, 0)), zone: Zone::UTC, terms: Arc::new(TermsCache::default()) };
+        let setting = setting_of(&db);
         let (writer, task) = ristourne::engine::ledger_writer::LedgerWriter::start(setting.clone());
         let sale = |n: usize| {
             command(

@@ -2,6 +2,7 @@
 
 use crate::support::domain::{Said, World, back, back_lines, in_category, noon, pays_flat, pays_percent, sale, terms, when};
 use ristourne::domain::{
+    account::{Account, Stage},
     click::Quality,
     command::{Act, Command, Moved, Once, Outcome, Restored},
     idempotency::{Scope, Slot},
@@ -12,6 +13,7 @@ use ristourne::domain::{
     sale::OpenedClick,
     terms::{Rule, SelfReferral, Terms},
     touch::ClickTie,
+    verdict::Why,
 };
 use ristourne::kernel::{
     code::Language,
@@ -26,7 +28,7 @@ use std::sync::Arc;
 type Row<T> = (T, fn() -> Vec<T>);
 
 fn of_conversion(world: &World) -> Vec<Reason> {
-    world.conversion("A-1").reason.as_deref().and_then(Reason::from_code).into_iter().collect()
+    world.conversion("A-1").reason.as_ref().map(Why::code).and_then(Reason::from_code).into_iter().collect()
 }
 
 /// The reason of a sale with a click a day before noon, changed as wanted.
@@ -137,6 +139,14 @@ const REASONS: &[Row<Reason>] = &[
         world.sell("A-1", &sale("9.00").click(&click));
         world.now = world.now.plus_days(30);
         world.sign_in(buyer, &[click]).into_iter().flatten().collect()
+    }),
+    (Reason::DebtLimit, || {
+        sold(terms(), |world, click| {
+            let owes = Account::Publisher(world.facts.links[&click.link].publisher, Stage::Payable);
+            world.facts.debt_limit = "1".parse().ok();
+            world.facts.balances.insert((owes, Currency::EUR), 101);
+            sale("9.00").click(&click)
+        })
     }),
     (Reason::RefundExceedsOrder, || parked(back("9.01"))),
     (Reason::UnknownLine, || parked(back_lines(&[("b", 1, "1.00")]))),

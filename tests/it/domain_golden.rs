@@ -54,7 +54,7 @@ fn end(world: &World, out: &mut String) -> std::fmt::Result {
         "  = {} [{}] {}; sold {}, refunded {}; credits {}",
         world.says(ORDER),
         conversion.flags.text(),
-        conversion.reason.as_deref().unwrap_or("-"),
+        conversion.reason.as_ref().map_or("-", |why| why.words().unwrap_or(why.code())),
         conversion.amount,
         conversion.refunded,
         parts.join(" ")

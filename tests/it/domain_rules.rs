@@ -23,7 +23,7 @@ fn program(code: &str, commission: Vec<Rule>) -> (World, OpenedClick) {
 /// The commission in minor units, and the reason.
 fn paid(world: &World, order: &str) -> (i64, Option<String>) {
     let conversion = world.conversion(order);
-    (conversion.commission.minor, conversion.reason)
+    (conversion.commission.minor, conversion.reason.map(|why| why.code().to_owned()))
 }
 
 fn nothing(reason: Reason) -> (i64, Option<String>) {

@@ -70,7 +70,7 @@ fn the_stories_reach_every_kind_of_end() {
         let mut count = |what: String| *seen.entry(what).or_default() += 1;
         count(due.status.word().to_owned());
         due.flags.words().for_each(|word| count(word.to_owned()));
-        due.reason.iter().for_each(|reason| count(reason.clone()));
+        due.reason.iter().for_each(|reason| count(reason.words().unwrap_or(reason.code()).to_owned()));
         due.workings.left.refused.iter().for_each(|(_, reason)| count(reason.code().to_owned()));
         if due.credits.len() > 1 && due.commission > 0 {
             count("several credits".to_owned());

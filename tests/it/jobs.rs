@@ -25,6 +25,7 @@ async fn engine(database: &str, spool: &TempDir, at: Time) -> (Arc<Engine>, Stop
         pool: store::Options::default(),
         clock: Clock::manual(at),
         zone: Zone::UTC,
+        debt_limit: None,
         master_key: None,
         base_url: None,
         spool_dir: spool.path().to_owned(),

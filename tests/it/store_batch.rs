@@ -197,8 +197,9 @@ async fn the_clock_finds_what_is_due() {
         world.now = month;
         let early = Act::Refund { key: key(EURO, "Z"), refund_id: "r".into(), refund: refund(1) };
         assert_eq!(world.one(Actor::Merchant, early).await, Outcome::Parked(None));
-        let orphans = store::order::orphans(&mut world.db().read().await.expect("reads"), month.plus(DAY), 9).await.expect("loads");
-        assert_eq!(orphans.into_iter().map(|(_, key)| key).collect::<Vec<_>>(), [key(EURO, "Z")]);
+        let orphans =
+            store::order::orphan::list(&mut world.db().read().await.expect("reads"), None, month.plus(DAY), None, 9).await.expect("loads");
+        assert_eq!(orphans.into_iter().map(|orphan| orphan.key).collect::<Vec<_>>(), [key(EURO, "Z")]);
         assert_eq!(recorded(&world.one(Actor::Clock, Act::Approve { key: key(EURO, "A") }).await).status, Status::Payable);
         for order in ["A", "B"] {
             recorded(&world.one(Actor::Clock, Act::Expire { key: key(EURO, order) }).await);

@@ -73,7 +73,7 @@ impl World {
         store::buyer::insert(&mut tx, &buyer, now()).await.expect("inserts");
         tx.commit().await.expect("commits");
         let ids = Arc::new(Generator::new(3, 0));
-        let setting = Setting { db, ids, zone: Zone::UTC, terms: Arc::new(TermsCache::default()) };
+        let setting = Setting { db, ids, zone: Zone::UTC, terms: Arc::new(TermsCache::default()), debt_limit: None };
         Self { setting, head: None, now: now() }
     }
 

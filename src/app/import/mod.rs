@@ -1,4 +1,4 @@
-//! `ristourne import`: files of clicks, sales, rates or a set-up into the database, beside a server that runs on it or without one.
+//! `ristourne import`: files of clicks, sales, rates, verdicts or a set-up into the database, beside a server that runs on it or without one.
 
 mod rejected;
 mod report;
@@ -10,6 +10,7 @@ use crate::{
         serve::say,
         server::Signals,
     },
+    domain::access::Scope,
     engine::{
         clock::Clock,
         import::{self, ImportError, Ledger, Opened, Progress, Target},
@@ -42,6 +43,8 @@ Examples:
 
   curl -s https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip | funzip | ristourne import rates -
 
+  ristourne import verdicts september.csv
+
 Lines that cannot be stored go to FILE.rejected.csv with their reason; mend them there and import that file.
 docs/IMPORT.md has the columns.";
 
@@ -57,6 +60,9 @@ pub enum Command {
     /// Exchange rates in the form of the European Central Bank's files
     #[command(after_help = EXAMPLES)]
     Rates(Args),
+    /// Approvals, rejections and adjustments, by conversion or by the order's number
+    #[command(after_help = EXAMPLES)]
+    Verdicts(Args),
     /// Merchants, programs with their terms, publishers, buyers, links and coupons, as `export setup` writes them
     #[command(after_help = EXAMPLES)]
     Setup(Args),
@@ -88,6 +94,7 @@ enum What {
     Clicks,
     Sales,
     Rates,
+    Verdicts,
     Setup,
 }
 
@@ -97,6 +104,7 @@ impl What {
             Self::Clicks => "clicks",
             Self::Sales => "sales",
             Self::Rates => "rates",
+            Self::Verdicts => "verdicts",
             Self::Setup => "setup",
         }
     }
@@ -107,6 +115,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         Command::Clicks(args) => (What::Clicks, args),
         Command::Sales(args) => (What::Sales, args),
         Command::Rates(args) => (What::Rates, args),
+        Command::Verdicts(args) => (What::Verdicts, args),
         Command::Setup(args) => (What::Setup, args),
     };
     let vault = Arc::new(Vault::new(args.installation.master_key().map_err(Failure::Usage)?.as_ref()));
@@ -117,12 +126,13 @@ pub async fn run(command: Command) -> Result<(), Failure> {
     // All but a set-up name what must be stored, so a database that is not there is one that was mistyped.
     let db = match what {
         What::Setup => args.database.open().await?,
-        What::Clicks | What::Sales | What::Rates => args.database.open_existing().await?,
+        What::Clicks | What::Sales | What::Rates | What::Verdicts => args.database.open_existing().await?,
     };
     let spool = args.spool_dir.clone().unwrap_or_else(|| args.database.database.spool_dir());
     let lease = Lease::acquire(&db, &Clock::System, &spool).await?;
     let (ids, zone) = (Arc::new(lease.generator()), args.installation.timezone.clone());
-    let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::new(TermsCache::default()) };
+    let debt_limit = args.installation.debt_limit;
+    let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone: zone.clone(), terms: Arc::new(TermsCache::default()), debt_limit };
     let mut target = Target { db: db.clone(), clock: Clock::System, zone, ids, vault, ledger: Ledger::Own(setting, None) };
     let (progress, started) = (Progress::default(), Instant::now());
     let done = {
@@ -154,6 +164,7 @@ async fn work(what: What, source: File, target: &mut Target, rejected: &mut Reje
         What::Clicks => import::clicks(Opened::read(source)?, target, rejected, progress).await,
         What::Sales => import::sales(Opened::read(source)?, target, rejected, progress).await,
         What::Rates => import::rates(Opened::read(source)?, target, rejected, progress).await,
+        What::Verdicts => import::verdicts(Opened::read(source)?, target, Scope::All, rejected, progress).await,
         What::Setup => import::setup(source, target, rejected, progress).await,
     }
 }

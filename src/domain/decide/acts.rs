@@ -1,4 +1,4 @@
-//! What is said of an order beside its sale: refunds, verdicts, approvals, adjustments, the merchant's payment, the end of a claim.
+//! What is said of an order beside its sale: refunds, verdicts, approvals, adjustments, reopenings, the merchant's payment, the end of a claim.
 
 use super::change::{Mint, Step, add, due_of, duplicate, program};
 use crate::domain::{
@@ -8,18 +8,15 @@ use crate::domain::{
     entry::Kind,
     facts::Facts,
     left,
-    order::{Actor, Adjust, RefundFact, Verdict},
+    order::{Actor, Adjust, Order, RefundFact, Reopened, Verdict},
     reason::{Reason, Refusal},
     sale::{OrderKey, Refund},
+    verdict::Grounds,
 };
 use crate::kernel::{
     money::{MINOR_MAX, Money},
     time::Time,
 };
-
-pub(super) fn verdict(by: Actor, reason: Option<&String>, at: Time) -> Verdict {
-    Verdict { by, reason: reason.cloned(), at }
-}
 
 pub(super) fn refund(facts: &Facts, key: &OrderKey, id: &str, refund: &Refund, now: Time, mint: Mint<'_>) -> Step {
     let program = program(facts, key)?;
@@ -52,22 +49,35 @@ pub(super) fn refund(facts: &Facts, key: &OrderKey, id: &str, refund: &Refund, n
     if refused(refund, false).is_some() { step.map(|(_, changes)| (Outcome::Parked(None), changes)) } else { step }
 }
 
-pub(super) fn cancel(facts: &Facts, key: &OrderKey, verdict: Verdict, mint: Mint<'_>) -> Step {
+pub(super) fn cancel(facts: &Facts, key: &OrderKey, by: Actor, reason: Option<Grounds>, now: Time, mint: Mint<'_>) -> Step {
     let program = program(facts, key)?;
-    if let Some(order) = facts.orders.get(key).filter(|order| order.cancel.is_some()) {
+    if let Some(order) = facts.orders.get(key).filter(|order| order.cancellation().is_some()) {
         return duplicate(program, Some(order));
     }
-    let now = verdict.at;
-    add(facts, key, FactKind::Cancel, Kind::Rejected, now, mint, |order| order.cancel = Some(verdict))
+    let effect = |order: &mut Order| order.cancel = Some(Verdict { by, reason, at: now, round: order.round() });
+    add(facts, key, FactKind::Cancel, Kind::Rejected, now, mint, effect)
 }
 
-pub(super) fn reject(facts: &Facts, key: &OrderKey, verdict: Verdict, mint: Mint<'_>) -> Step {
+pub(super) fn reject(facts: &Facts, key: &OrderKey, by: Actor, reason: Option<Grounds>, now: Time, mint: Mint<'_>) -> Step {
     let program = program(facts, key)?;
-    if let Some(order) = facts.orders.get(key).filter(|order| order.reject.is_some()) {
+    if let Some(order) = facts.orders.get(key).filter(|order| order.rejection().is_some()) {
         return duplicate(program, Some(order));
     }
-    let now = verdict.at;
-    add(facts, key, FactKind::Reject, Kind::Rejected, now, mint, |order| order.reject = Some(verdict))
+    let effect = |order: &mut Order| order.reject = Some(Verdict { by, reason, at: now, round: order.round() });
+    add(facts, key, FactKind::Reject, Kind::Rejected, now, mint, effect)
+}
+
+pub(super) fn reopen(facts: &Facts, key: &OrderKey, reason: &Grounds, now: Time, mint: Mint<'_>) -> Step {
+    let program = program(facts, key)?;
+    let order = facts.orders.get(key).ok_or(Refusal::NotFound)?;
+    if order.context.is_none() {
+        return Err(Refusal::NotRecorded);
+    }
+    if order.rejection().is_none() && order.cancellation().is_none() {
+        return duplicate(program, Some(order));
+    }
+    let reopened = Reopened { reason: reason.clone(), at: now, revision: order.round() + 1 };
+    add(facts, key, FactKind::Reopen, Kind::Reopened, now, mint, |order| order.reopened = Some(reopened))
 }
 
 pub(super) fn approve(facts: &Facts, key: &OrderKey, by: Actor, now: Time, mint: Mint<'_>) -> Step {
@@ -86,7 +96,7 @@ pub(super) fn approve(facts: &Facts, key: &OrderKey, by: Actor, now: Time, mint:
     add(facts, key, FactKind::Approve(by), Kind::Approved, now, mint, |order| order.approvals.set(by, now))
 }
 
-pub(super) fn adjust(facts: &Facts, key: &OrderKey, amount: Money, reason: Option<String>, now: Time, mint: Mint<'_>) -> Step {
+pub(super) fn adjust(facts: &Facts, key: &OrderKey, amount: Money, reason: Option<Grounds>, now: Time, mint: Mint<'_>) -> Step {
     let program = program(facts, key)?;
     let order = facts.orders.get(key).ok_or(Refusal::NotFound)?;
     let (Some(sale), Some(_)) = (&order.sale, &order.context) else { return Err(Refusal::NotRecorded) };

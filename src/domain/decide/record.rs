@@ -6,9 +6,12 @@ use crate::domain::{
     buyer::same_email,
     command::Outcome,
     conversion::Status,
+    debt,
     decision::FactKind,
+    due::Due,
     entry::Kind,
     facts::{Facts, ProgramFacts},
+    movement::Payee,
     order::{Context, Order, OwnedCoupon, SaleFact},
     publisher::Publisher,
     reason::{Reason, Refusal},
@@ -17,6 +20,7 @@ use crate::domain::{
     touch::{Known, Touch, TouchBuyer},
 };
 use crate::kernel::{
+    currency::Currency,
     id::{BuyerId, ClickId, ConversionId, PublisherId},
     percent::Percent,
     time::{SECOND, Time},
@@ -203,9 +207,24 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
         self_referral: attributed
             .buyer
             .is_some_and(|buyer| is_self_referral(facts, buyer, attributed.credited.iter().map(|c| c.publisher))),
+        in_debt: in_debt(facts, order, &attributed, to),
         touches,
         coupon,
     })
+}
+
+/// Whether whoever is credited, or the buyer, owes too much. An order that was recorded with somebody credited keeps what was found then.
+fn in_debt(facts: &Facts, order: &Order, attributed: &Attributed, currency: Currency) -> bool {
+    let publishers = attributed.credited.iter().map(|credited| Payee::Publisher(credited.publisher));
+    let payees = publishers.chain(attributed.buyer.map(Payee::Buyer)).filter(|_| !attributed.credited.is_empty());
+    kept_due(facts, order).map_or_else(|| debt::is_any_beyond(facts, payees, currency), |(_, context)| context.in_debt)
+}
+
+/// What is due on the order as stored, if somebody was credited, and what was looked up for it.
+fn kept_due<'a>(facts: &'a Facts, order: &Order) -> Option<(Due, &'a Context)> {
+    let (stored, program) = (facts.orders.get(&order.key)?, facts.programs.get(&order.key.program)?);
+    let due = change::due_of(program, stored).ok().flatten()?;
+    stored.context.as_ref().filter(|_| !due.credits.is_empty()).map(|context| (due, context))
 }
 
 /// The clicks of a sale with what is known of them.
@@ -265,10 +284,9 @@ fn customer_new(facts: &Facts, order: &Order, sale: &Sale) -> Option<bool> {
 fn tier_base(facts: &Facts, order: &Order, attributed: &Attributed, now: Time) -> i64 {
     let Some(publisher) = attributed.credited.last().map(|c| c.publisher) else { return 0 };
     let stored = || {
-        let (stored, program) = (facts.orders.get(&order.key)?, facts.programs.get(&order.key.program)?);
-        let due = change::due_of(program, stored).ok().flatten()?;
+        let (due, context) = kept_due(facts, order)?;
         let same = due.credits.last().is_some_and(|credit| credit.publisher == publisher);
-        stored.context.as_ref().filter(|_| same).map(|context| context.tier_base)
+        same.then_some(context.tier_base)
     };
     let read = || facts.tier_bases.get(&(order.key.program, publisher, facts.zone.month(now))).copied().unwrap_or(0);
     stored().unwrap_or_else(read)

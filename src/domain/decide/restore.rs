@@ -108,6 +108,7 @@ const fn entry_kind(fact: &FactKind) -> Kind {
         FactKind::Sale => Kind::Recorded,
         FactKind::Refund(_) => Kind::Refunded,
         FactKind::Cancel | FactKind::Reject => Kind::Rejected,
+        FactKind::Reopen => Kind::Reopened,
         FactKind::Approve(_) => Kind::Approved,
         FactKind::Adjust => Kind::Adjusted,
         FactKind::Tie => Kind::BuyerTied,
@@ -120,14 +121,11 @@ fn known(stored: &Order, given: &Order, fact: &FactKind) -> Known {
     match fact {
         FactKind::Sale => known_sale(stored, given),
         FactKind::Refund(id) => known_refund(stored, given, id),
-        FactKind::Cancel => same(stored.cancel.as_ref(), given.cancel.as_ref()),
-        FactKind::Reject => same(stored.reject.as_ref(), given.reject.as_ref()),
+        FactKind::Cancel => latest(stored.cancel.as_ref(), given.cancel.as_ref(), |verdict| verdict.round),
+        FactKind::Reject => latest(stored.reject.as_ref(), given.reject.as_ref(), |verdict| verdict.round),
+        FactKind::Reopen => latest(stored.reopened.as_ref(), given.reopened.as_ref(), |reopened| reopened.revision),
         FactKind::Approve(by) => same(stored.approvals.by(*by), given.approvals.by(*by)),
-        FactKind::Adjust => match (&stored.adjust, &given.adjust) {
-            (Some(stored), Some(given)) if stored.revision < given.revision => Known::No,
-            (Some(stored), Some(given)) if stored.revision > given.revision => Known::Yes,
-            (stored, given) => same(stored.as_ref(), given.as_ref()),
-        },
+        FactKind::Adjust => latest(stored.adjust.as_ref(), given.adjust.as_ref(), |adjust| adjust.revision),
         FactKind::Tie => same(stored.tie, given.tie),
         FactKind::MerchantPaid => same(stored.merchant_paid, given.merchant_paid),
         FactKind::Expire => same(stored.expired, given.expired),
@@ -139,6 +137,15 @@ fn same<T: PartialEq>(stored: Option<T>, given: Option<T>) -> Known {
         (None, _) => Known::No,
         (stored, given) if stored == given => Known::Yes,
         _ => Known::Otherwise,
+    }
+}
+
+/// Of facts that stand in one place the later counts, and was stored behind the earlier.
+fn latest<T: PartialEq>(stored: Option<&T>, given: Option<&T>, revision: impl Fn(&T) -> u32) -> Known {
+    match (stored, given) {
+        (Some(stored), Some(given)) if revision(stored) < revision(given) => Known::No,
+        (Some(stored), Some(given)) if revision(stored) > revision(given) => Known::Yes,
+        (stored, given) => same(stored, given),
     }
 }
 
@@ -185,6 +192,7 @@ fn put(order: &mut Order, given: &Order, fact: &FactKind) -> Result<(), Refusal>
         }
         FactKind::Cancel => order.cancel.clone_from(&given.cancel),
         FactKind::Reject => order.reject.clone_from(&given.reject),
+        FactKind::Reopen => order.reopened.clone_from(&given.reopened),
         FactKind::Approve(by) => order.approvals.set(*by, given.approvals.by(*by).ok_or(Refusal::OrderConflict)?),
         FactKind::Adjust => order.adjust.clone_from(&given.adjust),
         FactKind::Tie => order.tie = given.tie,

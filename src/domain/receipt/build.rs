@@ -10,7 +10,7 @@ use crate::domain::{
     due::Due,
     entry::Entry,
     left::refusal,
-    order::Order,
+    order::{Actor, Order},
     program::Program,
     reason::Reason,
     sale::{Line, Refund},
@@ -19,6 +19,7 @@ use crate::domain::{
         pay::{Pay, Tier},
     },
     touch::Touch,
+    verdict::Grounds,
 };
 use crate::kernel::{currency::Currency, money::Money, time::Time};
 
@@ -43,7 +44,7 @@ pub fn receipt(order: &Order, due: &Due, program: &Program, version: &Version, e
         goal: order.key.goal.clone(),
         status: due.status.word(),
         flags: due.flags.words().collect(),
-        reason: due.reason.as_deref().map(ReasonText::of),
+        reason: due.reason.as_ref().map(ReasonText::of),
         occurred_at: sale.occurred_at,
         recorded_at: context.recorded_at,
         terms: TermsLine {
@@ -208,9 +209,9 @@ fn split_lines(due: &Due, terms: &Terms, to: Currency) -> Option<SplitLines> {
 
 fn steps(order: &Order, due: &Due, terms: &Terms) -> Vec<Step> {
     let mut steps = Vec::new();
-    let mut add = |at: Option<Time>, event, by, reason: Option<&String>| {
+    let mut add = |at: Option<Time>, event, by, reason: Option<&Grounds>| {
         if let Some(at) = at {
-            steps.push(Step { at, event, by, reason: reason.cloned() });
+            steps.push(Step { at, event, by, reason: reason.map(ReasonText::said) });
         }
     };
     add(order.sale.as_ref().map(|s| s.received_at), Event::SaleReceived, None, None);
@@ -229,6 +230,9 @@ fn steps(order: &Order, due: &Due, terms: &Terms) -> Vec<Step> {
         if let Some(verdict) = verdict {
             add(Some(verdict.at), event, Some(verdict.by.word()), verdict.reason.as_ref());
         }
+    }
+    if let Some(reopened) = &order.reopened {
+        add(Some(reopened.at), Event::Reopened, Some(Actor::Operator.word()), Some(&reopened.reason));
     }
     if let Some(adjust) = &order.adjust {
         add(Some(adjust.at), Event::Adjusted, None, adjust.reason.as_ref());

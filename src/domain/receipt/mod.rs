@@ -11,6 +11,7 @@ use crate::domain::{
     order::Actor,
     reason::Reason,
     terms::{Model, PayableOn, UnclaimedTo, pay::Pay},
+    verdict::{Grounds, Why},
     word::words,
 };
 use crate::kernel::{
@@ -64,13 +65,11 @@ pub struct Receipt {
     pub entries: Vec<EntryLines>,
 }
 
-/// A code with its texts; a refuser's own words have no code.
+/// A code with its texts; those of `other` may be the words of who said it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ReceiptReason)]
 pub struct ReasonText {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub code: Option<&'static str>,
+    pub code: &'static str,
     pub en: String,
     pub fr: String,
 }
@@ -315,6 +314,7 @@ words! {
         MerchantPaid = "merchant_paid",
         Cancelled = "cancelled",
         Rejected = "rejected",
+        Reopened = "reopened",
         Adjusted = "adjusted",
         BuyerTied = "buyer_tied",
         ShareExpired = "share_expired",
@@ -340,7 +340,7 @@ pub struct Step {
     pub by: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub reason: Option<String>,
+    pub reason: Option<ReasonText>,
 }
 
 /// One balanced entry of the journal.
@@ -363,14 +363,13 @@ pub struct PostingLine {
 }
 
 impl ReasonText {
-    /// Of a stored reason: a code of the list, or somebody's words.
-    pub fn of(text: &str) -> Self {
-        match Reason::from_code(text) {
-            Some(reason) => Self::of_code(reason),
-            None => Self { code: None, en: text.to_owned(), fr: text.to_owned() },
-        }
+    pub fn of(why: &Why) -> Self {
+        Self { code: why.code(), en: why.text(Language::En).to_owned(), fr: why.text(Language::Fr).to_owned() }
     }
     pub fn of_code(reason: Reason) -> Self {
-        Self { code: Some(reason.code()), en: reason.text(Language::En).to_owned(), fr: reason.text(Language::Fr).to_owned() }
+        Self::of(&reason.into())
+    }
+    pub fn said(grounds: &Grounds) -> Self {
+        Self::of(&grounds.into())
     }
 }

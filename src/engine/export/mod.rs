@@ -1,6 +1,7 @@
 //! Exports. `export ledger`: the whole journal, streamed from one snapshot in the order of posting time and id.
 
 pub mod data;
+pub mod fec;
 
 use crate::formats::ledger::{self, Format};
 use crate::kernel::{id::EntryId, time::Time};

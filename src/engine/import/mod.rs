@@ -8,6 +8,7 @@ mod rate;
 mod sale;
 mod setup;
 mod upload;
+mod verdict;
 
 pub use click::clicks;
 pub use rate::rates;
@@ -15,6 +16,7 @@ pub use sale::sales;
 pub(super) use setup::opened;
 pub use setup::setup;
 pub use upload::upload;
+pub use verdict::verdicts;
 
 use crate::domain::command::{Command, Outcome};
 use crate::engine::{

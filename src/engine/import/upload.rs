@@ -1,9 +1,12 @@
 //! A table that is sent to the server: the same import with this server's own ids and writers, and a row that says how far it is.
-use super::{ImportError, Ledger, Opened, Progress, Reject, Rejects, Target, clicks, rates, sales};
-use crate::domain::import::{Counts, Holds, State};
+use super::{ImportError, Ledger, Opened, Progress, Reject, Rejects, Target, clicks, rates, sales, verdicts};
+use crate::domain::{
+    access::Scope,
+    import::{Counts, Holds, State},
+};
 use crate::engine::engine::Engine;
 use crate::formats::csv::rejected;
-use crate::kernel::id::ImportId;
+use crate::kernel::id::{ImportId, MerchantId};
 use crate::store::{
     self, StoreError,
     import::{Import, Rejected},
@@ -31,17 +34,18 @@ const BECAUSE_CHARS_MAX: usize = 1_000;
 /// How often the row is written: a tenth of the silence that counts as the end.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
-/// Stores what a table holds. An error before its columns are known to be right leaves nothing; after that the row says `interrupted`.
-pub async fn upload(engine: &Engine, holds: Holds, source: impl Read + Send + 'static) -> Result<Import, ImportError> {
+/// Stores what a table holds, as far as its sender may. An error before its columns are known to be right leaves nothing; after that the row says `interrupted`.
+pub async fn upload(engine: &Engine, holds: Holds, scope: Scope, source: impl Read + Send + 'static) -> Result<Import, ImportError> {
     let opened = spawn_blocking(move || Opened::read(source)).await.map_err(|_| ImportError::Reader)??;
     let (progress, heard) = (Progress::default(), Arc::new(Heard::default()));
     let (mut target, mut rejects) = (target(engine), Kept { heard: Arc::clone(&heard), lines: 0, bytes: 0 });
-    let mut record = Record::new(engine, holds, &progress, &heard);
+    let mut record = Record::new(engine, (holds, scope.merchant()), &progress, &heard);
     let work = async {
         let done = match holds {
             Holds::Clicks => clicks(opened, &mut target, &mut rejects, &progress).await,
             Holds::Sales => sales(opened, &mut target, &mut rejects, &progress).await,
             Holds::Rates => rates(opened, &mut target, &mut rejects, &progress).await,
+            Holds::Verdicts => verdicts(opened, &mut target, scope, &mut rejects, &progress).await,
         };
         heard.ended.notify_one();
         done
@@ -119,11 +123,12 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn new(engine: &'a Engine, holds: Holds, progress: &'a Progress, heard: &'a Heard) -> Self {
+    fn new(engine: &'a Engine, (holds, merchant): (Holds, Option<MerchantId>), progress: &'a Progress, heard: &'a Heard) -> Self {
         let now = engine.clock.now();
         let import = Import {
             id: ImportId::from_raw(engine.ids.next(now)),
             holds,
+            merchant,
             state: State::Running,
             header: Vec::new(),
             counts: Counts::default(),
@@ -184,7 +189,7 @@ impl<'a> Record<'a> {
         };
         let mut tx = self.engine.db.begin().await?;
         if !self.stored {
-            store::import::insert(&mut tx, noted.id, noted.holds, &noted.header, noted.started_at).await?;
+            store::import::insert(&mut tx, &noted).await?;
         }
         store::import::insert_rejected(&mut tx, noted.id, &self.pending).await?;
         store::import::note(&mut tx, &noted).await?;

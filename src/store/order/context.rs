@@ -35,6 +35,8 @@ struct ContextJson<'a> {
     customer_new: Option<bool>,
     tier_base: i64,
     self_referral: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    in_debt: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,6 +108,7 @@ impl<'a> From<&'a Context> for ContextJson<'a> {
             customer_new: context.customer_new,
             tier_base: context.tier_base,
             self_referral: context.self_referral,
+            in_debt: context.in_debt,
         }
     }
 }
@@ -133,6 +136,7 @@ impl ContextJson<'_> {
             customer_new: self.customer_new,
             tier_base: self.tier_base,
             self_referral: self.self_referral,
+            in_debt: self.in_debt,
         })
     }
 }

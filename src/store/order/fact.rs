@@ -3,8 +3,9 @@ use super::{Fact, json, read};
 use crate::domain::{
     click::Quality,
     decision::FactKind,
-    order::{Actor, Adjust, Order, RefundFact, SaleFact, Tie, Verdict},
+    order::{Actor, Adjust, Order, RefundFact, Reopened, SaleFact, Tie, Verdict},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
+    verdict::Grounds,
 };
 use crate::kernel::{
     currency::Currency,
@@ -97,6 +98,16 @@ struct VerdictJson<'a> {
     by: Text<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason_text: Option<Text<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReopenedJson<'a> {
+    reason: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason_text: Option<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,6 +117,8 @@ struct AdjustJson<'a> {
     currency: Currency,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason_text: Option<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,11 +156,16 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
         }
         FactKind::Cancel => {
             let verdict = order.cancel.as_ref().ok_or_else(absent)?;
-            ("cancel", String::new(), verdict.at, json(&VerdictJson::from(verdict))?)
+            ("cancel", round(verdict), verdict.at, json(&VerdictJson::from(verdict))?)
         }
         FactKind::Reject => {
             let verdict = order.reject.as_ref().ok_or_else(absent)?;
-            ("reject", String::new(), verdict.at, json(&VerdictJson::from(verdict))?)
+            ("reject", round(verdict), verdict.at, json(&VerdictJson::from(verdict))?)
+        }
+        FactKind::Reopen => {
+            let reopened = order.reopened.as_ref().ok_or_else(absent)?;
+            let body = ReopenedJson { reason: code(&reopened.reason), reason_text: words(&reopened.reason) };
+            ("reopen", reopened.revision.to_string(), reopened.at, json(&body)?)
         }
         FactKind::Approve(by) => {
             let at = order.approvals.by(*by).ok_or_else(absent)?;
@@ -168,6 +186,38 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
     Ok(Fact { conversion: order.id, kind: word.to_owned(), key, inbox, at, body })
 }
 
+fn words(grounds: &Grounds) -> Option<Text<'_>> {
+    grounds.words().map(Text::Borrowed)
+}
+
+fn grounds(reason: Text<'_>, words: Option<Text<'_>>) -> Option<Grounds> {
+    Grounds::stored(reason.into_owned(), owned(words))
+}
+
+fn code(grounds: &Grounds) -> Text<'_> {
+    grounds.reason().code().into()
+}
+
+/// What is stored where nothing need be said.
+fn said(reason: Option<Text<'_>>, words: Option<Text<'_>>) -> Option<Option<Grounds>> {
+    match reason {
+        Some(reason) => grounds(reason, words).map(Some),
+        None => words.is_none().then_some(None),
+    }
+}
+
+/// The key of a refusal: nothing unless the order was reopened before.
+fn round(verdict: &Verdict) -> String {
+    if verdict.round == 0 { String::new() } else { verdict.round.to_string() }
+}
+
+/// A stored refusal, if it is none that a later round has replaced.
+fn refusal(key: &str, body: &str, at: Time, known: Option<Verdict>) -> Option<Option<Verdict>> {
+    let round = if key.is_empty() { 0 } else { revision(key)? };
+    let verdict = read::<VerdictJson>(body)?.into_verdict(at, round)?;
+    Some(known.filter(|known| known.round > round).or(Some(verdict)))
+}
+
 /// They count from 1.
 fn revision(key: &str) -> Option<u32> {
     key.parse().ok().filter(|revision| *revision > 0)
@@ -186,17 +236,25 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
         "refund" => {
             order.refunds.insert(key.clone(), RefundFact { refund: read::<RefundJson>(body)?.into_refund()?, at: *at });
         }
-        "cancel" => order.cancel = Some(read::<VerdictJson>(body)?.into_verdict(*at)?),
-        "reject" => order.reject = Some(read::<VerdictJson>(body)?.into_verdict(*at)?),
+        "cancel" => order.cancel = refusal(key, body, *at, order.cancel.take())?,
+        "reject" => order.reject = refusal(key, body, *at, order.reject.take())?,
+        "reopen" => {
+            let revision = revision(key)?;
+            let ReopenedJson { reason, reason_text } = read(body)?;
+            if order.round() <= revision {
+                order.reopened = Some(Reopened { reason: grounds(reason, reason_text)?, at: *at, revision });
+            }
+        }
         "approve" => {
             read::<NothingJson>(body)?;
             order.approvals.set(Actor::from_word(key)?, *at);
         }
         "adjust" => {
             let revision = revision(key)?;
-            let AdjustJson { amount, currency, reason } = read(body)?;
+            let AdjustJson { amount, currency, reason, reason_text } = read(body)?;
+            let reason = said(reason, reason_text)?;
             if order.adjust.as_ref().is_none_or(|known| known.revision <= revision) {
-                order.adjust = Some(Adjust { amount: Money::new(amount, currency), reason: owned(reason), at: *at, revision });
+                order.adjust = Some(Adjust { amount: Money::new(amount, currency), reason, at: *at, revision });
             }
         }
         "tie" => {
@@ -309,18 +367,21 @@ impl RefundJson<'_> {
 
 impl<'a> From<&'a Verdict> for VerdictJson<'a> {
     fn from(verdict: &'a Verdict) -> Self {
-        Self { by: verdict.by.word().into(), reason: cow(verdict.reason.as_ref()) }
+        let reason = verdict.reason.as_ref();
+        Self { by: verdict.by.word().into(), reason: reason.map(code), reason_text: reason.and_then(words) }
     }
 }
 
 impl VerdictJson<'_> {
-    fn into_verdict(self, at: Time) -> Option<Verdict> {
-        Some(Verdict { by: Actor::from_word(&self.by)?, reason: owned(self.reason), at })
+    fn into_verdict(self, at: Time, round: u32) -> Option<Verdict> {
+        Some(Verdict { by: Actor::from_word(&self.by)?, reason: said(self.reason, self.reason_text)?, at, round })
     }
 }
 
 impl<'a> From<&'a Adjust> for AdjustJson<'a> {
     fn from(adjust: &'a Adjust) -> Self {
-        Self { amount: adjust.amount.minor, currency: adjust.amount.currency, reason: cow(adjust.reason.as_ref()) }
+        let Adjust { amount, reason, .. } = adjust;
+        let reason = reason.as_ref();
+        Self { amount: amount.minor, currency: amount.currency, reason: reason.map(code), reason_text: reason.and_then(words) }
     }
 }

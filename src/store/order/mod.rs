@@ -2,6 +2,7 @@
 mod context;
 pub mod export;
 mod fact;
+pub mod orphan;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +35,6 @@ statements! {
         ORDER BY conversion, revision",
         postgres "SELECT conversion, revision, body FROM order_context WHERE conversion = ANY($1) ORDER BY conversion, revision";
     WITHOUT_RATE = "SELECT id, program, goal, order_id FROM orders WHERE state = 'no_rate' ORDER BY first_seen_at, id";
-    PARKED = "SELECT id, program, goal, order_id FROM orders WHERE state = 'parked' AND first_seen_at < $1 ORDER BY first_seen_at LIMIT $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -82,7 +82,7 @@ fn state(order: &Order) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub conversion: ConversionId,
-    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `adjust`, `tie`, `merchant_paid`, `expire`.
+    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`.
     pub kind: String,
     /// Tells facts of one kind apart: a revision, a `refund_id`, who approved; else empty.
     pub key: String,
@@ -131,16 +131,8 @@ pub async fn by_id(tx: &mut Tx, id: ConversionId) -> Result<Option<Order>, Store
 
 /// Orders whose sale waits for a rate, oldest first.
 pub async fn without_rate(tx: &mut Tx) -> Result<Vec<OrderKey>, StoreError> {
-    Ok(keys(tx.all(WITHOUT_RATE, args![]).await?).map(|(_, key)| key).collect())
-}
-
-/// Orders of which a refund or verdict was seen before that moment and no sale since: orphans.
-pub async fn orphans(tx: &mut Tx, before: Time, limit: i64) -> Result<Vec<(ConversionId, OrderKey)>, StoreError> {
-    Ok(keys(tx.all(PARKED, args![before.micros(), limit]).await?).collect())
-}
-
-fn keys(rows: Vec<Row>) -> impl Iterator<Item = (ConversionId, OrderKey)> {
-    rows.into_iter().map(Row::empty).map(|order| (order.id, order.key))
+    let rows: Vec<Row> = tx.all(WITHOUT_RATE, args![]).await?;
+    Ok(rows.into_iter().map(|row| row.empty().key).collect())
 }
 
 /// Every fact of an order, also those that later ones replaced.
@@ -296,6 +288,7 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         "refund" => FactKind::Refund(fact_key.to_owned()),
         "cancel" => FactKind::Cancel,
         "reject" => FactKind::Reject,
+        "reopen" => FactKind::Reopen,
         "approve" => FactKind::Approve(Actor::from_word(fact_key)?),
         "adjust" => FactKind::Adjust,
         "tie" => FactKind::Tie,
@@ -303,7 +296,12 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         "expire" => FactKind::Expire,
         _ => return None,
     };
-    let is_unkeyed = !matches!(kind, FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust);
-    let is_sound = (is_unkeyed == fact_key.is_empty()) && (order.context.is_none() || kind == FactKind::Sale);
+    let is_keyed = match kind {
+        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen => true,
+        // Of an order that was reopened before.
+        FactKind::Cancel | FactKind::Reject => !fact_key.is_empty(),
+        FactKind::Tie | FactKind::MerchantPaid | FactKind::Expire => false,
+    };
+    let is_sound = (is_keyed != fact_key.is_empty()) && (order.context.is_none() || kind == FactKind::Sale);
     is_sound.then_some((order, kind))
 }

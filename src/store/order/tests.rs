@@ -2,11 +2,12 @@
 use super::*;
 use crate::domain::{
     click::Quality,
-    order::{Actor, Adjust, Approvals, Context, OwnedCoupon, RefundFact, SaleFact, Tie, Verdict},
+    order::{Actor, Adjust, Approvals, Context, OwnedCoupon, RefundFact, Reopened, SaleFact, Tie, Verdict},
     publisher::Kind,
     rate::{Applied, Conversion, Rate},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
     touch::{Known, Touch, TouchBuyer},
+    verdict::{Grounds, VerdictReason},
 };
 use crate::kernel::{
     currency::Currency,
@@ -87,8 +88,12 @@ fn refund() -> impl Strategy<Value = Refund> {
 fn actor() -> impl Strategy<Value = Actor> {
     proptest::sample::select(vec![Actor::Merchant, Actor::Operator, Actor::Buyer, Actor::Clock])
 }
+fn grounds() -> impl Strategy<Value = Grounds> {
+    let coded = proptest::sample::select(VerdictReason::ALL).prop_map(Grounds::from);
+    prop_oneof![coded, text().prop_map(Grounds::other)]
+}
 fn verdict() -> impl Strategy<Value = Verdict> {
-    (actor(), option::of(text()), time()).prop_map(|(by, reason, at)| Verdict { by, reason, at })
+    (actor(), option::of(grounds()), time(), 0_u32..3).prop_map(|(by, reason, at, round)| Verdict { by, reason, at, round })
 }
 fn touch() -> impl Strategy<Value = Touch> {
     let kind = proptest::sample::select(vec![Kind::Content, Kind::Cashback, Kind::Coupon, Kind::Tool]);
@@ -117,7 +122,7 @@ prop_compose! {
         coupon in option::of((raw(), raw(), percent())),
         customer_new in any::<Option<bool>>(),
         tier_base in any::<i64>(),
-        self_referral in any::<bool>(),
+        (self_referral, in_debt) in (any::<bool>(), any::<bool>()),
     ) -> Context {
         let rate = |text| Rate::parse(text).expect("a rate");
         let applied = |(day, text)| Applied { day: Day::from_number(day), from: rate(text), to: rate("1.0876") };
@@ -126,7 +131,7 @@ prop_compose! {
         };
         Context {
             recorded_at, terms_version, conversion: Conversion { from, to, rates: rates.map(applied) }, touches,
-            coupon: coupon.map(owned), customer_new, tier_base, self_referral,
+            coupon: coupon.map(owned), customer_new, tier_base, self_referral, in_debt,
         }
     }
 }
@@ -136,17 +141,19 @@ prop_compose! {
         refunds in proptest::collection::btree_map(text(), (refund(), time()).prop_map(|(refund, at)| RefundFact { refund, at }), 0..3),
         (cancel, reject) in (option::of(verdict()), option::of(verdict())),
         (merchant, operator, clock) in (option::of(time()), option::of(time()), option::of(time())),
-        adjust in option::of((money(), option::of(text()), time(), 1_u32..9)),
+        adjust in option::of((money(), option::of(grounds()), time(), 1_u32..9)),
+        reopened in option::of((grounds(), time(), 1_u32..9)),
         tie in option::of((raw(), raw(), time(), any::<bool>())),
         (merchant_paid, expired) in (option::of(time()), option::of(time())),
     ) -> Order {
         let key = OrderKey { program: ProgramId::from_raw(1), goal: "sale".to_owned(), order_id: "A-1".to_owned() };
         let adjusted = |(amount, reason, at, revision)| Adjust { amount, reason, at, revision };
+        let reopened = reopened.map(|(reason, at, revision)| Reopened { reason, at, revision });
         let tied = |(buyer, click, at, self_referral)| Tie {
             buyer: BuyerId::from_raw(buyer), click: ClickId::from_raw(click), at, self_referral,
         };
         Order {
-            sale, refunds, cancel, reject, approvals: Approvals { merchant, operator, clock }, adjust: adjust.map(adjusted),
+            sale, refunds, cancel, reject, reopened, approvals: Approvals { merchant, operator, clock }, adjust: adjust.map(adjusted),
             tie: tie.map(tied), merchant_paid, expired, ..Order::empty(ConversionId::from_raw(7), key)
         }
     }
@@ -157,6 +164,7 @@ fn kinds(order: &Order) -> Vec<FactKind> {
     kinds.extend(order.sale.as_ref().map(|_| FactKind::Sale));
     kinds.extend(order.cancel.as_ref().map(|_| FactKind::Cancel));
     kinds.extend(order.reject.as_ref().map(|_| FactKind::Reject));
+    kinds.extend(order.reopened.as_ref().map(|_| FactKind::Reopen));
     kinds.extend(order.adjust.as_ref().map(|_| FactKind::Adjust));
     kinds.extend(order.tie.map(|_| FactKind::Tie));
     kinds.extend(order.merchant_paid.map(|_| FactKind::MerchantPaid));

@@ -1,8 +1,8 @@
 //! Conversions: lists, verdicts, adjustments, receipts, and postbacks sent in batches.
 
 use super::{
-    Accept, Api, Body, Caller, Chunk, CsvLine, Field, Format, Ids, Input, Kind, Query, REASON_CHARS_MAX, Record, Routes, empty, nothing,
-    ok, op, refusal, span, stream_list,
+    Accept, Api, Body, Caller, Chunk, CsvLine, Field, Format, Ids, Input, Kind, Query, Record, Routes, empty, nothing, ok, op, refusal,
+    span, stream_list,
 };
 use crate::{
     domain::{
@@ -13,8 +13,10 @@ use crate::{
         program::Program,
         receipt::{self, Receipt},
         sale::OrderKey,
+        verdict::{Grounds, WORDS_CHARS_MAX, Why},
     },
     kernel::{
+        code::Language,
         fields::FieldErrors,
         id::{BuyerId, ConversionId, MerchantId, ProgramId, PublisherId},
         money::Money,
@@ -27,7 +29,10 @@ use crate::{
 use axum::{extract::State, response::Response};
 
 const ID: &[Field] = &[Field::required("id", Kind::Id(ConversionId::PREFIX), "The conversion.")];
-const REASON: Field = Field::required("reason", Kind::Text { chars_max: REASON_CHARS_MAX }, "Why; the publisher and the buyer read it.");
+const REASON: Field =
+    Field::required("reason", Kind::Grounds, "Why: a code, or words of your own, which are `other`. The publisher and the buyer read it.");
+const WORDS: Field =
+    Field::optional("reason_text", Kind::Text { chars_max: WORDS_CHARS_MAX }, "Beside the reason `other`, your own words.");
 
 const WANTED: &[Field] = &[
     Field::optional("merchant", Kind::Id(MerchantId::PREFIX), "Only those of this merchant."),
@@ -39,13 +44,19 @@ const WANTED: &[Field] = &[
     Field::optional("until", Kind::Moment, "Only sales that occurred before; a date counts whole."),
 ];
 
-const REJECTION: Body = Body::new("Rejection", &[REASON]).example(r#"{"reason": "The order was returned."}"#);
+const ABOUT_REOPENING: &str = "It stands as if it had never been refused, and its amounts are posted again; a later refusal counts anew.";
+
+const REJECTION: Body = Body::new("Rejection", &[REASON, WORDS]).example(r#"{"reason": "returned"}"#);
+const REOPENING: Body =
+    Body::new("Reopening", &[REASON, WORDS]).example(r#"{"reason": "other", "reason_text": "The shop took another order for it."}"#);
 const ADJUSTMENT: Body =
-    Body::new("Adjustment", &[Field::required("amount", Kind::Amount, "What was sold, in the sale's currency."), REASON])
-        .example(r#"{"amount": "95.00", "reason": "Shipping was counted in."}"#);
+    Body::new("Adjustment", &[Field::required("amount", Kind::Amount, "What was sold, in the sale's currency."), REASON, WORDS])
+        .example(r#"{"amount": "95.00", "reason": "other", "reason_text": "Shipping was counted in."}"#);
 
 pub fn routes() -> Routes {
     let verdict = |id, summary| op(id, summary).roles(OPERATOR | MERCHANT).ids(ID).ok::<Conversion>();
+    let reopened = op("reopen_conversion", "Takes a rejection and a cancellation away").about(ABOUT_REOPENING).ids(ID).body(REOPENING);
+    let reopened = reopened.ok::<Conversion>();
     Routes::new("conversions")
         .get(
             "/conversions",
@@ -56,6 +67,7 @@ pub fn routes() -> Routes {
         .post("/conversions/{id}/approve", approve, verdict("approve_conversion", "Approves a conversion"))
         .post("/conversions/{id}/reject", reject, verdict("reject_conversion", "Rejects a conversion").body(REJECTION))
         .post("/conversions/{id}/adjust", adjust, verdict("adjust_conversion", "Sets what was sold").body(ADJUSTMENT))
+        .post("/conversions/{id}/reopen", reopen, reopened)
         .get("/conversions/{id}/receipt", explain, op("get_receipt", "The explanation of every amount").roles(ANY).ids(ID).ok::<Receipt>())
 }
 
@@ -111,6 +123,8 @@ impl Record for Conversion {
         "status",
         "flags",
         "reason",
+        "reason_text_en",
+        "reason_text_fr",
         "amount",
         "refunded",
         "sale_currency",
@@ -132,7 +146,12 @@ impl Record for Conversion {
     fn lines(&self) -> Vec<CsvLine> {
         let (newest, currency) = (self.newest(), self.commission.currency);
         let line = CsvLine::default().plain(self.id).plain(self.program).text(Some(&self.order_id)).text(Some(&self.goal));
-        let line = line.plain(self.status.word()).plain(self.flags.words().collect::<Vec<_>>().join(" ")).text(self.reason.as_deref());
+        let line = line
+            .plain(self.status.word())
+            .plain(self.flags.words().collect::<Vec<_>>().join(" "))
+            .maybe(self.reason.as_ref().map(Why::code));
+        let said = |language| self.reason.as_ref().map(|why| why.text(language));
+        let line = line.text(said(Language::En)).text(said(Language::Fr));
         let line = line.amount(self.amount).amount(self.refunded).plain(self.amount.currency).amount(self.commission);
         let line = line.amount(Money::new(self.shares.publisher, currency)).amount(Money::new(self.shares.buyer, currency));
         let line = line.amount(Money::new(self.shares.platform, currency)).plain(currency);
@@ -184,9 +203,15 @@ async fn approve(State(api): State<Api>, caller: Caller, Ids(id): Ids<Conversion
 }
 
 async fn reject(State(api): State<Api>, caller: Caller, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
-    let reason = input.read(|object, errors| object.required("reason", errors).full_text(REASON_CHARS_MAX, errors))?;
+    let reason = input.read(Grounds::require)?;
     let Loaded { conversion, program, key } = load(&api, &caller, id).await?;
     settle(&api, &caller, (conversion, &program), &input, Act::Reject { key, reason: Some(reason) }).await
+}
+
+async fn reopen(State(api): State<Api>, caller: Caller, Ids(id): Ids<ConversionId>, input: Input) -> Result<Response, Problem> {
+    let reason = input.read(Grounds::require)?;
+    let Loaded { conversion, program, key } = load(&api, &caller, id).await?;
+    settle(&api, &caller, (conversion, &program), &input, Act::Reopen { key, reason }).await
 }
 
 /// Sets what was sold, in the sale's currency; the lines scale in proportion, refunds stay.
@@ -194,7 +219,7 @@ async fn adjust(State(api): State<Api>, caller: Caller, Ids(id): Ids<ConversionI
     let Loaded { conversion, program, key } = load(&api, &caller, id).await?;
     let (amount, reason) = input.read(|object, errors| {
         let amount = object.required("amount", errors).minor_from_zero(conversion.amount.currency, errors);
-        let reason = object.required("reason", errors).full_text(REASON_CHARS_MAX, errors);
+        let reason = Grounds::require(object, errors);
         Some((amount?, reason?))
     })?;
     let amount = Money::new(amount, conversion.amount.currency);

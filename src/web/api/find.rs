@@ -3,8 +3,8 @@
 use super::Caller;
 use crate::{
     domain::{buyer::Buyer, conversion::Conversion, facts::Coupon, merchant::Merchant, program::Program, publisher::Publisher},
-    kernel::id::{BuyerId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
-    store::{self, StoreError, Tx, link::Link},
+    kernel::id::{BuyerId, ConversionId, CouponId, ImportId, LinkId, MerchantId, ProgramId, PublisherId},
+    store::{self, StoreError, Tx, import::Import, link::Link},
 };
 
 /// What is looked up; none if it does not exist, or not for them.
@@ -59,6 +59,12 @@ impl Caller {
         let Some(coupon) = store::coupon::for_update(tx, id).await? else { return Ok(None) };
         let own = self.find_own_program(tx, coupon.program).await?.is_some();
         Ok(own.then_some(coupon))
+    }
+
+    /// One that it sent itself.
+    pub async fn find_import(&self, tx: &mut Tx, id: ImportId) -> Found<Import> {
+        let found = store::import::by_id(tx, id).await?;
+        Ok(found.filter(|import| self.scope.merchant().is_none_or(|own| import.merchant == Some(own))))
     }
 
     /// With its program; show of it what the scope sees.

@@ -1,8 +1,11 @@
-//! Imports: tables of clicks, sales and rates, sent as CSV and stored as they come; no table is ever held whole.
+//! Imports: tables of clicks, sales, rates and verdicts, sent as CSV and stored as they come; no table is ever held whole.
 
-use super::{Api, Field, Ids, Kind, Query, RawBody, Routes, ok, op};
+use super::{Api, Caller, Field, Ids, Kind, Query, RawBody, Routes, ok, op};
 use crate::{
-    domain::import::{Holds, State as Stands},
+    domain::{
+        access::{MERCHANT, OPERATOR},
+        import::{Holds, State as Stands},
+    },
     engine::import::{ImportError, upload},
     formats::csv::{TableError, rejected},
     kernel::{id::ImportId, time::Time},
@@ -61,20 +64,24 @@ const CODES: &[(u16, &str)] = &[
 
 const CLICKS: &str = "link,at,country,sub1\nlnk_09dkq3fzg0g00,2026-10-01T09:00:00Z,FR,newsletter\n";
 const SALES: &str = "program,type,order_id,amount,currency,occurred_at\nprg_09dkq3fzg0g00,sale,OLD-1,120.00,EUR,2026-10-01 09:30:00\n";
+const VERDICTS: &str = "program,order_id,verdict,reason\nprg_09dkq3fzg0g00,A-1001,reject,returned\n";
 const RATES: &str = "Date,USD,JPY\n2026-11-19,1.0880,164.40\n";
 
 pub fn routes() -> Routes {
     let take = |id, summary, example| {
         op(id, summary).about(ABOUT).raw_body(RawBody { media: CSV, code: "not_csv", example }).created::<View>().codes(CODES)
     };
-    let rejected = op("list_rejected_lines", "The lines that it rejected, as CSV").about(ABOUT_REJECTED).ids(ID);
+    let rejected = op("list_rejected_lines", "The lines that it rejected, as CSV").about(ABOUT_REJECTED).roles(OPERATOR | MERCHANT).ids(ID);
     let rejected = rejected.answer(200, super::Content::Raw(CSV));
+    let judged = take("import_verdicts", "Approvals, rejections and adjustments", VERDICTS).roles(OPERATOR | MERCHANT);
+    let read = op("get_import", "One import, with the first of its rejected lines").roles(OPERATOR | MERCHANT).ids(ID).ok::<View>();
     Routes::new("imports")
-        .get("/imports", list, op("list_imports", "Imports over the API, newest first").page::<View>())
+        .get("/imports", list, op("list_imports", "Imports over the API, newest first").roles(OPERATOR | MERCHANT).page::<View>())
         .post("/imports/clicks", clicks, take("import_clicks", "Clicks from elsewhere, or of our own export", CLICKS))
         .post("/imports/sales", sales, take("import_sales", "Sales from elsewhere, or of our own export", SALES))
         .post("/imports/rates", rates, take("import_rates", "Rates as the ECB publishes them", RATES))
-        .get("/imports/{id}", one, op("get_import", "One import, with the first of its rejected lines").ids(ID).ok::<View>())
+        .post("/imports/verdicts", verdicts, judged)
+        .get("/imports/{id}", one, read)
         .get("/imports/{id}/rejected", rejected_lines, rejected)
 }
 
@@ -161,19 +168,23 @@ impl View {
     }
 }
 
-async fn clicks(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
-    take(&api, Holds::Clicks, request).await
+async fn clicks(State(api): State<Api>, caller: Caller, request: Request) -> Result<Response, Problem> {
+    take(&api, &caller, Holds::Clicks, request).await
 }
 
-async fn sales(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
-    take(&api, Holds::Sales, request).await
+async fn sales(State(api): State<Api>, caller: Caller, request: Request) -> Result<Response, Problem> {
+    take(&api, &caller, Holds::Sales, request).await
 }
 
-async fn rates(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
-    take(&api, Holds::Rates, request).await
+async fn rates(State(api): State<Api>, caller: Caller, request: Request) -> Result<Response, Problem> {
+    take(&api, &caller, Holds::Rates, request).await
 }
 
-async fn take(api: &Api, holds: Holds, request: Request) -> Result<Response, Problem> {
+async fn verdicts(State(api): State<Api>, caller: Caller, request: Request) -> Result<Response, Problem> {
+    take(&api, &caller, Holds::Verdicts, request).await
+}
+
+async fn take(api: &Api, caller: &Caller, holds: Holds, request: Request) -> Result<Response, Problem> {
     if !is_csv(headers::text(request.headers(), &header::CONTENT_TYPE).unwrap_or_default()) {
         let wanted = "The body must be a table, with `Content-Type: text/csv`.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_csv", wanted));
@@ -188,7 +199,7 @@ async fn take(api: &Api, holds: Holds, request: Request) -> Result<Response, Pro
     }
     let (to, pieces) = mpsc::channel(PIECES_AHEAD);
     let source = Pieces { pieces, piece: Bytes::new() };
-    let mut work = pin!(upload(&api.engine, holds, source));
+    let mut work = pin!(upload(&api.engine, holds, caller.scope, source));
     let mut sending = pin!(feed(request.into_body(), api.imports.bytes_max, to));
     let mut sent = false;
     // When the work has failed, nobody needs the rest of the body.
@@ -270,27 +281,27 @@ impl Read for Pieces {
     }
 }
 
-async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let ((), page) = query.read_page::<ImportId, _>(|_, _| Some(()))?;
     let mut tx = api.db().read().await?;
-    let imports = store::import::list(&mut tx, page.after, page.rows()).await?;
+    let imports = store::import::list(&mut tx, caller.scope.merchant(), page.after, page.rows()).await?;
     tx.commit().await?;
     let now = api.now();
     Ok(page.answer(imports, |import| import.id.to_string(), |import| View::new(&import, now)))
 }
 
-async fn one(State(api): State<Api>, Ids(id): Ids<ImportId>) -> Result<Response, Problem> {
+async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<ImportId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let import = store::import::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let import = caller.find_import(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let rejected = store::import::rejected(&mut tx, id, 0, SHOWN).await?;
     tx.commit().await?;
     Ok(ok(&View::new(&import, api.now()).with(rejected)))
 }
 
 /// The file that `ristourne import` writes beside what it reads.
-async fn rejected_lines(State(api): State<Api>, Ids(id): Ids<ImportId>) -> Result<Response, Problem> {
+async fn rejected_lines(State(api): State<Api>, caller: Caller, Ids(id): Ids<ImportId>) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
-    let import = store::import::by_id(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let import = caller.find_import(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     let mut bytes = Vec::new();
     rejected::header(&mut bytes, &import.header);

@@ -2,10 +2,8 @@
 
 use super::{Field, Kind};
 use crate::{
-    domain::terms::parse::NAME_CHARS_MAX,
-    formats::postback::{
-        CHANNEL_CHARS_MAX, CLICK_IDS_MAX, COUPON_CHARS_MAX, LINES_MAX, QUANTITY_MAX, REASON_CHARS_MAX, REFERENCE_CHARS_MAX,
-    },
+    domain::{sale::REFERENCE_CHARS_MAX, terms::parse::NAME_CHARS_MAX, verdict::WORDS_CHARS_MAX},
+    formats::postback::{CHANNEL_CHARS_MAX, CLICK_IDS_MAX, COUPON_CHARS_MAX, LINES_MAX, QUANTITY_MAX},
     kernel::id::ProgramId,
 };
 
@@ -64,9 +62,10 @@ pub const MESSAGE: &[Field] = &[
     ),
     Field::optional(
         "reason",
-        Kind::Text { chars_max: REASON_CHARS_MAX },
-        "Why it is refused or cancelled; required for `reject`. The publisher and the buyer read it.",
+        Kind::Grounds,
+        "Why it is refused or cancelled: a code, or words of your own, which are `other`. Required for `reject`.",
     ),
+    Field::optional("reason_text", Kind::Text { chars_max: WORDS_CHARS_MAX }, "Beside the reason `other`, your own words."),
     Field::optional("test", Kind::Boolean, "Judge it and touch nothing: the answer says what it would have come to."),
 ];
 

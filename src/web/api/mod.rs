@@ -16,12 +16,14 @@ mod guard;
 mod import;
 mod inbox;
 mod input;
+mod judged;
 mod key;
 mod link;
 mod merchant;
 mod message_fields;
 mod movement;
 mod operation;
+mod orphan;
 mod owner;
 mod page;
 mod patch;
@@ -32,9 +34,11 @@ mod report;
 mod routes;
 mod secret;
 mod seller;
+mod simulate;
 mod stream;
 mod terms;
 mod terms_fields;
+mod verdict;
 
 pub use self::guard::PREFIX;
 pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
@@ -42,6 +46,7 @@ pub use self::operation::{Answer, Body, Content, Empty, Field, Kind, Operation, 
 use self::{
     guard::{Caller, Guard, caller_of, operation_of},
     input::{Ids, Input, Query, email, name, own_id, span, wrong_field},
+    judged::{ITEMS_MAX, Results, judge_all, too_large},
     operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_exists, owner_of},
     page::{Page, empty, ok, whole},
@@ -77,17 +82,18 @@ use http::StatusCode;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Names of people, shops and programs, in characters.
 pub const NAME_CHARS_MAX: usize = 256;
-/// Reasons that people write, in characters.
-const REASON_CHARS_MAX: usize = 500;
 
 /// What every handler works with.
 #[derive(Debug, Clone)]
 pub struct Api {
     engine: Arc<Engine>,
     imports: Arc<import::Imports>,
+    /// How many simulations there may be.
+    simulations: Arc<Semaphore>,
 }
 
 /// Every noun's operations, in the order of the document.
@@ -96,12 +102,15 @@ fn all() -> Routes {
         .and(secret::routes())
         .and(program::routes())
         .and(terms::routes())
+        .and(simulate::routes())
         .and(publisher::routes())
         .and(link::routes())
         .and(coupon::routes())
         .and(buyer::routes())
         .and(conversion::routes())
         .and(batch::routes())
+        .and(verdict::routes())
+        .and(orphan::routes())
         .and(balance::routes())
         .and(entry::routes())
         .and(movement::routes())
@@ -123,10 +132,11 @@ pub fn operations() -> Vec<Operation> {
 pub fn router(engine: Arc<Engine>, keys: Arc<Keys>, import_bytes_max: u64) -> Router {
     let routes = all();
     let guard = Arc::new(Guard::new(keys, routes.operations));
-    routes
-        .router
-        .route_layer(middleware::from_fn_with_state(guard, guard::guard))
-        .with_state(Api { engine, imports: Arc::new(import::Imports::new(import_bytes_max)) })
+    routes.router.route_layer(middleware::from_fn_with_state(guard, guard::guard)).with_state(Api {
+        engine,
+        imports: Arc::new(import::Imports::new(import_bytes_max)),
+        simulations: Arc::new(Semaphore::new(simulate::AT_ONCE)),
+    })
 }
 
 impl Api {

@@ -46,6 +46,8 @@ pub struct Operation {
     /// Instead of JSON.
     pub raw_body: Option<RawBody>,
     pub body_bytes_max: usize,
+    /// It writes nothing, whatever its method.
+    reads: bool,
     /// What it answers where all goes well.
     pub answers: Vec<Answer>,
     /// What it refuses by itself, beside what follows from its roles, ids, parameters and body: status and code.
@@ -97,6 +99,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// The code of a reason.
     Reason,
+    /// The code of a reason for a verdict, or words of one's own.
+    Grounds,
     /// Ids with this prefix, at least one; or one that stands for a list of one.
     Ids {
         prefix: &'static str,
@@ -258,6 +262,7 @@ pub fn op(id: &'static str, summary: &'static str) -> Operation {
         body: None,
         raw_body: None,
         body_bytes_max: BODY_BYTES_MAX,
+        reads: false,
         answers: Vec::new(),
         codes: Vec::new(),
     }
@@ -297,6 +302,12 @@ impl Operation {
     #[must_use]
     pub fn body_bytes_max(mut self, bytes: usize) -> Self {
         self.body_bytes_max = bytes;
+        self
+    }
+    /// A POST that writes nothing, and so may be sent again as it is.
+    #[must_use]
+    pub fn reads(mut self) -> Self {
+        self.reads = true;
         self
     }
     /// 200 with one thing.
@@ -339,7 +350,7 @@ impl Operation {
 
     /// Whether it takes an `Idempotency-Key`. A body that is not held cannot be compared with an earlier one.
     pub fn takes_idempotency_key(&self) -> bool {
-        self.method == Method::POST && self.raw_body.is_none()
+        self.method == Method::POST && self.raw_body.is_none() && !self.reads
     }
 
     /// The parameters that it knows.

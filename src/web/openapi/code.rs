@@ -2,7 +2,10 @@
 
 use crate::{
     codes,
-    domain::reason::{Reason, Refusal},
+    domain::{
+        reason::{Reason, Refusal},
+        verdict::VerdictReason,
+    },
     kernel::{code::Language, signature::SignatureError},
 };
 use serde_json::{Map, Value, json};
@@ -69,6 +72,7 @@ codes! {
         TooMany = "too_many", "The list is too long.", "La liste est trop longue.";
         TooManyDecimals = "too_many_decimals", "The currency has fewer decimals.", "La devise a moins de décimales.";
         Unavailable = "unavailable", "Not known to be stored: send it again.", "L’enregistrement n’est pas confirmé : renvoyez la demande.";
+        UnexpectedReasonText = "unexpected_reason_text", "Words of one’s own stand beside the reason `other` only.", "Un texte libre n’accompagne que le motif `other`.";
         UnexpectedOwner = "unexpected_owner", "An operator’s key belongs to nobody.", "La clé d’un opérateur n’appartient à personne.";
         UnknownBuyer = "unknown_buyer", "There is no such buyer.", "Cet acheteur n’existe pas.";
         UnknownColumn = "unknown_column", "A column that is not known; the detail names it.", "Une colonne inconnue ; le détail la nomme.";
@@ -94,6 +98,7 @@ pub fn texts(code: &str) -> Option<[&'static str; 2]> {
         .or_else(|| Refusal::from_code(code).map(|found| both(&|language| found.text(language))))
         .or_else(|| SignatureError::from_code(code).map(|found| both(&|language| found.text(language))))
         .or_else(|| Reason::from_code(code).map(|found| both(&|language| found.text(language))))
+        .or_else(|| VerdictReason::from_code(code).map(|found| both(&|language| found.text(language))))
 }
 
 /// `{"slug_taken": {"en": …, "fr": …}}`

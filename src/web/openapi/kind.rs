@@ -2,7 +2,10 @@
 
 use super::schemas::Schemas;
 use crate::{
-    domain::reason::Reason,
+    domain::{
+        reason::Reason,
+        verdict::{UNEXPECTED_WORDS, VerdictReason, WORDS_CHARS_MAX},
+    },
     kernel::{currency::Currency, id, percent::Percent},
     web::api::{Body, Empty, Field, Kind, NAME_CHARS_MAX},
 };
@@ -87,6 +90,9 @@ fn of(kind: &Kind, open: bool, schemas: &mut Schemas) -> Value {
         Kind::Url => json!({"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://", "maxLength": 2048}),
         Kind::Word(words) => json!({"type": "string", "enum": words}),
         Kind::Reason => schemas.add::<Reason>(),
+        Kind::Grounds => {
+            json!({"anyOf": [schemas.add::<VerdictReason>(), {"type": "string", "minLength": 1, "maxLength": WORDS_CHARS_MAX}]})
+        }
         Kind::Boolean => json!({"type": "boolean"}),
         Kind::Integer { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Amount => {
@@ -181,6 +187,7 @@ fn kind_codes(kind: &Kind, open: bool, codes: &mut BTreeSet<&'static str>) {
         Kind::Texts { .. } => &["too_long", "empty_list", "too_many", "missing_field"],
         Kind::Email => &["too_long", "invalid_email"],
         Kind::Word(_) | Kind::Reason => &["unknown_word"],
+        Kind::Grounds => &["too_long", "missing_field", UNEXPECTED_WORDS],
         Kind::Boolean => &["invalid_type"],
         Kind::Integer { .. } => &["invalid_type", "out_of_range"],
         Kind::Amount => &["invalid_amount", "too_many_decimals", "amount_out_of_range", "negative_amount"],

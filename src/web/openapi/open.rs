@@ -16,7 +16,7 @@ const POSTBACK: Body = Body::new("Postback", MESSAGE).open().example(
     r#"{"program": "prg_09dkq3fzg0g00", "type": "sale", "order_id": "A-1001", "amount": "120.00", "currency": "EUR", "items": [{"sku": "S1", "category": "books", "quantity": 2, "amount": "80.00"}, {"sku": "S2", "category": "toys", "quantity": 1, "amount": "40.00"}], "customer": {"ref": "c-77", "status": "new"}}"#,
 );
 /// Names of a message's fields that a query has too.
-const IN_QUERY: [&str; 14] = [
+const IN_QUERY: [&str; 15] = [
     "program",
     "type",
     "order_id",
@@ -31,6 +31,7 @@ const IN_QUERY: [&str; 14] = [
     "refund_id",
     "of",
     "reason",
+    "reason_text",
 ];
 const CUSTOMER: [Field; 3] = [
     Field::optional("customer_ref", Kind::Text { chars_max: 128 }, "Your own number for the customer."),

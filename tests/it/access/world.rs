@@ -25,7 +25,7 @@ pub struct World {
     pub coupon: String,
     /// A message of that merchant.
     pub message: String,
-    /// A table that the operator sent.
+    /// A table that the merchant sent.
     pub import: String,
     /// A bonus of that buyer, which that merchant pays.
     pub movement: String,
@@ -50,6 +50,8 @@ struct Second {
     message: String,
     /// A bonus of that buyer, which that merchant pays.
     movement: String,
+    /// A table that the operator sent.
+    import: String,
     /// A click of the other publisher in a conversion that it shares with the first.
     rivals_click: String,
     /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
@@ -137,6 +139,10 @@ impl World {
         // What they might waive.
         let waived = json!({"buyer": buyer, "amount": Self::euros("50.00"), "funded_by": "platform", "reason": "late"});
         operator.create("/bonuses", waived).await;
+        let sender = server.sign_in("merchant", &merchant.id);
+        let verdicts = format!("program,order_id,verdict\n{program},A-0,approve\n");
+        let sent = sender.upload("/imports/verdicts", verdicts).await.expect(201);
+
         let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
         let keys = own.map(|(role, owner)| text(&key(&server.database, role, owner)["key"]));
         let revoked = revoked(&server.database, &merchant.id).await;
@@ -145,6 +151,7 @@ impl World {
             secret,
             message: message(&operator, &theirs).await,
             movement: bonus(&operator, &other, &stranger).await,
+            import: text(&imported["id"]),
             merchant: other,
             program: theirs,
             publisher: rival,
@@ -170,7 +177,7 @@ impl World {
             conversion: text(&conversion["id"]),
             click: text(&conversion["click"]),
             coupon: text(&coupon["id"]),
-            import: text(&imported["id"]),
+            import: text(&sent["id"]),
             movement,
             slug,
             second,
@@ -201,6 +208,7 @@ impl World {
             click,
             message,
             movement,
+            import,
             rivals_click,
             rivals,
             ..
@@ -212,6 +220,7 @@ impl World {
             (Role::Merchant, "prg") => program,
             (Role::Merchant, "sec") => secret,
             (Role::Merchant, "inb") => message,
+            (Role::Merchant, "imp") => import,
             (Role::Merchant, "cnv") => conversion,
             (Role::Merchant, "clk") => click,
             (_, "mov") => movement,
@@ -242,10 +251,13 @@ impl World {
             rivals_click,
             rivals,
             rivals_link,
+            import,
         } = &self.second;
         let found: &[&String] = match role {
             Role::Operator => &[],
-            Role::Merchant => &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement],
+            Role::Merchant => {
+                &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement, import]
+            }
             Role::Publisher => &[
                 secret,
                 publisher,

@@ -54,6 +54,12 @@ pub async fn posts(stage: &Stage) -> (Vec<Case>, Vec<Case>) {
         Case::new("/conversions/{id}/adjust", format!("/conversions/{second}/adjust"), json!({"amount": "90.00", "reason": "returned"}))
             .noted(1),
         Case::new("/conversions/{id}/reject", format!("/conversions/{third}/reject"), json!({"reason": "fraud"})).noted(1),
+        Case::new("/conversions/{id}/reopen", format!("/conversions/{third}/reopen"), json!({"reason": "duplicate"})).noted(1),
+        Case::plain(
+            "/conversions/verdicts",
+            json!([{"conversion": third, "verdict": "reject", "reason": "fraud"}, {"conversion": third}, {}]),
+        )
+        .noted(3),
         Case::plain("/keys", json!({"role": "publisher", "owner": publisher})),
         Case::plain("/rates", json!({"date": "2026-11-20", "rates": {"USD": "1.0876"}})).noted(1),
     ];

@@ -340,6 +340,7 @@ async fn answers_are_kept_for_a_day_and_then_removed() {
                 pool: store::Options::default(),
                 clock: Clock::manual(at),
                 zone: Zone::UTC,
+                debt_limit: None,
                 master_key: None,
                 base_url: None,
                 spool_dir: spool.path().to_owned(),

@@ -27,6 +27,7 @@ use ristourne::domain::{
     reason::Reason,
     sale::{OpenedClick, OrderKey, Refund, SALE},
     terms::{Terms, Version},
+    verdict::Grounds,
 };
 use ristourne::kernel::{
     id::{self, BuyerId, ClickId, CouponId, InboxId, LinkId, MerchantId, ProgramId, PublisherId},
@@ -210,7 +211,7 @@ impl World {
     }
 
     pub fn reject(&mut self, order: &str, reason: Option<&str>) -> Outcome {
-        let act = Act::Reject { key: self.key(order), reason: reason.map(str::to_owned) };
+        let act = Act::Reject { key: self.key(order), reason: reason.map(Grounds::from) };
         self.tell(Actor::Merchant, act)
     }
 

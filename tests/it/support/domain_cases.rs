@@ -192,7 +192,7 @@ impl Story {
             self.tell(Actor::Merchant, Act::Cancel { key: key.clone(), reason: None });
         }
         if dice.chance(8) {
-            self.tell(Actor::Merchant, Act::Reject { key, reason: Some("not delivered".to_owned()) });
+            self.tell(Actor::Merchant, Act::Reject { key, reason: Some("not delivered".into()) });
         }
     }
 

@@ -1,0 +1,195 @@
+//! What other terms would have paid on the sales that are stored, before a draft goes live.
+
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, ok, op, span};
+use crate::{
+    domain::{
+        access::{MERCHANT, OPERATOR},
+        simulate::Amounts,
+        terms,
+    },
+    engine::simulate::{self, Changed, SimulateError, Totals},
+    kernel::{
+        currency::Currency,
+        id::{BuyerId, ConversionId, ProgramId, PublisherId},
+        money::Money,
+    },
+    web::problem::Problem,
+};
+use axum::{extract::State, response::Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Simulations at once: each decides every order again. More are told to come back.
+pub const AT_ONCE: usize = 2;
+/// Orders that are listed; all are counted.
+const LISTED_MAX: usize = 1000;
+
+const PROGRAM: &[Field] = &[Field::required("id", Kind::Id(ProgramId::PREFIX), "The program.")];
+const DRAFT: Body = Body::new(
+    "Draft",
+    &[
+        Field::required("terms", TERMS, "What the program would pay."),
+        Field::optional("since", Kind::Moment, "Only orders placed then or later."),
+        Field::optional("until", Kind::Moment, "Only orders placed before; a date counts whole."),
+    ],
+)
+.example(
+    r#"{"terms": {"commission": [{"pay": {"percent": "6"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}}, "since": "2026-10-01"}"#,
+);
+const ABOUT: &str = "Decided again: the rules, the split, the attribution. As it was when a sale was recorded: the exchange rate, whether the \
+    customer was new, each publisher's gift to the buyer, and the month's sum that tiers look at. Refunds and verdicts count as they are \
+    now. Nothing is written. Of the orders that change the first 1,000 are listed, oldest first; `since` and `until` show the others.";
+
+pub fn routes() -> Routes {
+    let compare = op("simulate_terms", "What other terms would have paid").about(ABOUT).roles(OPERATOR | MERCHANT).ids(PROGRAM).body(DRAFT);
+    let compare = compare.reads().ok::<View>().codes(TERMS_CODES).codes(&[(503, "unavailable")]);
+    Routes::new("terms").post("/programs/{id}/simulate", compare_terms, compare)
+}
+
+/// What the sales of a program come to under its own terms and under others, in its currency.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Simulation)]
+struct View {
+    program: ProgramId,
+    /// Sales that were decided again.
+    orders: u64,
+    /// How many of them change.
+    changed_orders: u64,
+    /// Orders recorded under terms without tiers: under these they count from a base of 0.
+    without_tier_base: u64,
+    totals: Sums,
+    /// Of each publisher that is credited before or after.
+    publishers: Vec<OfPublisher>,
+    /// Of each known buyer; the operator's alone to see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    buyers: Option<Vec<OfBuyer>>,
+    /// The first 1,000 orders that change, oldest first.
+    changed: Vec<Order>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SimulatedTotals)]
+struct Sums {
+    commission: Difference,
+    publisher: Difference,
+    buyer: Difference,
+    platform: Difference,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SimulatedDifference)]
+struct Difference {
+    before: Money,
+    after: Money,
+    difference: Money,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SimulatedPublisher)]
+struct OfPublisher {
+    publisher: PublisherId,
+    before: Money,
+    after: Money,
+    difference: Money,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = SimulatedBuyer)]
+struct OfBuyer {
+    buyer: BuyerId,
+    before: Money,
+    after: Money,
+    difference: Money,
+}
+
+/// An order that the other terms pay otherwise.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SimulatedOrder)]
+struct Order {
+    conversion: ConversionId,
+    order_id: String,
+    #[serde(rename = "type")]
+    goal: String,
+    commission: Difference,
+    publisher: Difference,
+    buyer: Difference,
+    platform: Difference,
+}
+
+impl Difference {
+    fn new(before: i64, after: i64, currency: Currency) -> Self {
+        let money = |minor| Money::new(minor, currency);
+        Self { before: money(before), after: money(after), difference: money(after - before) }
+    }
+}
+
+impl Sums {
+    fn new(before: Amounts, after: Amounts, currency: Currency) -> Self {
+        let of = |part: fn(Amounts) -> i64| Difference::new(part(before), part(after), currency);
+        Self { commission: of(|a| a.commission), publisher: of(|a| a.publisher), buyer: of(|a| a.buyer), platform: of(|a| a.platform) }
+    }
+}
+
+impl Order {
+    fn new(changed: &Changed, currency: Currency) -> Self {
+        let Sums { commission, publisher, buyer, platform } = Sums::new(changed.before, changed.after, currency);
+        let (conversion, order_id, goal) = (changed.conversion, changed.order_id.clone(), changed.goal.clone());
+        Self { conversion, order_id, goal, commission, publisher, buyer, platform }
+    }
+}
+
+impl View {
+    fn new(program: ProgramId, totals: &Totals, changed: Vec<Order>, shows_buyers: bool, currency: Currency) -> Self {
+        let publisher = |(publisher, (before, after)): (&PublisherId, &(i64, i64))| {
+            let Difference { before, after, difference } = Difference::new(*before, *after, currency);
+            OfPublisher { publisher: *publisher, before, after, difference }
+        };
+        let buyer = |(buyer, (before, after)): (&BuyerId, &(i64, i64))| {
+            let Difference { before, after, difference } = Difference::new(*before, *after, currency);
+            OfBuyer { buyer: *buyer, before, after, difference }
+        };
+        Self {
+            program,
+            orders: totals.orders,
+            changed_orders: totals.changed,
+            without_tier_base: totals.without_tier_base,
+            totals: Sums::new(totals.before, totals.after, currency),
+            publishers: totals.publishers.iter().map(publisher).collect(),
+            buyers: shows_buyers.then(|| totals.buyers.iter().map(buyer).collect()),
+            changed,
+        }
+    }
+}
+
+async fn compare_terms(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>, input: Input) -> Result<Response, Problem> {
+    let mut tx = api.db().read().await?;
+    let program = caller.find_own_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    tx.commit().await?;
+    let (other, placed) = input.read(|object, errors| {
+        let terms = object.required("terms", errors).object(errors);
+        let terms = terms.and_then(|terms| terms::parse::read(&terms, program.currency, program.upstream, errors));
+        let placed = span(object, api.zone(), errors);
+        Some((terms?, placed))
+    })?;
+    let _room = api.simulations.try_acquire().map_err(|_| Problem::unavailable())?;
+    let mut listed = Vec::new();
+    let mut list = |changed: &Changed| {
+        if listed.len() < LISTED_MAX {
+            listed.push(Order::new(changed, program.currency));
+        }
+        Ok(())
+    };
+    let totals = simulate::simulate(api.db(), id, &other, placed, &mut list).await.map_err(problem)?;
+    Ok(ok(&View::new(id, &totals, listed, caller.scope.merchant().is_none(), program.currency)))
+}
+
+fn problem(error: SimulateError) -> Problem {
+    match error {
+        SimulateError::Store(error) => error.into(),
+        SimulateError::OutOfRange(..) | SimulateError::Sums | SimulateError::Write(_) => {
+            let detail = "Under these terms an amount is beyond what can be counted exactly.";
+            Problem::new(http::StatusCode::UNPROCESSABLE_ENTITY, "amount_out_of_range", detail)
+        }
+    }
+}
