@@ -3,7 +3,7 @@
 
 use crate::domain::{
     account::Account,
-    entry::{Entry, Kind, Subject},
+    entry::{Entry, Kind},
 };
 use crate::kernel::{
     id::{MerchantId, ProgramId, PublisherId, time_of},
@@ -239,7 +239,7 @@ pub fn file_name(siren: &str, year: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::account::Stage;
+    use crate::domain::{account::Stage, entry::Subject};
     use crate::kernel::{
         currency::Currency,
         id::{ConversionId, EntryId},

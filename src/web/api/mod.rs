@@ -86,6 +86,8 @@ use tokio::sync::Semaphore;
 
 /// Names of people, shops and programs, in characters.
 pub const NAME_CHARS_MAX: usize = 256;
+/// Reasons that people write, in characters.
+const REASON_CHARS_MAX: usize = 500;
 
 /// What every handler works with.
 #[derive(Debug, Clone)]
