@@ -1,8 +1,6 @@
 //! The operator's limit of debts: how far below zero a payee's balance may lie before payouts and new conversions are held.
 
-use crate::domain::{account::Account, facts::Facts, movement::Payee};
 use crate::kernel::{
-    currency::Currency,
     decimal::{self, Grammar},
     money::Money,
 };
@@ -34,16 +32,10 @@ impl DebtLimit {
     }
 }
 
-/// Whether one of these is beyond the limit in this currency.
-pub fn is_any_beyond(facts: &Facts, payees: impl IntoIterator<Item = Payee>, currency: Currency) -> bool {
-    let Some(limit) = facts.debt_limit else { return false };
-    let owed = |account: Account| facts.balances.get(&(account, currency)).copied().unwrap_or(0);
-    payees.into_iter().any(|payee| limit.is_exceeded(Money::new(owed(payee.payable()), currency)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::currency::Currency;
 
     #[test]
     fn major_units_of_any_currency() {

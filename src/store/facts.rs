@@ -2,6 +2,8 @@
 //!
 //! The number of statements does not grow with the batch: first what the commands name, then what the stored sales of those orders name,
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
+mod debt;
+
 use super::db::Tx;
 use super::error::StoreError;
 use super::{
@@ -16,7 +18,7 @@ use crate::domain::{
     entry::{Entry, Subject},
     facts::{Facts, LinkFacts, ProgramFacts},
     idempotency::Slot,
-    movement::{Payee, What},
+    movement::What,
     order::Order,
     program::Program,
     rate::AGE_DAYS_MAX,
@@ -225,7 +227,7 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
     load_rest(tx, &wanted, &programs, &mut facts).await?;
     load_people(tx, &wanted, &mut facts).await?;
     load_documents(tx, &wanted, &mut facts).await?;
-    load_debts(tx, &wanted, &mut facts).await?;
+    debt::load(tx, &wanted, &mut facts).await?;
     load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)
 }
@@ -367,26 +369,6 @@ async fn load_documents(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Resu
     facts.balances = balances.into_iter().map(|b| ((b.account, b.amount.currency), b.amount.minor)).collect();
     let movements = movement::by_ids(tx, &listed(&wanted.movements)).await?;
     facts.documents = movements.into_iter().map(Document::Movement).map(|document| (document.subject(), document)).collect();
-    Ok(())
-}
-
-/// What whoever sales may credit owes, in the programs' currencies. It is looked at without their locks: no debt is so exact.
-async fn load_debts(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
-    facts.debt_limit = wanted.debt_limit;
-    if wanted.debt_limit.is_none() || wanted.conversions.is_empty() {
-        return Ok(());
-    }
-    let publishers = facts.publishers.keys().copied().map(Payee::Publisher);
-    let payees: Vec<Payee> = publishers.chain(facts.buyers.keys().copied().map(Payee::Buyer)).collect();
-    let owners: Vec<Owner> = payees.iter().map(|payee| payee.payable().owner()).collect();
-    for balance in balance::of_owners(tx, &owners).await? {
-        facts.balances.insert((balance.account, balance.amount.currency), balance.amount.minor);
-    }
-    // An account that holds nothing yet counts what the batch adds to it, too.
-    let currencies: BTreeSet<Currency> = facts.programs.values().map(|facts| facts.program.currency).collect();
-    for (payee, currency) in payees.iter().flat_map(|payee| currencies.iter().map(move |currency| (payee, currency))) {
-        facts.balances.entry((payee.payable(), *currency)).or_insert(0);
-    }
     Ok(())
 }
 

@@ -142,7 +142,10 @@ async fn the_whole_demo_shows_everything() {
             "excluded_coupon",
             "fully_refunded",
             "cancelled",
-            "rejected",
+            "returned",
+            "payment_failed",
+            "fraud",
+            "other",
         ],
     )
     .await;

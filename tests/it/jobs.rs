@@ -13,7 +13,11 @@ use ristourne::{
     store,
 };
 use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// More than a job hands over at once.
 const ORDERS: usize = 600;
@@ -85,11 +89,15 @@ async fn due_orders_are_approved_and_expire_once() {
         // 0.50 an order: 0.30 to the publisher, and the buyer's 0.15, that nobody claimed, beside the platform's 0.05.
         let export = ristourne_ok(database, &["export", "ledger", "--format", "csv"]);
         let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut entries: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for line in export.lines().skip(1) {
-            let [_, _, kind, _, account, amount, _] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let [entry, _, kind, _, account, amount, ..] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
             assert!(["recorded", "rejected", "approved", "share_expired"].contains(&kind), "{line}");
+            entries.entry(kind).or_default().insert(entry);
             *sums.entry(account).or_default() += amount.replace('.', "").parse::<i64>().expect("cents");
         }
+        let once = |kind: &str| entries.get(kind).map_or(0, BTreeSet::len);
+        assert_eq!((once("approved"), once("share_expired")), (orders, orders), "one entry each, whoever was first");
         sums.retain(|_, cents| *cents != 0);
         let orders = i64::try_from(orders).expect("some hundred");
         let (owed, due) = (format!("assets:merchant:{}:owed", shop.id), format!("liabilities:publisher:{publisher}:payable"));

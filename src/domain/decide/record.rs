@@ -6,7 +6,6 @@ use crate::domain::{
     buyer::same_email,
     command::Outcome,
     conversion::Status,
-    debt,
     decision::FactKind,
     due::Due,
     entry::Kind,
@@ -22,6 +21,7 @@ use crate::domain::{
 use crate::kernel::{
     currency::Currency,
     id::{BuyerId, ClickId, ConversionId, PublisherId},
+    money::Money,
     percent::Percent,
     time::{SECOND, Time},
 };
@@ -217,7 +217,11 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
 fn in_debt(facts: &Facts, order: &Order, attributed: &Attributed, currency: Currency) -> bool {
     let publishers = attributed.credited.iter().map(|credited| Payee::Publisher(credited.publisher));
     let payees = publishers.chain(attributed.buyer.map(Payee::Buyer)).filter(|_| !attributed.credited.is_empty());
-    kept_due(facts, order).map_or_else(|| debt::is_any_beyond(facts, payees, currency), |(_, context)| context.in_debt)
+    let is_beyond = |payee: Payee| {
+        let owed = facts.balances.get(&(payee.payable(), currency)).copied().unwrap_or(0);
+        facts.debt_limit.is_some_and(|limit| limit.is_exceeded(Money::new(owed, currency)))
+    };
+    kept_due(facts, order).map_or_else(|| payees.into_iter().any(is_beyond), |(_, context)| context.in_debt)
 }
 
 /// What is due on the order as stored, if somebody was credited, and what was looked up for it.

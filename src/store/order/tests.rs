@@ -228,3 +228,19 @@ fn what_we_do_not_write_is_refused() {
         assert_eq!(fact(kind, key, body), None, "{kind} {body}");
     }
 }
+
+#[test]
+fn words_from_before_there_was_a_list_are_another_reason() {
+    let key = OrderKey { program: ProgramId::from_raw(1), goal: "sale".to_owned(), order_id: "A-1".to_owned() };
+    let read = |kind, body| {
+        let (id, at) = (ConversionId::from_raw(7), Time::from_micros(9));
+        exported(&Given { id, key: &key, kind, fact_key: "", at, body, context: None }).map(|(order, _)| order)
+    };
+    let reason = |order: Order| order.reject.or(order.cancel).and_then(|verdict| verdict.reason);
+    let order = read("reject", r#"{"by":"merchant","reason":"never paid"}"#).expect("a fact");
+    assert_eq!(reason(order), Some(Grounds::other("never paid")));
+    let order = read("cancel", r#"{"by":"merchant","reason":"duplicate"}"#).expect("a fact");
+    assert_eq!(reason(order), Some(VerdictReason::Duplicate.into()));
+    assert_eq!(read("reject", r#"{"by":"merchant","reason":"fraud","reason_text":"x"}"#), None, "words stand beside `other` only");
+    assert_eq!(read("reopen", r#"{"reason":"other"}"#), None, "a reopening has its number");
+}

@@ -6,6 +6,10 @@ use crate::support::{
     sql::Sql,
 };
 use reqwest::Method;
+use ristourne::{
+    domain::movement::Payee,
+    store::{self, Db, Options},
+};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,6 +30,14 @@ async fn a_debt_holds_what_comes_next_and_is_netted_from_what_is_earned() {
         assert_eq!(operator.get(&format!("/conversions/{}", stage.sell("A-2").await)).await["flags"], json!(["unclaimed"]));
         stage.shop.postback(&back("A-1", "R-2", "10.00")).await.expect(201);
         assert_eq!(stage.payable().await.as_deref(), Some("-2.10"));
+        let db = Db::open(database, &Options::default()).await.expect("the database opens");
+        for (limit, is_beyond) in [("2", true), ("2.10", false)] {
+            let limit = limit.parse().expect("an amount");
+            let owing = store::balance::beyond(&mut db.read().await.expect("reads"), limit).await.expect("loads");
+            let wanted = is_beyond.then(|| Payee::Publisher(publisher.parse().expect("an id")));
+            assert_eq!(owing, wanted.into_iter().collect(), "who is paid in no currency");
+        }
+        db.close().await;
         let held = stage.sell("A-3").await;
         let seen = operator.get(&format!("/conversions/{held}")).await;
         assert_eq!((&seen["reason"], &seen["payable_at"]), (&json!("debt_limit"), &Value::Null), "{seen}");

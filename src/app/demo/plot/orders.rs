@@ -19,8 +19,7 @@ pub(super) struct Sale {
 }
 
 /// In what a shop refuses a sale: codes of the list, or its own words.
-const REFUSALS: [&str; 6] =
-    ["rejected", "excluded_coupon", "self_referral", "The order was not paid.", "Commande jamais réglée.", "below_minimum"];
+const REFUSALS: [&str; 6] = ["returned", "out_of_stock", "duplicate", "payment_failed", "Commande jamais réglée.", "terms_not_met"];
 
 impl Plot {
     /// A reader buys: `clicked` is when they followed the link, `at` when they pay.
@@ -192,7 +191,7 @@ impl Plot {
         if is_held {
             let event = match self.dice.between(0, 9) {
                 0..5 => desk("approve", json!({})),
-                5..8 => desk("reject", json!({"reason": "suspect_traffic"})),
+                5..8 => desk("reject", json!({"reason": "fraud"})),
                 _ => return,
             };
             let wait = self.dice.between(DAY, 4 * DAY);
