@@ -24,6 +24,7 @@ pub mod error;
 pub mod facts;
 pub mod filter;
 pub mod fold;
+pub mod history;
 pub mod idempotency;
 pub mod import;
 pub mod inbox;
@@ -34,6 +35,7 @@ pub mod migrate;
 pub mod movement;
 pub mod node;
 pub mod order;
+pub mod pot;
 pub mod program;
 pub mod publisher;
 pub mod rate;
@@ -50,6 +52,7 @@ pub mod terms;
 pub mod tie;
 pub mod tier;
 pub mod turn;
+pub mod voucher;
 pub mod webhook;
 
 pub use db::{Db, Kind, Options, Tx};
@@ -69,6 +72,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         coupon::ALL,
         customer::ALL,
         entry::ALL,
+        history::ALL,
         idempotency::ALL,
         import::ALL,
         inbox::ALL,
@@ -79,6 +83,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         node::ALL,
         order::ALL,
         order::export::ALL,
+        pot::ALL,
         program::ALL,
         publisher::ALL,
         rate::ALL,
@@ -94,6 +99,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         terms::ALL,
         tie::ALL,
         tier::ALL,
+        voucher::ALL,
         webhook::ALL,
     ]);
     all

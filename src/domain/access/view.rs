@@ -19,6 +19,13 @@ impl Scope {
     /// Its publisher, link and click become those of the publisher's own newest credit.
     pub fn conversion(self, mut conversion: Conversion) -> Conversion {
         conversion.buyer = conversion.buyer.filter(|id| self.is_buyer(*id));
+        // A referrer's part is not the friend's to see.
+        if let Self::Buyer(id) = self {
+            conversion.bonuses.retain(|bonus| bonus.buyer == Some(id));
+        }
+        for bonus in &mut conversion.bonuses {
+            bonus.buyer = bonus.buyer.filter(|id| self.is_buyer(*id));
+        }
         if let Self::Publisher(id) = self {
             conversion.credits.retain(|credit| credit.publisher == id);
         }

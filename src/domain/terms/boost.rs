@@ -1,4 +1,4 @@
-//! Boosts: bonuses to buyers beside the commission. Read and kept with the terms that promise them; paying them is a later release's work.
+//! Boosts: bonuses to buyers beside the commission, as the terms promise them. `domain/loyalty.rs` says what they pay.
 
 use crate::domain::word::words;
 use crate::kernel::{currency::Currency, fields::FieldErrors, id::ProgramId, object::Object, percent::Percent, time::Time};
@@ -74,6 +74,11 @@ pub struct Tier {
 
 impl Kind {
     pub const WORDS: &'static [&'static str] = &["return", "welcome", "referral", "code", "voucher", "tier"];
+
+    /// Whether it looks at who a buyer is when an order of theirs is approved.
+    pub const fn is_for_firsts(&self) -> bool {
+        matches!(self, Self::Welcome { .. } | Self::Referral { .. })
+    }
 
     pub const fn word(&self) -> &'static str {
         match self {
