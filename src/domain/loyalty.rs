@@ -221,9 +221,15 @@ pub enum Seen {
     Flat,
     Percent(Percent),
     /// Whole days since the last order.
-    Days { percent: Percent, days: i64 },
+    Days {
+        percent: Percent,
+        days: i64,
+    },
     /// The buyer's approved amount.
-    Base { percent: Percent, base: i64 },
+    Base {
+        percent: Percent,
+        base: i64,
+    },
 }
 
 impl Part {

@@ -43,3 +43,4 @@ pub mod terms;
 pub mod touch;
 pub mod voucher;
 pub mod word;
+pub mod worth;

@@ -55,7 +55,9 @@ struct Taken {
 pub async fn add<'a>(tx: &mut Tx, deltas: impl Iterator<Item = &'a PotDelta>) -> Result<(), StoreError> {
     let mut taken: BTreeMap<(i64, String), Taken> = BTreeMap::new();
     for PotDelta { pot, delta, limit } in deltas {
-        let taken = taken.entry((pot.scope(), pot.name())).or_insert(Taken { held: Held::default(), limit: Limit { amount: Some(0), uses: Some(0) } });
+        let taken = taken
+            .entry((pot.scope(), pot.name()))
+            .or_insert(Taken { held: Held::default(), limit: Limit { amount: Some(0), uses: Some(0) } });
         taken.held.amount += delta.amount;
         taken.held.uses += delta.uses;
         // Of several limits in a batch the widest; who gives back has none.

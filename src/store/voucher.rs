@@ -163,8 +163,8 @@ pub async fn by_id(tx: &mut Tx, program: ProgramId, id: VoucherBatchId) -> Resul
 }
 
 /// The codes of a batch behind a position, in their sequence.
-pub async fn codes(tx: &mut Tx, batch: VoucherBatchId, after: Option<i64>, limit: i64) -> Result<Vec<Code>, StoreError> {
-    let filter = Filter::new(CODES).and("v.batch =", Some(batch.raw())).and("v.position >", after);
+pub async fn codes(tx: &mut Tx, batch: VoucherBatchId, after: i64, limit: i64) -> Result<Vec<Code>, StoreError> {
+    let filter = Filter::new(CODES).and("v.batch =", Some(batch.raw())).and("v.position >", Some(after));
     let rows: Vec<CodeRow> = filter.order("ORDER BY v.position", limit).all(tx).await?;
     Ok(rows.into_iter().map(|row| Code { number: row.position, code: row.code, used: row.uses > 0 }).collect())
 }

@@ -65,6 +65,16 @@ impl Scope {
     /// Every step that leads to the amounts of whoever reads it.
     pub fn receipt(self, mut receipt: Receipt) -> Receipt {
         receipt.buyer = receipt.buyer.filter(|id| self.is_buyer(*id));
+        if let Self::Buyer(id) = self {
+            receipt.bonuses.retain(|bonus| bonus.buyer == Some(id));
+        }
+        for bonus in &mut receipt.bonuses {
+            bonus.buyer = bonus.buyer.filter(|id| self.is_buyer(*id));
+            // What the buyer did elsewhere and when is theirs.
+            if bonus.buyer.is_none() {
+                (bonus.days, bonus.base) = (None, None);
+            }
+        }
         if let Self::Publisher(id) = self {
             receipt.touches = receipt.touches.into_iter().map(|touch| own_touch(touch, id)).collect();
             // Tiers look at the newest credit; its publisher's sales of the month are that publisher's secret.

@@ -9,11 +9,7 @@ use crate::domain::{
     order::{FactKind, Order},
     reason::Refusal,
     sale::Sale,
-    terms::{
-        Terms,
-        boost::Kind,
-        when::fold_code,
-    },
+    terms::{Terms, boost::Kind, when::fold_code},
 };
 use crate::kernel::{id::BuyerId, ratio::OutOfRange, time::Time};
 use std::collections::BTreeMap;
@@ -90,7 +86,8 @@ fn look_up(
     let mut bases = BTreeMap::new();
     for (boost, name) in terms.boosts.iter().zip(names(&terms.boosts)) {
         if let Kind::Tier { programs, .. } = &boost.kind {
-            let own = before.and_then(|due| due.counted()).filter(|counted| counted.buyer == buyer).map_or(0, |counted| counted.approved_net);
+            let own =
+                before.and_then(|due| due.counted()).filter(|counted| counted.buyer == buyer).map_or(0, |counted| counted.approved_net);
             // One that is out of range is as good as the highest tier asks for.
             let base = base(facts, known, order, (sale, buyer), (programs, terms.currency, own)).unwrap_or_default();
             bases.insert(name, base);

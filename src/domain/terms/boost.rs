@@ -72,8 +72,21 @@ pub struct Tier {
     pub percent_of_buyer_share: Percent,
 }
 
+/// Whether these let the platform pay for something that it did not pay for yet: only the operator may decide that.
+pub fn asks_platform(boosts: &[Boost], before: &[Boost]) -> bool {
+    boosts.iter().any(|boost| boost.funded_by == Funder::Platform && !before.contains(boost))
+}
+
 impl Kind {
     pub const WORDS: &'static [&'static str] = &["return", "welcome", "referral", "code", "voucher", "tier"];
+
+    /// The code that it asks for, if it does.
+    pub const fn code(&self) -> Option<&Code> {
+        match self {
+            Self::Code(code) | Self::Voucher(code) => Some(code),
+            _ => None,
+        }
+    }
 
     /// Whether it looks at who a buyer is when an order of theirs is approved.
     pub const fn is_for_firsts(&self) -> bool {

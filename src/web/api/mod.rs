@@ -6,6 +6,7 @@
 
 mod balance;
 mod batch;
+mod boost;
 mod buyer;
 mod click;
 mod conversion;
@@ -35,6 +36,7 @@ mod seller;
 mod stream;
 mod terms;
 mod terms_fields;
+mod voucher;
 
 pub use self::guard::PREFIX;
 pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
@@ -99,6 +101,8 @@ fn all() -> Routes {
         .and(publisher::routes())
         .and(link::routes())
         .and(coupon::routes())
+        .and(boost::routes())
+        .and(voucher::routes())
         .and(buyer::routes())
         .and(conversion::routes())
         .and(batch::routes())
