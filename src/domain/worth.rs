@@ -1,10 +1,10 @@
 //! What a boost says to people, and what it is worth to one buyer today.
 
 use crate::domain::{
-    loyalty::days_between,
+    loyalty::{days_between, fade, is_valid},
     terms::boost::{Boost, Code, Kind, Reward},
 };
-use crate::kernel::{currency::Currency, money::Money, percent::Percent, time::Time};
+use crate::kernel::{currency::Currency, money::Money, percent::Percent, ratio::Ratio, time::Time};
 
 /// A boost in words.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -142,13 +142,13 @@ pub fn today(boost: &Boost, known: &Known, currency: Currency, now: Time) -> Opt
 }
 
 fn is_open(code: &Code, now: Time) -> bool {
-    crate::domain::loyalty::is_valid(code.from, code.until, now)
+    is_valid(code.from, code.until, now)
 }
 
 /// What is left of a percentage after so many days; none if that is nothing.
 fn faded(percent: Percent, days: i64, within: u32, zero_at: u32) -> Option<Percent> {
-    let fade = crate::domain::loyalty::fade(days, within, zero_at).ok()?;
-    let parts = crate::kernel::ratio::Ratio::whole(percent.parts()).times(fade).ok()?.round_half_up().ok()?;
+    let left = fade(days, within, zero_at).ok()?;
+    let parts = Ratio::whole(percent.parts()).times(left).ok()?.round_half_up().ok()?;
     u32::try_from(parts).ok().filter(|parts| *parts > 0).and_then(Percent::from_parts)
 }
 

@@ -1,21 +1,17 @@
 //! Vouchers: codes that were made together for a program, each good for one order.
-use super::bulk::{self, Column};
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
     loyalty::Voucher,
-    terms::{
-        boost::{Funder, Reward},
-        when::fold_code,
-    },
+    terms::boost::{Funder, Reward},
     voucher::{Batch, Code},
 };
 use crate::kernel::{
     id::{LinkId, ProgramId, VoucherBatchId},
     time::Time,
 };
-use crate::{args, statements};
+use crate::statements;
 
 statements! {
     BATCHES = "SELECT id, program, boost, funded_by, flat, percent, valid_from, valid_until, place, link, count, created_at FROM voucher_batch";
@@ -24,8 +20,6 @@ statements! {
         FROM voucher v JOIN voucher_batch b ON b.id = v.batch";
     CODES = "SELECT v.code AS code, COALESCE(p.uses, 0) AS uses, v.position AS position FROM voucher v
         LEFT JOIN boost_pot p ON p.scope = v.program AND p.name = 'used:' || v.folded";
-    INSERT = "INSERT INTO voucher_batch (id, program, boost, funded_by, flat, percent, valid_from, valid_until, place, link, count, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 }
 
 #[derive(sqlx::FromRow)]
@@ -116,39 +110,6 @@ pub async fn by_codes(tx: &mut Tx, programs: &[ProgramId], codes: &[&str]) -> Re
     let keys = programs.iter().flat_map(|program| codes.iter().map(|code| (program.raw(), *code)));
     let rows: Vec<FoundRow> = Filter::new(BY_CODES).keyed("v.program", "v.folded", keys).all(tx).await?;
     rows.into_iter().map(FoundRow::read).collect()
-}
-
-/// Stores a batch with its codes; they differ, also without case.
-pub async fn insert(tx: &mut Tx, batch: &Batch, codes: &[String]) -> Result<(), StoreError> {
-    let (flat, percent) = match batch.reward {
-        Reward::Flat(flat) => (Some(flat), None),
-        Reward::PercentOfBuyerShare(percent) => (None, Some(percent.to_string())),
-    };
-    let args = args![
-        batch.id.raw(),
-        batch.program.raw(),
-        &batch.boost,
-        batch.funded_by.word(),
-        flat,
-        &percent,
-        batch.from.map(Time::micros),
-        batch.until.map(Time::micros),
-        &batch.place,
-        batch.link.map(LinkId::raw),
-        batch.count,
-        batch.created_at.micros(),
-    ];
-    tx.run(INSERT, args).await?;
-    let rows: Vec<(i64, &String)> = (1..).zip(codes).collect();
-    let columns = [
-        ("program", Column::int(&rows, |_| batch.program.raw())),
-        ("folded", Column::string(&rows, |(_, code)| fold_code(code))),
-        ("code", Column::text(&rows, |(_, code)| code)),
-        ("batch", Column::int(&rows, |_| batch.id.raw())),
-        ("position", Column::int(&rows, |(position, _)| *position)),
-    ];
-    bulk::insert(tx, "voucher", &columns, "").await?;
-    Ok(())
 }
 
 /// Of a program, newest first, older than `after`.

@@ -147,7 +147,7 @@ async fn moved(database: &str) {
     let dir = TempDir::new("boosts-moved");
     let file = |name: &str| dir.path().join(name).display().to_string();
     let target = format!("sqlite://{}", file("moved.db"));
-    for what in ["setup", "rates", "clicks", "sales"] {
+    for what in ["setup", "clicks", "sales"] {
         let table = file(&format!("{what}.export"));
         std::fs::write(&table, ristourne_ok(database, &["export", what])).expect("written");
         let imported = ristourne(&target, &["import", what, &table, "--spool-dir", &file("spool")]);
@@ -195,7 +195,10 @@ async fn vouchers_are_made_printed_and_used_once() {
         let sheet = async |language: &str, query: &str| {
             let request = shop.http.get(format!("{}/api/v1{batch}/sheet{query}", shop.base)).bearer_auth(&shop.key);
             let answer = request.header("Accept-Language", language).send().await.expect("an answer");
-            assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &"text/html; charset=utf-8".parse().expect("a value")));
+            assert_eq!(
+                (answer.status().as_u16(), &answer.headers()["content-type"]),
+                (200, &"text/html; charset=utf-8".parse().expect("a value"))
+            );
             let policy = answer.headers()["content-security-policy"].to_str().expect("ASCII").to_owned();
             assert!(policy.contains("default-src 'none'") && policy.contains("style-src 'sha256-"), "{policy}");
             answer.text().await.expect("a page")
@@ -275,7 +278,8 @@ async fn two_servers_give_each_thing_once() {
     }
     // One buyer has one first order, whichever program and server approve it.
     let approvals: Vec<(Operator, String)> = ids.into_iter().enumerate().map(|(n, id)| (operator.at(&servers[n % 2]), id)).collect();
-    let approved = at_once(16, approvals, |(operator, id)| async move { operator.post(&format!("/conversions/{id}/approve"), json!({})).await }).await;
+    let approved =
+        at_once(16, approvals, |(operator, id)| async move { operator.post(&format!("/conversions/{id}/approve"), json!({})).await }).await;
     let welcome = approved.iter().flat_map(bonuses).filter(|bonus| bonus.starts_with("welcome")).count();
     assert_eq!(welcome, 1);
     let commission = 2 * 500 * i64::try_from(ORDERS).expect("few");

@@ -11,8 +11,13 @@ use crate::domain::{
     sale::Sale,
     terms::{Terms, boost::Kind, when::fold_code},
 };
-use crate::kernel::{id::BuyerId, ratio::OutOfRange, time::Time};
-use std::collections::BTreeMap;
+use crate::kernel::{
+    currency::Currency,
+    id::{BuyerId, ProgramId},
+    ratio::{OutOfRange, Ratio},
+    time::Time,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where an order stood before.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +93,7 @@ fn look_up(
         if let Kind::Tier { programs, .. } = &boost.kind {
             let own =
                 before.and_then(|due| due.counted()).filter(|counted| counted.buyer == buyer).map_or(0, |counted| counted.approved_net);
-            // One that is out of range is as good as the highest tier asks for.
+            // One beyond the range of amounts counts as nothing.
             let base = base(facts, known, order, (sale, buyer), (programs, terms.currency, own)).unwrap_or_default();
             bases.insert(name, base);
         }
@@ -118,10 +123,10 @@ fn base(
     known: &LoyaltyFacts,
     order: &Order,
     (sale, buyer): (&Sale, BuyerId),
-    (programs, currency, own): (&[crate::kernel::id::ProgramId], crate::kernel::currency::Currency, i64),
+    (programs, currency, own): (&[ProgramId], Currency, i64),
 ) -> Result<TierBase, OutOfRange> {
-    let (mut sum, mut left_out) = (crate::kernel::ratio::Ratio::ZERO, Vec::new());
-    let programs: std::collections::BTreeSet<_> = programs.iter().copied().collect();
+    let (mut sum, mut left_out) = (Ratio::ZERO, Vec::new());
+    let programs: BTreeSet<ProgramId> = programs.iter().copied().collect();
     for program in programs {
         let Some(from) = known.currencies.get(&program) else { continue };
         let stored = known.bases.get(&(buyer, program)).copied().unwrap_or(0);

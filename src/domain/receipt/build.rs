@@ -1,8 +1,8 @@
 //! Lays a receipt out, from an order and what is due on it.
 
 use super::{
-    AsSoldLines, BonusLine, CommissionLines, CreditLine, EntryLines, Event, ExpiredLine, OrderLine, PostingLine, RateLine, ReasonText, Receipt,
-    RefundLine, RefundedLine, RuleLine, SaleLines, ShareLine, SplitLines, Step, TermsLine, TierLine, TouchLine,
+    AsSoldLines, BonusLine, CommissionLines, CreditLine, EntryLines, Event, ExpiredLine, OrderLine, PostingLine, RateLine, ReasonText,
+    Receipt, RefundLine, RefundedLine, RuleLine, SaleLines, ShareLine, SplitLines, Step, TermsLine, TierLine, TouchLine,
 };
 use crate::domain::{
     account::Account,

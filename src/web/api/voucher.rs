@@ -4,7 +4,7 @@ use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, ok, op, r
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR},
-        loyalty::{self},
+        loyalty,
         program::Program,
         terms::{
             self,
@@ -174,7 +174,7 @@ async fn create(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>,
         return Err(api.refused(&input, tx, problem).await);
     }
     let codes = random_codes(batch.count)?;
-    store::voucher::insert(&mut tx, &batch, &codes).await?;
+    store::setup::add::insert_vouchers(&mut tx, &batch, &codes).await?;
     api.created(&input, tx, &View::new(batch, program.currency)).await
 }
 
