@@ -79,7 +79,7 @@ async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wa
     let mut programs = facts::programs(tx, &wanted).await?;
     if !wanted.stores_rates() {
         facts::lock(tx, &programs, false).await?;
-        facts::lock_shared(tx, &wanted).await?;
+        facts::lock_shared(tx, &setting.terms, &programs, &wanted).await?;
         return Ok(wanted);
     }
     facts::lock(tx, &[], true).await?;
@@ -88,9 +88,10 @@ async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wa
     programs.sort_unstable();
     programs.dedup();
     facts::lock(tx, &programs, true).await?;
-    facts::lock_shared(tx, &wanted).await?;
     let loading: Vec<Command> = waiting.into_iter().map(|key| clock_command(0, Time::default(), Act::Release { key })).collect();
-    Ok(Wanted::of(commands.iter().chain(&loading), &setting.zone, setting.debt_limit))
+    let wanted = Wanted::of(commands.iter().chain(&loading), &setting.zone, setting.debt_limit);
+    facts::lock_shared(tx, &setting.terms, &programs, &wanted).await?;
+    Ok(wanted)
 }
 
 /// Command *n* sees 1…*n*−1 as if they had been committed.

@@ -2,6 +2,7 @@
 
 mod acts;
 mod change;
+mod loyalty;
 mod movement;
 mod record;
 mod restore;

@@ -8,9 +8,10 @@ use crate::domain::{
     click::Quality,
     conversion::{Flags, Status},
     entry,
+    loyalty::BonusKind,
     order::Actor,
     reason::Reason,
-    terms::{Model, PayableOn, UnclaimedTo, pay::Pay},
+    terms::{Model, PayableOn, UnclaimedTo, boost::Funder, pay::Pay},
     verdict::{Grounds, Why},
     word::words,
 };
@@ -56,6 +57,8 @@ pub struct Receipt {
     pub commission: Option<CommissionLines>,
     #[schema(required)]
     pub split: Option<SplitLines>,
+    /// What boosts pay beside it.
+    pub bonuses: Vec<BonusLine>,
     #[schema(required)]
     pub buyer: Option<BuyerId>,
     /// Until when an unclaimed share may be claimed.
@@ -63,6 +66,36 @@ pub struct Receipt {
     pub claim_until: Option<Time>,
     pub steps: Vec<Step>,
     pub entries: Vec<EntryLines>,
+}
+
+/// What a boost pays, and from what it was worked out. Amounts in the program's currency.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReceiptBonus)]
+pub struct BonusLine {
+    #[schema(value_type = BonusKind)]
+    pub kind: &'static str,
+    pub boost: String,
+    #[schema(value_type = Funder)]
+    pub funded_by: &'static str,
+    /// Who gets it.
+    #[schema(required)]
+    pub buyer: Option<BuyerId>,
+    /// Of the buyer's share, before it faded.
+    pub percent: Option<Percent>,
+    /// The buyer's share that a percentage is of.
+    pub share: Option<Money>,
+    /// Whole days since the buyer's last order.
+    pub days: Option<i64>,
+    /// The buyer's approved amount that a tier was chosen by.
+    pub base: Option<Money>,
+    /// Minor units before the rounding, as a fraction.
+    pub exact: String,
+    /// Rounded half up.
+    pub wanted: Money,
+    /// What was left of a budget; 0 where a code, a quota or a first order was used up.
+    pub cap: Option<Money>,
+    /// What it pays.
+    pub amount: Money,
 }
 
 /// A code with its texts; those of `other` may be the words of who said it.

@@ -6,6 +6,7 @@
 
 mod balance;
 mod batch;
+mod boost;
 mod buyer;
 mod click;
 mod conversion;
@@ -39,6 +40,7 @@ mod stream;
 mod terms;
 mod terms_fields;
 mod verdict;
+mod voucher;
 
 pub use self::guard::PREFIX;
 pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
@@ -108,6 +110,8 @@ fn all() -> Routes {
         .and(publisher::routes())
         .and(link::routes())
         .and(coupon::routes())
+        .and(boost::routes())
+        .and(voucher::routes())
         .and(buyer::routes())
         .and(conversion::routes())
         .and(batch::routes())
