@@ -80,7 +80,8 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         commission = Some(worked);
     }
     let currency = sale.content.amount.currency;
-    let held = attributed.suspect || (self_referral && terms.attribution.self_referral == SelfReferral::Hold);
+    let related = self_referral && terms.attribution.self_referral == SelfReferral::Hold;
+    let held = attributed.suspect || related || context.budget_used_up;
     let buyer = attributed.buyer.or(tie.map(|tie| tie.buyer)).filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
     let due_shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
     let open = buyer.is_none()
@@ -104,7 +105,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     Ok(Some(Due {
         status,
         flags,
-        reason: reason(order, &attributed, flags.held && status == Status::Pending, commission.as_ref()),
+        reason: reason(order, &attributed, (flags.held && status == Status::Pending, related), commission.as_ref()),
         sold: Money::new(left.sold_total, currency),
         refunded: Money::new(left.refunded(), currency),
         commission: shared.as_ref().map_or(0, |s| s.commission),
@@ -194,8 +195,9 @@ impl Dates {
     }
 }
 
-/// `waits` says that the order is held and the operator has not lifted it: only then does that explain anything.
-fn reason(order: &Order, attributed: &Attributed, waits: bool, commission: Option<&Commission>) -> Option<String> {
+/// `waits` says that the order is held and the operator has not lifted it: only then does that explain anything. `related`: the buyer is
+/// the publisher.
+fn reason(order: &Order, attributed: &Attributed, (waits, related): (bool, bool), commission: Option<&Commission>) -> Option<String> {
     let refused = |words: Option<&String>, code: Reason| Some(words.cloned().unwrap_or_else(|| code.code().to_owned()));
     if let Some(verdict) = &order.reject {
         return refused(verdict.reason.as_ref(), Reason::Rejected);
@@ -203,7 +205,13 @@ fn reason(order: &Order, attributed: &Attributed, waits: bool, commission: Optio
     if let Some(verdict) = &order.cancel {
         return refused(verdict.reason.as_ref(), Reason::Cancelled);
     }
-    let held = || waits.then_some(if attributed.suspect { Reason::SuspectTraffic } else { Reason::SelfReferral });
+    let held = || {
+        waits.then_some(match (attributed.suspect, related) {
+            (true, _) => Reason::SuspectTraffic,
+            (false, true) => Reason::SelfReferral,
+            (false, false) => Reason::BudgetUsedUp,
+        })
+    };
     let code = attributed.reason.or_else(|| commission.and_then(|c| c.reason)).or_else(held);
     code.map(|code| code.code().to_owned())
 }

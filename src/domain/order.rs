@@ -148,6 +148,8 @@ pub struct Context {
     pub tier_base: i64,
     /// The buyer has the e-mail address of a credited publisher.
     pub self_referral: bool,
+    /// The merchant pays ahead, and its credit did not cover the commission.
+    pub budget_used_up: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,6 +30,7 @@ async fn engine(database: &str, spool: &TempDir, at: Time) -> (Arc<Engine>, Stop
         spool_dir: spool.path().to_owned(),
         geo_database: None,
         click_wait_max: Duration::from_millis(25),
+        invoice_monthly: false,
     };
     Engine::start(options).await.expect("the engine starts")
 }
@@ -85,7 +86,7 @@ async fn due_orders_are_approved_and_expire_once() {
         let export = ristourne_ok(database, &["export", "ledger", "--format", "csv"]);
         let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
         for line in export.lines().skip(1) {
-            let [_, _, kind, _, account, amount, _] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let [_, _, kind, _, account, amount, ..] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
             assert!(["recorded", "rejected", "approved", "share_expired"].contains(&kind), "{line}");
             *sums.entry(account).or_default() += amount.replace('.', "").parse::<i64>().expect("cents");
         }

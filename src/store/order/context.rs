@@ -35,6 +35,8 @@ struct ContextJson<'a> {
     customer_new: Option<bool>,
     tier_base: i64,
     self_referral: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    budget_used_up: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,6 +108,7 @@ impl<'a> From<&'a Context> for ContextJson<'a> {
             customer_new: context.customer_new,
             tier_base: context.tier_base,
             self_referral: context.self_referral,
+            budget_used_up: context.budget_used_up,
         }
     }
 }
@@ -133,6 +136,7 @@ impl ContextJson<'_> {
             customer_new: self.customer_new,
             tier_base: self.tier_base,
             self_referral: self.self_referral,
+            budget_used_up: self.budget_used_up,
         })
     }
 }

@@ -1,7 +1,9 @@
 //! Two of every party with rows of every kind: what the first ones see, and what they must not.
 use crate::support::server::{Merchant, Operator, Server, click, ristourne_ok, text};
+use reqwest::Method;
 use ristourne::{
     domain::key::Role,
+    engine::clock::Clock,
     kernel::time::Time,
     store::{self, Db, Options},
 };
@@ -29,6 +31,8 @@ pub struct World {
     pub import: String,
     /// A bonus of that buyer, which that merchant pays.
     pub movement: String,
+    /// Of that merchant.
+    pub invoice: String,
     /// The slug of the link.
     slug: String,
     second: Second,
@@ -50,6 +54,7 @@ struct Second {
     message: String,
     /// A bonus of that buyer, which that merchant pays.
     movement: String,
+    invoice: String,
     /// A click of the other publisher in a conversion that it shares with the first.
     rivals_click: String,
     /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
@@ -100,6 +105,11 @@ async fn bonus(operator: &Operator, merchant: &Merchant, buyer: &str) -> String 
     text(&operator.create("/bonuses", bonus).await["id"])
 }
 
+/// An invoice of all that the merchant owes.
+async fn invoice(operator: &Operator, merchant: &Merchant) -> String {
+    text(&operator.create("/invoices", json!({"merchant": merchant.id, "until": World::today()})).await["id"])
+}
+
 async fn message(operator: &Operator, program: &str) -> String {
     text(&operator.get(&format!("/inbox?program={program}")).await["data"][0]["id"])
 }
@@ -137,6 +147,8 @@ impl World {
         // What they might waive.
         let waived = json!({"buyer": buyer, "amount": Self::euros("50.00"), "funded_by": "platform", "reason": "late"});
         operator.create("/bonuses", waived).await;
+        operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
+        let invoice_of_first = invoice(&operator, &merchant).await;
         let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
         let keys = own.map(|(role, owner)| text(&key(&server.database, role, owner)["key"]));
         let revoked = revoked(&server.database, &merchant.id).await;
@@ -145,6 +157,7 @@ impl World {
             secret,
             message: message(&operator, &theirs).await,
             movement: bonus(&operator, &other, &stranger).await,
+            invoice: invoice(&operator, &other).await,
             merchant: other,
             program: theirs,
             publisher: rival,
@@ -172,6 +185,7 @@ impl World {
             coupon: text(&coupon["id"]),
             import: text(&imported["id"]),
             movement,
+            invoice: invoice_of_first,
             slug,
             second,
             next: AtomicU32::new(0),
@@ -201,6 +215,7 @@ impl World {
             click,
             message,
             movement,
+            invoice,
             rivals_click,
             rivals,
             ..
@@ -215,6 +230,7 @@ impl World {
             (Role::Merchant, "cnv") => conversion,
             (Role::Merchant, "clk") => click,
             (_, "mov") => movement,
+            (Role::Merchant, "inv") => invoice,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
             (Role::Merchant | Role::Publisher, "lnk") => link,
@@ -239,13 +255,16 @@ impl World {
             click,
             message,
             movement,
+            invoice,
             rivals_click,
             rivals,
             rivals_link,
         } = &self.second;
         let found: &[&String] = match role {
             Role::Operator => &[],
-            Role::Merchant => &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement],
+            Role::Merchant => {
+                &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement, invoice]
+            }
             Role::Publisher => &[
                 secret,
                 publisher,
@@ -261,7 +280,7 @@ impl World {
                 rivals_click,
                 rivals,
             ],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, rivals],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }
@@ -285,6 +304,7 @@ impl World {
             format!("/conversions?program={program}"),
             format!("/entries?owner={}", merchant.id),
             format!("/movements?owner={buyer}"),
+            format!("/invoices?merchant={}", merchant.id),
         ] {
             seen.push(self.operator.get(&path).await);
         }
@@ -294,6 +314,10 @@ impl World {
     /// A text that was not given before.
     pub fn number(&self) -> String {
         format!("N-{}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn today() -> String {
+        Clock::System.now().to_string().chars().take(10).collect()
     }
 
     pub fn euros(amount: &str) -> Value {
