@@ -8,6 +8,7 @@
 //! below and in [`statements`].
 pub mod apply;
 pub mod audit;
+pub mod awaiting;
 pub mod balance;
 pub mod bulk;
 pub mod buyer;
@@ -28,6 +29,7 @@ pub mod history;
 pub mod idempotency;
 pub mod import;
 pub mod inbox;
+pub mod invoice;
 pub mod key;
 pub mod link;
 pub mod merchant;
@@ -64,6 +66,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
     let mut all = fold::statements();
     all.extend([
         audit::ALL,
+        awaiting::ALL,
         balance::ALL,
         buyer::ALL,
         chain::ALL,
@@ -77,6 +80,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         idempotency::ALL,
         import::ALL,
         inbox::ALL,
+        invoice::ALL,
         key::ALL,
         link::ALL,
         merchant::ALL,
