@@ -8,6 +8,7 @@ use crate::domain::{
     entry::Entry,
     idempotency::{Kept, Slot},
     order::Order,
+    payout::Run,
     rate::Rate,
     touch::ClickTie,
 };
@@ -31,6 +32,8 @@ pub struct Decision {
     pub rates: Vec<(Day, Currency, Rate)>,
     /// What changes beside orders.
     pub documents: Vec<Written>,
+    /// What a payout changes beside its payments.
+    pub run: Option<Box<Run>>,
 }
 
 /// What changes about one order.

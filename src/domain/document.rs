@@ -4,6 +4,7 @@
 use crate::domain::{
     entry::{self, Entry, Row, Subject},
     movement::Movement,
+    payment::Payment,
 };
 use crate::kernel::{currency::Currency, id::EntryId, time::Time};
 
@@ -11,18 +12,21 @@ use crate::kernel::{currency::Currency, id::EntryId, time::Time};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Document {
     Movement(Movement),
+    Payment(Payment),
 }
 
 impl Document {
     pub const fn subject(&self) -> Subject {
         match self {
             Self::Movement(movement) => Subject::Movement(movement.id),
+            Self::Payment(payment) => Subject::Payment(payment.id),
         }
     }
 
     pub const fn currency(&self) -> Currency {
         match self {
             Self::Movement(movement) => movement.amount.currency,
+            Self::Payment(payment) => payment.amount.currency,
         }
     }
 
@@ -30,6 +34,7 @@ impl Document {
     pub fn row(&self) -> Row {
         match self {
             Self::Movement(movement) => movement.row(),
+            Self::Payment(payment) => payment.row(),
         }
     }
 }

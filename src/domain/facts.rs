@@ -6,9 +6,11 @@ use crate::domain::{
     buyer::Buyer,
     decision::Decision,
     document::Document,
-    entry::Subject,
+    entry::{Link, Subject},
     idempotency::{Kept, Slot},
     order::Order,
+    payee::Payee,
+    payout::{Batch, Wallet},
     program::Program,
     publisher::Publisher,
     rate::RateTable,
@@ -17,10 +19,10 @@ use crate::domain::{
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{BatchId, BuyerId, ClickId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Month, Time, Zone},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The world as the commands of one batch need it. What a command names and is not here does not exist.
 #[derive(Debug, Clone)]
@@ -52,6 +54,13 @@ pub struct Facts {
     pub merchants: HashSet<MerchantId>,
     /// What the commands' payees and merchants hold, debit positive, and what the batch has added since.
     pub balances: HashMap<(Account, Currency), i64>,
+    /// What payees have to get in the currency of a payout that is prepared; only those with a balance.
+    pub wallets: BTreeMap<(Currency, Payee), Wallet>,
+    pub batches: HashMap<BatchId, Batch>,
+    /// The heads of the journal's chains, where a payout states them.
+    pub heads: Vec<Link>,
+    /// What settled payments hold of the orders that are counted, minor units by payee.
+    pub covered: HashMap<ConversionId, BTreeMap<Payee, i64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +119,10 @@ impl Facts {
             documents: HashMap::new(),
             merchants: HashSet::new(),
             balances: HashMap::new(),
+            wallets: BTreeMap::new(),
+            batches: HashMap::new(),
+            heads: Vec::new(),
+            covered: HashMap::new(),
         }
     }
 

@@ -54,6 +54,10 @@ codes! {
         UnknownReference = "unknown_reference", "It names a link, publisher, buyer or version of terms that is not stored.", "Il nomme un lien, un éditeur, un acheteur ou une version des conditions qui n’est pas enregistré.";
         TieConflict = "tie_conflict", "The click belongs to another buyer.", "Le clic appartient à un autre acheteur.";
         ExceedsBalance = "exceeds_balance", "The amount is larger than the balance that it would settle.", "Le montant dépasse le solde qu’il réglerait.";
+        PaymentExported = "payment_exported", "The bank has been told of this payment: it is settled or returned, no longer cancelled.", "La banque connaît ce paiement : il est réglé ou retourné, et ne s’annule plus.";
+        PaymentNotExported = "payment_not_exported", "The bank has not been told of this payment: export it first.", "La banque ne connaît pas encore ce paiement : exportez-le d’abord.";
+        PaymentClosed = "payment_closed", "The payment was cancelled or came back; a new run pays what is due.", "Le paiement a été annulé ou est revenu ; un nouveau versement paiera ce qui est dû.";
+        NothingToExport = "nothing_to_export", "The batch holds no payment for this form.", "Le lot ne contient aucun paiement pour ce format.";
         RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";
     }
 }
@@ -69,6 +73,10 @@ impl Refusal {
                 | Self::RefundConflict
                 | Self::TieConflict
                 | Self::RateConflict
+                | Self::PaymentExported
+                | Self::PaymentNotExported
+                | Self::PaymentClosed
+                | Self::NothingToExport
         )
     }
 }

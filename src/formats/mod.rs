@@ -2,5 +2,7 @@
 
 pub mod csv;
 pub mod ledger;
+pub mod pain001;
 pub mod postback;
 pub mod setup;
+pub mod transfers;

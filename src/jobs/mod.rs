@@ -4,6 +4,7 @@
 //! and the second finds nothing left to change. So there is no lease to lose.
 
 pub mod approve_due;
+pub mod count_paid;
 pub mod expire_unclaimed;
 pub mod retention;
 
@@ -74,11 +75,15 @@ pub async fn run(engine: &Engine, now: Time) -> Result<usize, StoreError> {
     if approved + expired > 0 {
         tracing::info!(approved, expired, "due orders");
     }
+    let paid = done("count_paid", now, count_paid::run(engine, now).await?);
+    if paid > 0 {
+        tracing::info!(paid, "orders whose payments ended");
+    }
     let forgotten = retention::run(engine, now).await?;
     if forgotten > 0 {
         tracing::info!(forgotten, "answers kept for their Idempotency-Key");
     }
-    Ok(approved + expired)
+    Ok(approved + expired + paid)
 }
 
 /// Notes that a job came to its end, having changed so many orders.

@@ -2,6 +2,8 @@
 //!
 //! The number of statements does not grow with the batch: first what the commands name, then what the stored sales of those orders name,
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
+mod payouts;
+
 use super::db::Tx;
 use super::error::StoreError;
 use super::{
@@ -17,6 +19,7 @@ use crate::domain::{
     idempotency::Slot,
     movement::What,
     order::Order,
+    payee::Payee,
     program::Program,
     rate::AGE_DAYS_MAX,
     sale::{OpenedClick, OrderKey, Sale, SentClick},
@@ -60,6 +63,7 @@ pub struct Wanted {
     /// Those beside orders.
     parties: BTreeSet<Owner>,
     movements: BTreeSet<MovementId>,
+    payouts: payouts::Wanted,
 }
 
 impl Wanted {
@@ -110,6 +114,12 @@ impl Wanted {
             Act::Reverse { movement, .. } => {
                 self.movements.insert(*movement);
             }
+            Act::Payout(step) => {
+                // All that concerns payouts is done in a row: it is the platform's.
+                self.parties.insert(Owner::Platform);
+                self.payouts.add(step);
+            }
+            Act::CountPaid { key } => self.payouts.count(key),
             Act::Refund { .. }
             | Act::Cancel { .. }
             | Act::Approve { .. }
@@ -159,6 +169,12 @@ impl Wanted {
             }
         }
         self.publishers.extend(order.context.iter().filter_map(|context| Some(context.coupon.as_ref()?.publisher)));
+        for payee in order.paid.iter().flat_map(|paid| paid.covered.keys()) {
+            match payee {
+                Payee::Publisher(id) => drop(self.publishers.insert(*id)),
+                Payee::Buyer(id) => drop(self.buyers.insert(*id)),
+            }
+        }
         if let Some(tie) = order.tie {
             self.clicks.insert(tie.click);
             self.buyers.insert(tie.buyer);
@@ -195,7 +211,9 @@ pub async fn lock(tx: &mut Tx, programs: &[ProgramId], rates_exclusive: bool) ->
 
 /// Waits for what programs share, ascending, after all their locks: the parties and documents beside orders.
 pub async fn lock_shared(tx: &mut Tx, wanted: &Wanted) -> Result<(), StoreError> {
-    let parties = wanted.parties.iter().map(|owner| owner.number());
+    let is_payee = wanted.parties.iter().any(|owner| matches!(owner, Owner::Publisher(_) | Owner::Buyer(_)));
+    // A payee's balance is what a payout takes: their lock is that of payouts.
+    let parties = wanted.parties.iter().map(|owner| owner.number()).chain(is_payee.then_some(Owner::Platform.number()));
     let shared: BTreeSet<i64> = parties.chain(wanted.movements.iter().map(|id| id.raw())).collect();
     program::lock_numbers(tx, listed(&shared)).await
 }
@@ -221,6 +239,7 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
     load_rest(tx, &wanted, &programs, &mut facts).await?;
     load_people(tx, &wanted, &mut facts).await?;
     load_documents(tx, &wanted, &mut facts).await?;
+    wanted.payouts.load(tx, &mut facts).await?;
     load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)
 }

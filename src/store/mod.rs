@@ -34,6 +34,8 @@ pub mod migrate;
 pub mod movement;
 pub mod node;
 pub mod order;
+pub mod payment;
+pub mod payout;
 pub mod program;
 pub mod publisher;
 pub mod rate;
@@ -50,6 +52,7 @@ pub mod terms;
 pub mod tie;
 pub mod tier;
 pub mod turn;
+pub mod wallet;
 pub mod webhook;
 
 pub use db::{Db, Kind, Options, Tx};
@@ -79,6 +82,8 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         node::ALL,
         order::ALL,
         order::export::ALL,
+        payment::ALL,
+        payout::ALL,
         program::ALL,
         publisher::ALL,
         rate::ALL,
@@ -94,6 +99,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         terms::ALL,
         tie::ALL,
         tier::ALL,
+        wallet::ALL,
         webhook::ALL,
     ]);
     all

@@ -82,7 +82,7 @@ fn state(order: &Order) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub conversion: ConversionId,
-    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `adjust`, `tie`, `merchant_paid`, `expire`.
+    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `adjust`, `tie`, `merchant_paid`, `expire`, `paid`.
     pub kind: String,
     /// Tells facts of one kind apart: a revision, a `refund_id`, who approved; else empty.
     pub key: String,
@@ -301,9 +301,10 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         "tie" => FactKind::Tie,
         "merchant_paid" => FactKind::MerchantPaid,
         "expire" => FactKind::Expire,
+        "paid" => FactKind::Paid,
         _ => return None,
     };
-    let is_unkeyed = !matches!(kind, FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust);
+    let is_unkeyed = !matches!(kind, FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Paid);
     let is_sound = (is_unkeyed == fact_key.is_empty()) && (order.context.is_none() || kind == FactKind::Sale);
     is_sound.then_some((order, kind))
 }
