@@ -147,6 +147,9 @@ impl Facts {
         for (day, currency, rate) in &decision.rates {
             self.rates.insert(*day, *currency, *rate);
         }
+        if let Some(run) = &decision.run {
+            self.batches.insert(run.batch.id, run.batch.clone());
+        }
         for written in &decision.documents {
             self.documents.insert(written.document.subject(), written.document.clone());
         }

@@ -243,6 +243,18 @@ pub struct Batch {
     pub heads: Vec<Link>,
 }
 
+impl Batch {
+    /// `is_open`: a payment of it is still under way.
+    pub const fn status(&self, is_open: bool) -> BatchStatus {
+        match (self.cancelled_at, self.exported_at, is_open) {
+            (Some(_), ..) => BatchStatus::Cancelled,
+            (None, None, _) => BatchStatus::Prepared,
+            (None, Some(_), true) => BatchStatus::Exported,
+            (None, Some(_), false) => BatchStatus::Settled,
+        }
+    }
+}
+
 /// A payee whom a run left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeftOut {

@@ -19,6 +19,7 @@ pub mod ledger_batch;
 pub mod ledger_writer;
 pub mod node;
 pub mod paid;
+pub mod payout_file;
 pub mod process;
 pub mod recent;
 pub mod recount;

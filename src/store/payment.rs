@@ -32,7 +32,8 @@ statements! {
     ORDERS = "SELECT DISTINCT l.conversion AS id, o.program AS program, o.goal AS goal, o.order_id AS order_id
         FROM payment_line l JOIN orders o ON o.id = l.conversion";
     COUNTED = "UPDATE payment SET counted = TRUE WHERE id = $1 AND status = $2";
-    YEAR = "SELECT payee, payee_kind, currency, COUNT(*) AS payments, CAST(SUM(amount - fee) AS BIGINT) AS paid, CAST(SUM(fee) AS BIGINT) AS fees
+    TALLIES = "SELECT batch, status, COUNT(*) AS payments, CAST(SUM(amount) AS BIGINT) AS amount, CAST(SUM(fee) AS BIGINT) AS fee FROM payment";
+    YEAR = "SELECT payee, payee_kind, currency, MAX(holder) AS holder, COUNT(*) AS payments, CAST(SUM(amount - fee) AS BIGINT) AS paid, CAST(SUM(fee) AS BIGINT) AS fees
         FROM payment";
 }
 
@@ -316,10 +317,46 @@ pub async fn mark_counted(tx: &mut Tx, id: PaymentId, status: Status) -> Result<
     Ok(())
 }
 
-/// What a payee got in a span of time, in one currency.
+/// How many payments of a batch have a status, and how much they are; minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub batch: BatchId,
+    pub status: Status,
+    pub count: i64,
+    /// With the fees.
+    pub amount: i64,
+    pub fee: i64,
+}
+
+/// The sums of these batches, by status.
+pub async fn tallies(tx: &mut Tx, batches: &[BatchId]) -> Result<Vec<Tally>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Sum {
+        batch: i64,
+        status: String,
+        payments: i64,
+        amount: i64,
+        fee: i64,
+    }
+    if batches.is_empty() {
+        return Ok(Vec::new());
+    }
+    let batches: Vec<i64> = batches.iter().map(|id| id.raw()).collect();
+    let rows: Vec<Sum> = Filter::new(TALLIES).any_of("batch", Some(batches)).tail("GROUP BY batch, status").all(tx).await?;
+    let read = |row: Sum| {
+        let batch = BatchId::from_raw(row.batch);
+        let status = Status::from_word(&row.status).ok_or_else(|| StoreError::corrupt("payment", "status", batch))?;
+        Ok(Tally { batch, status, count: row.payments, amount: row.amount, fee: row.fee })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// What a payee got in a span of time, in one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Total {
     pub payee: Payee,
+    /// The name on the account.
+    pub holder: String,
     /// Without fees.
     pub paid: Money,
     /// Minor units.
@@ -334,6 +371,7 @@ pub async fn totals(tx: &mut Tx, since: Time, until: Time) -> Result<Vec<Total>,
         payee: i64,
         payee_kind: String,
         currency: String,
+        holder: String,
         payments: i64,
         paid: i64,
         fees: i64,
@@ -346,6 +384,7 @@ pub async fn totals(tx: &mut Tx, since: Time, until: Time) -> Result<Vec<Total>,
         Ok(Total {
             payee: Payee::from_stored(&row.payee_kind, row.payee).ok_or_else(|| corrupt("payee_kind"))?,
             paid: Money::new(row.paid, row.currency.parse().map_err(|_| corrupt("currency"))?),
+            holder: row.holder,
             fees: row.fees,
             payments: row.payments,
         })

@@ -25,6 +25,10 @@ mod operation;
 mod owner;
 mod page;
 mod patch;
+mod payment;
+mod payout;
+mod payout_method;
+mod payout_report;
 mod program;
 mod publisher;
 mod rate;
@@ -46,6 +50,7 @@ use self::{
     owner::{OWNER, check_owner, owner_exists, owner_of},
     page::{Page, empty, ok, whole},
     patch::{set, set_or_clear},
+    payment::{Texts, View as PaymentView},
     routes::Routes,
     seller::{BLOCK_CHARS_MAX, COUNTRY, COUNTRY_CODES, NUMBER_CHARS_MAX, country},
     stream::{Accept, Chunk, CsvLine, FORMAT, Format, Record, nothing, stream_list, stream_table},
@@ -106,7 +111,11 @@ fn all() -> Routes {
         .and(entry::routes())
         .and(movement::routes())
         .and(seller::routes())
+        .and(payout_method::routes())
+        .and(payout::routes())
+        .and(payment::routes())
         .and(report::routes())
+        .and(payout_report::routes())
         .and(click::routes())
         .and(import::routes())
         .and(rate::routes())

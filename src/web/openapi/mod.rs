@@ -58,6 +58,7 @@ const TAGS: &[(&str, &str)] = &[
     ("entries", "The journal behind the balances."),
     ("movements", "What moved beside orders: bonuses, fees, merchants' payments, what was written off or waived."),
     ("seller", "Who stands on documents as their seller: the operator."),
+    ("payouts", "How publishers and buyers are paid, the runs that pay them, and each payment."),
     ("reports", "Clicks, conversions and commission over time."),
     ("imports", "Clicks, sales and rates from elsewhere."),
     ("rates", "Exchange rates, as the ECB publishes them."),
@@ -165,7 +166,7 @@ fn write(operation: &Operation, schemas: &mut Schemas) -> Value {
 }
 
 fn takes_body(operation: &Operation) -> bool {
-    matches!(operation.method, Method::POST | Method::PATCH)
+    matches!(operation.method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 fn roles(roles: Roles) -> Vec<&'static str> {

@@ -65,6 +65,10 @@ impl Tables {
         let mut facts = Facts::empty(catalogue.zone.clone());
         facts.merchants.clone_from(&catalogue.merchants);
         facts.balances.clone_from(&catalogue.balances);
+        facts.wallets.clone_from(&catalogue.wallets);
+        facts.batches.clone_from(&catalogue.batches);
+        facts.documents.clone_from(&catalogue.documents);
+        facts.covered.clone_from(&catalogue.covered);
         let message = &command.message;
         if let Some(key) = message.merchant.zip(message.webhook_id.clone())
             && let Some(hash) = self.webhooks.get(&key)
