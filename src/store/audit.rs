@@ -29,7 +29,19 @@ statements! {
     LONE_ENTRIES = "SELECT e.id AS n FROM journal_entry e
         LEFT JOIN orders o ON o.id = e.subject AND e.subject_kind = 'order'
         LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement'
-        WHERE COALESCE(o.id, m.id) IS NULL ORDER BY e.id LIMIT 100";
+        LEFT JOIN payment p ON p.id = e.subject AND e.subject_kind = 'payment'
+        WHERE COALESCE(o.id, m.id, p.id) IS NULL ORDER BY e.id LIMIT 100";
+    /// With its own line nothing is left of what a payment holds, and that line is what it takes from the balance.
+    PAYMENT_SUMS = "SELECT p.id AS n FROM payment p LEFT JOIN payment_line l ON l.payment = p.id
+        LEFT JOIN journal_entry e ON e.id = l.entry AND e.subject = p.id GROUP BY p.id, p.amount, p.lines
+        HAVING COALESCE(SUM(l.amount), 0) <> 0 OR COUNT(l.entry) <> p.lines + 1
+            OR COALESCE(SUM(CASE WHEN e.id IS NOT NULL THEN l.amount END), 0) <> p.amount ORDER BY p.id LIMIT 100";
+    PAYMENT_LINES = "SELECT DISTINCT l.payment AS n FROM payment_line l LEFT JOIN payment p ON p.id = l.payment
+        LEFT JOIN posting q ON q.entry = l.entry AND q.line = l.line LEFT JOIN journal_entry e ON e.id = l.entry
+        WHERE p.id IS NULL OR q.entry IS NULL OR e.id IS NULL OR q.amount <> l.amount OR q.currency <> p.currency OR q.owner <> p.payee
+            OR q.account NOT LIKE '%:payable' OR l.live <> (p.status IN ('prepared', 'exported', 'settled'))
+            OR l.conversion IS DISTINCT FROM (CASE WHEN e.subject_kind = 'order' THEN e.subject END) ORDER BY n LIMIT 100";
+    PAID_TWICE = "SELECT entry AS n FROM payment_line WHERE live GROUP BY entry, line HAVING COUNT(*) > 1 ORDER BY n LIMIT 100";
     FACTS_WITHOUT_MESSAGE = "SELECT DISTINCT f.conversion AS n FROM order_fact f LEFT JOIN inbox i ON i.id = f.inbox WHERE i.id IS NULL ORDER BY n LIMIT 100";
     RECORDED_WITHOUT_ORDER = "SELECT i.id AS n FROM inbox i LEFT JOIN orders o ON o.id = i.conversion
             WHERE i.verdict IN ('recorded', 'unattributed', 'parked') AND o.id IS NULL ORDER BY i.id LIMIT 100";
@@ -152,6 +164,9 @@ pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, i64)>, StoreErr
         ("touch_without_order", LONE_TOUCHES),
         ("posting_without_entry", LONE_POSTINGS),
         ("entry_without_order", LONE_ENTRIES),
+        ("payment_sum_differs", PAYMENT_SUMS),
+        ("payment_line_differs", PAYMENT_LINES),
+        ("line_paid_twice", PAID_TWICE),
         ("fact_without_message", FACTS_WITHOUT_MESSAGE),
         ("message_without_order", RECORDED_WITHOUT_ORDER),
         ("webhook_id_not_used_up", USED_WEBHOOK_IDS),

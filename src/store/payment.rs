@@ -29,6 +29,7 @@ statements! {
         FROM payment_line l JOIN payment p ON p.id = l.payment";
     OF_CONVERSION = "SELECT p.id AS id, CAST(SUM(-l.amount) AS BIGINT) AS amount FROM payment_line l JOIN payment p ON p.id = l.payment
         WHERE l.conversion = $1 GROUP BY p.id ORDER BY p.id";
+    WAITING = "SELECT DISTINCT l.conversion AS conversion, p.counted AS counted FROM payment_line l JOIN payment p ON p.id = l.payment";
     ORDERS = "SELECT DISTINCT l.conversion AS id, o.program AS program, o.goal AS goal, o.order_id AS order_id
         FROM payment_line l JOIN orders o ON o.id = l.conversion";
     COUNTED = "UPDATE payment SET counted = TRUE WHERE id = $1 AND status = $2";
@@ -276,6 +277,22 @@ pub async fn covered(tx: &mut Tx, orders: &[ConversionId]) -> Result<HashMap<Con
         covered.entry(id).or_default().insert(payee, row.amount);
     }
     Ok(covered)
+}
+
+/// Those of the orders that payments hold or held, with whether each of these payments has told them how it ended.
+pub async fn told(tx: &mut Tx, orders: &[ConversionId]) -> Result<BTreeMap<ConversionId, bool>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Told {
+        conversion: i64,
+        counted: bool,
+    }
+    let orders: Vec<i64> = orders.iter().map(|id| id.raw()).collect();
+    let rows: Vec<Told> = Filter::new(WAITING).any_of("l.conversion", Some(orders)).all(tx).await?;
+    let mut told = BTreeMap::new();
+    for row in rows {
+        *told.entry(ConversionId::from_raw(row.conversion)).or_insert(true) &= row.counted;
+    }
+    Ok(told)
 }
 
 /// The payments in which an order's lines stand or stood, with how much of it each pays: minor units, positive is the payee's.

@@ -48,6 +48,7 @@ mod jobs;
 mod key_ring;
 mod naughty;
 mod openapi;
+mod payouts;
 mod quiet;
 mod races;
 mod rates;

@@ -49,7 +49,7 @@ const NEW: Body = Body::new(
         Field::optional("fee", Kind::Amount, "What is kept of each payment; nothing if left out."),
     ],
 )
-.example(r#"{"currency": "EUR", "until": "2026-11-30"}"#);
+.example(r#"{"currency": "EUR"}"#);
 const RETURN: Body = Body::new(
     "PaymentReturn",
     &[
@@ -57,7 +57,7 @@ const RETURN: Body = Body::new(
         Field::optional("note", Kind::Text { chars_max: NOTE_CHARS_MAX }, "What the bank wrote; the payee reads it too."),
     ],
 )
-.example(r#"{"reason": "wrong_iban"}"#);
+.example(r#"{"reason": "not_executed", "note": "MS03"}"#);
 
 pub fn routes() -> Routes {
     let create_it = op("create_payout", "Prepares a batch: a payment to everybody whose balance may be paid").about(

@@ -1,5 +1,6 @@
 //! A POST of every operation: those that take effect, and those that are refused because of what is stored.
 use super::{Stage, terms};
+use crate::support::payouts::{by_hand, exported, prepared};
 use crate::support::server::{click, client, text};
 use serde_json::{Value, json};
 
@@ -58,6 +59,7 @@ pub async fn posts(stage: &Stage) -> (Vec<Case>, Vec<Case>) {
         Case::plain("/rates", json!({"date": "2026-11-20", "rates": {"USD": "1.0876"}})).noted(1),
     ];
     taken.extend(movements(stage, &buyer).await);
+    taken.extend(payouts(stage, &buyer).await);
     let refused = vec![
         Case::plain("/links", link(Some("chosen"))),
         Case::plain("/coupons", coupon("blog10")),
@@ -86,6 +88,25 @@ async fn movements(stage: &Stage, buyer: &str) -> Vec<Case> {
         Case::plain("/waivers", json!({"owner": buyer, "amount": euros("1.00"), "reason": "waived"})),
         Case::plain("/bank-charges", json!({"amount": euros("0.20")})),
         Case::new("/movements/{id}/reverse", format!("/movements/{movement}/reverse"), json!({"reason": "a typing error"})),
+    ];
+    cases.into_iter().map(|case| case.noted(1)).collect()
+}
+
+/// Each about a payment of its own.
+async fn payouts(stage: &Stage, buyer: &str) -> Vec<Case> {
+    let operator = &stage.operator;
+    by_hand(operator, buyer).await;
+    let (cancelled, _) = prepared(operator, buyer).await;
+    let (sent, _) = prepared(operator, buyer).await;
+    let (_, settled) = exported(operator, buyer).await;
+    let (_, returned) = exported(operator, buyer).await;
+    let step = |payout: &str, what: &str| format!("/payouts/{payout}/{what}");
+    let cases = vec![
+        Case::new("/payouts/{id}/cancel", step(&cancelled, "cancel"), json!({})),
+        Case::new("/payouts/{id}/export", step(&sent, "export?format=csv"), json!({})),
+        Case::new("/payouts/{id}/settle", step(&settled, "settle"), json!({})),
+        Case::new("/payouts/{id}/return", step(&returned, "return"), json!({"reason": "refused"})),
+        Case::plain("/payouts", json!({"currency": "EUR"})),
     ];
     cases.into_iter().map(|case| case.noted(1)).collect()
 }
