@@ -20,6 +20,7 @@ use crate::domain::{
     movement::What,
     order::Order,
     payee::Payee,
+    payment::Payment,
     program::Program,
     rate::AGE_DAYS_MAX,
     sale::{OpenedClick, OrderKey, Sale, SentClick},
@@ -263,6 +264,8 @@ pub struct ReceiptFacts {
     /// The terms that the sale was decided by.
     pub version: Version,
     pub entries: Vec<Entry>,
+    /// In which its lines stand or stood, and how much of it each pays.
+    pub payments: Vec<(Payment, i64)>,
 }
 
 /// None if there is no such order, or its sale is still awaited.
@@ -274,7 +277,8 @@ pub async fn receipt(tx: &mut Tx, cache: &TermsCache, id: ConversionId) -> Resul
     let ProgramFacts { program, versions } = programs.remove(&order.key.program).ok_or_else(|| corrupt("program"))?;
     let version = versions.into_iter().find(|version| version.number == number).ok_or_else(|| corrupt("terms_version"))?;
     let entries = entry::of_subject(tx, Subject::Order(id)).await?.into_iter().map(|stored| stored.entry).collect();
-    Ok(Some(ReceiptFacts { order, program, version, entries }))
+    let payments = super::payment::of_conversion(tx, id).await?;
+    Ok(Some(ReceiptFacts { order, program, version, entries, payments }))
 }
 
 /// Orders whose sale waits for a rate, oldest first.

@@ -131,6 +131,8 @@ async fn a_payout_from_balance_to_bank_and_back() {
         assert_eq!(operator.balance("platform", "cash").await.as_deref(), Some("-41.50"));
         let receipt = as_publisher.get(&format!("/conversions/{}/receipt", stage.conversion)).await;
         assert_eq!(receipt["status"], "paid");
+        let paid_by: Vec<&Value> = receipt["payments"].as_array().expect("payments").iter().map(|line| &line["payment"]).collect();
+        assert_eq!(paid_by, [&to_publisher], "its own");
         let year = text(&settled["prepared_at"])[..4].to_owned();
         let totals = operator.get(&format!("/reports/payouts?year={year}")).await;
         assert_eq!(totals["data"].as_array().map(Vec::len), Some(2), "{totals}");
@@ -171,20 +173,18 @@ async fn two_operators_at_two_servers_pay_nobody_twice() {
             earn(&operator, &buyer).await;
             buyers.push(buyer);
         }
-        let runs = (0..8).map(|n| {
-            let operator = operator.at(&servers[n % servers.len()]);
-            async move { operator.create("/payouts", json!({"currency": "EUR"})).await }
-        });
-        let paid: Vec<Value> = at_once(runs).await.into_iter().filter(|batch| batch["payments"] != json!([])).collect();
+        let at: Vec<Operator> = (0..8).map(|n| operator.at(&servers[n % servers.len()])).collect();
+        let runs = at_once(8, at.clone(), |operator| async move { operator.create("/payouts", json!({"currency": "EUR"})).await }).await;
+        let paid: Vec<Value> = runs.into_iter().filter(|batch| batch["payments"] != json!([])).collect();
         assert_eq!(paid.len(), 1, "one run pays everybody");
         assert_eq!(paid[0]["payments"].as_array().map(Vec::len), Some(4));
         let payment = payment_to(&paid[0], &buyers[0]);
         file(&operator, &text(&paid[0]["id"]), "format=csv").await;
-        let settles = (0..8).map(|n| {
-            let (operator, payment) = (operator.at(&servers[n % servers.len()]), payment.clone());
-            async move { operator.post(&format!("/payouts/{payment}/settle"), json!({})).await }
-        });
-        assert!(at_once(settles).await.iter().all(|settled| settled["status"] == "settled"));
+        let settle = move |operator: Operator| {
+            let path = format!("/payouts/{payment}/settle");
+            async move { operator.post(&path, json!({})).await }
+        };
+        assert!(at_once(8, at, settle).await.iter().all(|settled| settled["status"] == "settled"));
         assert_eq!(operator.balance("platform", "cash").await.as_deref(), Some("-20.00"));
         assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
         servers.into_iter().for_each(Server::stop);
