@@ -135,7 +135,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let found = order.loyalty.as_ref().filter(|found| earns && left.is_anything_left() && buyer == Some(found.buyer));
     let offers = found.map(|found| loyalty::offers(terms, found, &setting)).transpose()?.unwrap_or_default();
     let silence = (status == Status::Pending && !flags.held && !flags.unsigned).then(|| sale.occurred_at.plus_days(terms.hold_days));
-    Ok(Some(Due {
+    let due = Due {
         status,
         flags,
         reason: reason(order, &attributed, waits.filter(|_| flags.held && status == Status::Pending), commission.as_ref()),
@@ -151,7 +151,8 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         net,
         claim_until: open.then(|| claim_until(context, terms)),
         workings: Workings { attributed, left, commission, shared, offers },
-    }))
+    };
+    Ok(Some(due.or_paid(order)))
 }
 
 /// What is left, in the program's currency. Within the range of amounts, so that sums of them are too.
@@ -243,6 +244,14 @@ fn reason(order: &Order, attributed: &Attributed, waits: Option<Reason>, commiss
 }
 
 impl Due {
+    /// Paid, if settled payments hold each share of what is payable.
+    fn or_paid(self, order: &Order) -> Self {
+        // Whose the debt is does not matter for this.
+        let row = || self.row(MerchantId::from_raw(0), order.key.program);
+        let is_paid = self.status == Status::Payable && order.paid.as_ref().is_some_and(|paid| paid.covers(&row()));
+        if is_paid { Self { status: Status::Paid, ..self } } else { self }
+    }
+
     /// The conversion as people see it. None of an order that is parked.
     pub fn conversion(&self, order: &Order) -> Option<Conversion> {
         let (sale, context) = (order.sale.as_ref()?, order.context.as_ref()?);

@@ -15,6 +15,8 @@ use crate::domain::{
     merchant::Merchant,
     movement::What,
     order::Order,
+    payee::Payee,
+    payout::{Batch, Wallet},
     program::Program,
     publisher::Publisher,
     rate::RateTable,
@@ -24,7 +26,7 @@ use crate::domain::{
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{BatchId, BuyerId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Month, Time, Zone},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -72,6 +74,11 @@ pub struct Facts {
     pub series: HashMap<(Series, i64), i64>,
     /// The ends of the journal's chains, where a document is to state them.
     pub heads: Vec<Link>,
+    /// What payees have to get in the currency of a payout that is prepared; only those with a balance.
+    pub wallets: BTreeMap<(Currency, Payee), Wallet>,
+    pub batches: HashMap<BatchId, Batch>,
+    /// What settled payments hold of the orders that are counted, minor units by payee.
+    pub covered: HashMap<ConversionId, BTreeMap<Payee, i64>>,
 }
 
 /// What boosts look at: what other orders of the same programs and buyers have taken and been.
@@ -175,6 +182,9 @@ impl Facts {
             owed: HashMap::new(),
             series: HashMap::new(),
             heads: Vec::new(),
+            wallets: BTreeMap::new(),
+            batches: HashMap::new(),
+            covered: HashMap::new(),
         }
     }
 
@@ -216,6 +226,9 @@ impl Facts {
         }
         for (day, currency, rate) in &decision.rates {
             self.rates.insert(*day, *currency, *rate);
+        }
+        if let Some(run) = &decision.run {
+            self.batches.insert(run.batch.id, run.batch.clone());
         }
         for written in &decision.documents {
             self.documents.insert(written.document.subject(), written.document.clone());

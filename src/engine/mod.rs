@@ -19,6 +19,8 @@ pub mod ledger_batch;
 pub mod ledger_writer;
 pub mod node;
 pub mod passing_on;
+pub mod paid;
+pub mod payout_file;
 pub mod process;
 pub mod recent;
 pub mod recount;

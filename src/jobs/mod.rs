@@ -5,6 +5,7 @@
 
 pub mod approve_due;
 pub mod count_orphans;
+pub mod count_paid;
 pub mod expire_unclaimed;
 pub mod invoices;
 pub mod merchant_paid;
@@ -86,6 +87,10 @@ pub async fn run(engine: &Engine, now: Time) -> Result<usize, StoreError> {
         if issued > 0 {
             tracing::info!(issued, "monthly invoices");
         }
+    }
+    let counted = done("count_paid", now, count_paid::run(engine, now).await?);
+    if counted > 0 {
+        tracing::info!(counted, "orders whose payments ended");
     }
     let forgotten = retention::run(engine, now).await?;
     if forgotten > 0 {

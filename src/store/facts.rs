@@ -13,6 +13,8 @@ use crate::domain::{
     idempotency::Slot,
     movement::What,
     order::Order,
+    payee::Payee,
+    payment::Payment,
     program::Program,
     rate::AGE_DAYS_MAX,
     sale::{OpenedClick, OrderKey, Sale, SentClick},
@@ -30,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 mod beside;
 mod debt;
 mod loyalty;
+mod payouts;
 mod receipt;
 
 pub use super::terms::TermsCache;
@@ -70,6 +73,7 @@ pub struct Wanted {
     invoiced: BTreeMap<MerchantId, Time>,
     /// Documents that take a number.
     series: BTreeSet<Series>,
+    payouts: payouts::Wanted,
 }
 
 impl Wanted {
@@ -128,6 +132,12 @@ impl Wanted {
             Act::Reverse { movement, .. } => {
                 self.movements.insert(*movement);
             }
+            Act::Payout(step) => {
+                // All that concerns payouts is done in a row: it is the platform's.
+                self.parties.insert(Owner::Platform);
+                self.payouts.add(step);
+            }
+            Act::CountPaid { key } => self.payouts.count(key),
             Act::Refund { .. }
             | Act::Cancel { .. }
             | Act::Approve { .. }
@@ -182,6 +192,12 @@ impl Wanted {
             }
         }
         self.publishers.extend(order.context.iter().filter_map(|context| Some(context.coupon.as_ref()?.publisher)));
+        for payee in order.paid.iter().flat_map(|paid| paid.covered.keys()) {
+            match payee {
+                Payee::Publisher(id) => drop(self.publishers.insert(*id)),
+                Payee::Buyer(id) => drop(self.buyers.insert(*id)),
+            }
+        }
         if let Some(tie) = order.tie {
             self.clicks.insert(tie.click);
             self.buyers.insert(tie.buyer);
@@ -223,7 +239,9 @@ pub async fn lock(tx: &mut Tx, programs: &[ProgramId], rates_exclusive: bool) ->
 /// Waits for what programs share, ascending, after all their locks: the parties and documents beside orders, and the buyers whose first
 /// orders may be rewarded.
 pub async fn lock_shared(tx: &mut Tx, cache: &TermsCache, programs: &[ProgramId], wanted: &Wanted) -> Result<(), StoreError> {
-    let parties = wanted.parties.iter().map(|owner| owner.number());
+    let is_payee = wanted.parties.iter().any(|owner| matches!(owner, Owner::Publisher(_) | Owner::Buyer(_)));
+    // A payee's balance is what a payout takes: their lock is that of payouts.
+    let parties = wanted.parties.iter().map(|owner| owner.number()).chain(is_payee.then_some(Owner::Platform.number()));
     let movements = wanted.movements.iter().map(|id| id.raw());
     let series = wanted.series.iter().map(|series| series.lock_number());
     let mut shared: BTreeSet<i64> = parties.chain(movements).chain(series).collect();
@@ -265,6 +283,7 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
     beside::load_documents(tx, &wanted, &mut facts).await?;
     debt::load(tx, &wanted, &mut facts).await?;
     beside::load_invoicing(tx, &wanted, &mut facts).await?;
+    wanted.payouts.load(tx, &mut facts).await?;
     load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)
 }

@@ -38,6 +38,8 @@ pub mod movement;
 pub mod node;
 pub mod order;
 pub mod pot;
+pub mod payment;
+pub mod payout;
 pub mod program;
 pub mod publisher;
 pub mod rate;
@@ -56,6 +58,7 @@ pub mod tier;
 pub mod turn;
 pub mod verdict;
 pub mod voucher;
+pub mod wallet;
 pub mod webhook;
 
 pub use db::{Db, Kind, Options, Tx};
@@ -90,6 +93,8 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         order::export::ALL,
         order::orphan::ALL,
         pot::ALL,
+        payment::ALL,
+        payout::ALL,
         program::ALL,
         publisher::ALL,
         rate::ALL,
@@ -107,6 +112,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         tier::ALL,
         verdict::ALL,
         voucher::ALL,
+        wallet::ALL,
         webhook::ALL,
     ]);
     all

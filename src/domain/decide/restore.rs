@@ -14,6 +14,7 @@ use crate::domain::{
     facts::Facts,
     left,
     order::{Context, FactKind, Order, RefundFact, SaleFact},
+    payee::Payee,
     reason::{Reason, Refusal},
     sale::{Content, Refund, Sale},
     touch::{ClickTie, Touch},
@@ -115,6 +116,7 @@ const fn entry_kind(fact: &FactKind) -> Kind {
         FactKind::MerchantPaid => Kind::MerchantPaid,
         FactKind::Expire => Kind::ShareExpired,
         FactKind::Loyalty => Kind::BonusEarned,
+        FactKind::Paid => Kind::PayoutSettled,
     }
 }
 
@@ -131,6 +133,11 @@ fn known(stored: &Order, given: &Order, fact: &FactKind) -> Known {
         FactKind::MerchantPaid => same(stored.merchant_paid, given.merchant_paid),
         FactKind::Expire => same(stored.expired, given.expired),
         FactKind::Loyalty => match (&stored.loyalty, &given.loyalty) {
+            (Some(stored), Some(given)) if stored.revision < given.revision => Known::No,
+            (Some(stored), Some(given)) if stored.revision > given.revision => Known::Yes,
+            (stored, given) => same(stored.as_ref(), given.as_ref()),
+        },
+        FactKind::Paid => match (&stored.paid, &given.paid) {
             (Some(stored), Some(given)) if stored.revision < given.revision => Known::No,
             (Some(stored), Some(given)) if stored.revision > given.revision => Known::Yes,
             (stored, given) => same(stored.as_ref(), given.as_ref()),
@@ -205,6 +212,7 @@ fn put(order: &mut Order, given: &Order, fact: &FactKind) -> Result<(), Refusal>
         FactKind::MerchantPaid => order.merchant_paid = given.merchant_paid,
         FactKind::Expire => order.expired = given.expired,
         FactKind::Loyalty => order.loyalty.clone_from(&given.loyalty),
+        FactKind::Paid => order.paid.clone_from(&given.paid),
     }
     Ok(())
 }
@@ -250,6 +258,14 @@ fn check(facts: &Facts, given: &Order) -> Result<(), Refusal> {
         if !people.into_iter().flatten().all(|buyer| facts.buyers.contains_key(&buyer)) {
             return Err(Refusal::UnknownReference);
         }
+    }
+    let payees = given.paid.iter().flat_map(|paid| paid.covered.keys());
+    let is_known = |payee: &Payee| match payee {
+        Payee::Publisher(id) => facts.publishers.contains_key(id),
+        Payee::Buyer(id) => facts.buyers.contains_key(id),
+    };
+    if !payees.into_iter().all(is_known) {
+        return Err(Refusal::UnknownReference);
     }
     match given.tie {
         Some(tie) if !facts.buyers.contains_key(&tie.buyer) => Err(Refusal::UnknownReference),

@@ -3,7 +3,7 @@ use super::{Fact, json, loyalty, read};
 use crate::domain::{
     click::Quality,
     decision::FactKind,
-    order::{Actor, Adjust, Order, RefundFact, Reopened, SaleFact, Tie, Verdict},
+    order::{Actor, Adjust, Order, Paid, RefundFact, Reopened, SaleFact, Tie, Verdict},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
     verdict::Grounds,
 };
@@ -15,7 +15,7 @@ use crate::kernel::{
 };
 use crate::store::error::StoreError;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 type Text<'a> = Cow<'a, str>;
 
@@ -129,6 +129,13 @@ struct TieJson {
     self_referral: bool,
 }
 
+/// Minor units by payee.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PaidJson {
+    covered: BTreeMap<String, i64>,
+}
+
 /// The body of a fact without content.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,6 +191,11 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
         FactKind::Loyalty => {
             let found = order.loyalty.as_ref().ok_or_else(absent)?;
             ("loyalty", found.revision.to_string(), found.at, loyalty::text(found)?)
+        }
+        FactKind::Paid => {
+            let paid = order.paid.as_ref().ok_or_else(absent)?;
+            let covered = paid.covered.iter().map(|(payee, minor)| (payee.to_string(), *minor)).collect();
+            ("paid", paid.revision.to_string(), paid.at, json(&PaidJson { covered })?)
         }
         FactKind::Expire => ("expire", String::new(), order.expired.ok_or_else(absent)?, json(&NothingJson {})?),
     };
@@ -277,6 +289,14 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
             let revision = revision(key)?;
             if order.loyalty.as_ref().is_none_or(|known| known.revision <= revision) {
                 order.loyalty = Some(loyalty::parse(body, revision, *at)?);
+            }
+        }
+        "paid" => {
+            let revision = revision(key)?;
+            let covered = read::<PaidJson>(body)?.covered;
+            let covered = covered.into_iter().map(|(payee, minor)| Some((payee.parse().ok()?, minor))).collect::<Option<_>>()?;
+            if order.paid.as_ref().is_none_or(|known| known.revision <= revision) {
+                order.paid = Some(Paid { covered, at: *at, revision });
             }
         }
         _ => return None,

@@ -83,7 +83,7 @@ fn state(order: &Order) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub conversion: ConversionId,
-    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`, `loyalty`.
+    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`, `loyalty`, `paid`.
     pub kind: String,
     /// Tells facts of one kind apart: a revision, a `refund_id`, who approved; else empty.
     pub key: String,
@@ -296,10 +296,11 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         "merchant_paid" => FactKind::MerchantPaid,
         "expire" => FactKind::Expire,
         "loyalty" => FactKind::Loyalty,
+        "paid" => FactKind::Paid,
         _ => return None,
     };
     let is_keyed = match kind {
-        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen | FactKind::Loyalty => true,
+        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen | FactKind::Loyalty | FactKind::Paid => true,
         // Of an order that was reopened before.
         FactKind::Cancel | FactKind::Reject => !fact_key.is_empty(),
         FactKind::Tie | FactKind::MerchantPaid | FactKind::Expire => false,

@@ -193,6 +193,7 @@ fn kinds(order: &Order) -> Vec<FactKind> {
     kinds.extend(order.merchant_paid.map(|_| FactKind::MerchantPaid));
     kinds.extend(order.expired.map(|_| FactKind::Expire));
     kinds.extend(order.loyalty.as_ref().map(|_| FactKind::Loyalty));
+    kinds.extend(order.paid.as_ref().map(|_| FactKind::Paid));
     let by = [Actor::Merchant, Actor::Operator, Actor::Clock];
     kinds.extend(by.into_iter().filter(|by| order.approvals.by(*by).is_some()).map(FactKind::Approve));
     kinds
