@@ -1,6 +1,6 @@
 //! A conversion: our record of one order and goal, as people and programs see it.
 
-use crate::domain::{reason::Reason, word::words};
+use crate::domain::{cashback::Cashback, reason::Reason, word::words};
 use crate::kernel::{
     code::Language,
     id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, PublisherId},
@@ -129,6 +129,10 @@ pub struct Conversion {
     pub net: i64,
     /// Until when an unclaimed share may be claimed.
     pub claim_until: Option<Time>,
+    /// When the unclaimed share went elsewhere, for good.
+    pub expired_at: Option<Time>,
+    /// What the buyer reads; only where whoever asks is to see it.
+    pub cashback: Option<Cashback>,
 }
 
 impl Conversion {
@@ -174,6 +178,7 @@ impl Serialize for Conversion {
             occurred_at: self.occurred_at,
             recorded_at: self.recorded_at,
             payable_at: self.payable_at,
+            cashback: self.cashback.as_ref(),
         }
         .serialize(serializer)
     }
@@ -234,6 +239,10 @@ struct Wire<'a> {
     /// When it became payable; while pending, when silence approves it.
     #[schema(required)]
     payable_at: Option<Time>,
+    /// What the buyer reads of their cashback; shown to the operator and the buyer only, where there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Cashback)]
+    cashback: Option<&'a Cashback>,
 }
 
 // The document shows what the wire shows.

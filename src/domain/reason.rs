@@ -54,6 +54,12 @@ codes! {
         UnknownReference = "unknown_reference", "It names a link, publisher, buyer or version of terms that is not stored.", "Il nomme un lien, un éditeur, un acheteur ou une version des conditions qui n’est pas enregistré.";
         TieConflict = "tie_conflict", "The click belongs to another buyer.", "Le clic appartient à un autre acheteur.";
         ExceedsBalance = "exceeds_balance", "The amount is larger than the balance that it would settle.", "Le montant dépasse le solde qu’il réglerait.";
+        OrderAlreadyClaimed = "order_already_claimed", "This order belongs to another buyer.", "Cette commande appartient à un autre acheteur.";
+        ClaimWindowClosed = "claim_window_closed", "The time to claim this share is over.", "Le délai pour réclamer cette part est écoulé.";
+        ClaimTooOld = "claim_too_old", "The order is more than a year old.", "La commande a plus d’un an.";
+        TooManyClaims = "too_many_claims", "Too many claims of this buyer wait for an answer.", "Trop de réclamations de cet acheteur attendent une réponse.";
+        ClaimClosed = "claim_closed", "This claim has its answer already.", "Cette réclamation a déjà reçu sa réponse.";
+        ClaimNotCreditable = "claim_not_creditable", "No visit of this buyer makes the order theirs: goodwill can be paid instead.", "Aucune visite de cet acheteur ne lui donne la commande : un geste commercial est possible.";
         RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";
     }
 }
@@ -68,6 +74,11 @@ impl Refusal {
                 | Self::OrderConflict
                 | Self::RefundConflict
                 | Self::TieConflict
+                | Self::OrderAlreadyClaimed
+                | Self::ClaimWindowClosed
+                | Self::TooManyClaims
+                | Self::ClaimClosed
+                | Self::ClaimNotCreditable
                 | Self::RateConflict
         )
     }

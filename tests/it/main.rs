@@ -59,6 +59,7 @@ mod store;
 mod store_batch;
 mod store_rows;
 mod store_world;
+mod story_claims;
 mod story_worked_example;
 mod support;
 mod telemetry;

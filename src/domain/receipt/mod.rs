@@ -5,6 +5,7 @@ mod build;
 pub use build::receipt;
 
 use crate::domain::{
+    cashback::Cashback,
     click::Quality,
     conversion::{Flags, Status},
     entry,
@@ -60,6 +61,10 @@ pub struct Receipt {
     /// Until when an unclaimed share may be claimed.
     #[schema(required)]
     pub claim_until: Option<Time>,
+    /// What the buyer reads of it; shown to the operator and the buyer only, where there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub cashback: Option<Cashback>,
     pub steps: Vec<Step>,
     pub entries: Vec<EntryLines>,
 }
@@ -317,6 +322,7 @@ words! {
         Rejected = "rejected",
         Adjusted = "adjusted",
         BuyerTied = "buyer_tied",
+        Claimed = "claimed",
         ShareExpired = "share_expired",
     }
 }

@@ -34,7 +34,8 @@ statements! {
         ORDER BY conversion, revision",
         postgres "SELECT conversion, revision, body FROM order_context WHERE conversion = ANY($1) ORDER BY conversion, revision";
     WITHOUT_RATE = "SELECT id, program, goal, order_id FROM orders WHERE state = 'no_rate' ORDER BY first_seen_at, id";
-    PARKED = "SELECT id, program, goal, order_id FROM orders WHERE state = 'parked' AND first_seen_at < $1 ORDER BY first_seen_at LIMIT $2";
+    PARKED = "SELECT id, program, goal, order_id FROM orders WHERE state = 'parked' AND first_seen_at < $1
+        AND EXISTS (SELECT 1 FROM order_fact f WHERE f.conversion = orders.id AND f.kind <> 'claim') ORDER BY first_seen_at LIMIT $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -82,9 +83,9 @@ fn state(order: &Order) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub conversion: ConversionId,
-    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `adjust`, `tie`, `merchant_paid`, `expire`.
+    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `adjust`, `tie`, `claim`, `merchant_paid`, `expire`.
     pub kind: String,
-    /// Tells facts of one kind apart: a revision, a `refund_id`, who approved; else empty.
+    /// Tells facts of one kind apart: a revision, a `refund_id`, who approved or claims; else empty.
     pub key: String,
     /// The message that brought it.
     pub inbox: InboxId,
@@ -299,11 +300,12 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         "approve" => FactKind::Approve(Actor::from_word(fact_key)?),
         "adjust" => FactKind::Adjust,
         "tie" => FactKind::Tie,
+        "claim" => FactKind::Claim(fact_key.parse().ok()?),
         "merchant_paid" => FactKind::MerchantPaid,
         "expire" => FactKind::Expire,
         _ => return None,
     };
-    let is_unkeyed = !matches!(kind, FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust);
+    let is_unkeyed = !matches!(kind, FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Claim(_));
     let is_sound = (is_unkeyed == fact_key.is_empty()) && (order.context.is_none() || kind == FactKind::Sale);
     is_sound.then_some((order, kind))
 }

@@ -2,8 +2,10 @@
 
 use super::Caller;
 use crate::{
-    domain::{buyer::Buyer, conversion::Conversion, facts::Coupon, merchant::Merchant, program::Program, publisher::Publisher},
-    kernel::id::{BuyerId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
+    domain::{
+        buyer::Buyer, claim::Claim, conversion::Conversion, facts::Coupon, merchant::Merchant, program::Program, publisher::Publisher,
+    },
+    kernel::id::{BuyerId, ClaimId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
     store::{self, StoreError, Tx, link::Link},
 };
 
@@ -59,6 +61,10 @@ impl Caller {
         let Some(coupon) = store::coupon::for_update(tx, id).await? else { return Ok(None) };
         let own = self.find_own_program(tx, coupon.program).await?.is_some();
         Ok(own.then_some(coupon))
+    }
+
+    pub async fn find_claim(&self, tx: &mut Tx, id: ClaimId) -> Found<Claim> {
+        Ok(store::claim::by_id(tx, id).await?.filter(|claim| self.scope.sees_claim(claim.buyer, claim.merchant)))
     }
 
     /// With its program; show of it what the scope sees.

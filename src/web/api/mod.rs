@@ -7,6 +7,7 @@
 mod balance;
 mod batch;
 mod buyer;
+mod claim;
 mod click;
 mod conversion;
 mod coupon;
@@ -53,6 +54,7 @@ use self::{
 };
 use crate::{
     domain::{
+        claim::Settings as Claims,
         command::{Act, Channel, Command, Message, Outcome},
         order::Actor,
         program::Program,
@@ -88,6 +90,8 @@ const REASON_CHARS_MAX: usize = 500;
 pub struct Api {
     engine: Arc<Engine>,
     imports: Arc<import::Imports>,
+    /// How claims of missing cashback are taken.
+    claims: Claims,
 }
 
 /// Every noun's operations, in the order of the document.
@@ -100,6 +104,7 @@ fn all() -> Routes {
         .and(link::routes())
         .and(coupon::routes())
         .and(buyer::routes())
+        .and(claim::routes())
         .and(conversion::routes())
         .and(batch::routes())
         .and(balance::routes())
@@ -119,14 +124,15 @@ pub fn operations() -> Vec<Operation> {
     all().operations
 }
 
-/// The API, ready to be nested under [`PREFIX`]; `keys` tell who may use it, and an import has at most so many bytes.
-pub fn router(engine: Arc<Engine>, keys: Arc<Keys>, import_bytes_max: u64) -> Router {
+/// The API, ready to be nested under [`PREFIX`]; `keys` tell who may use it, an import has at most so many bytes, and claims are taken so.
+pub fn router(engine: Arc<Engine>, keys: Arc<Keys>, import_bytes_max: u64, claims: Claims) -> Router {
     let routes = all();
     let guard = Arc::new(Guard::new(keys, routes.operations));
-    routes
-        .router
-        .route_layer(middleware::from_fn_with_state(guard, guard::guard))
-        .with_state(Api { engine, imports: Arc::new(import::Imports::new(import_bytes_max)) })
+    routes.router.route_layer(middleware::from_fn_with_state(guard, guard::guard)).with_state(Api {
+        engine,
+        imports: Arc::new(import::Imports::new(import_bytes_max)),
+        claims,
+    })
 }
 
 impl Api {

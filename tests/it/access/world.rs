@@ -29,6 +29,8 @@ pub struct World {
     pub import: String,
     /// A bonus of that buyer, which that merchant pays.
     pub movement: String,
+    /// A claim of that buyer in that program.
+    pub claim: String,
     /// The slug of the link.
     slug: String,
     second: Second,
@@ -50,6 +52,8 @@ struct Second {
     message: String,
     /// A bonus of that buyer, which that merchant pays.
     movement: String,
+    /// A claim of that buyer in that program.
+    claim: String,
     /// A click of the other publisher in a conversion that it shares with the first.
     rivals_click: String,
     /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
@@ -100,6 +104,10 @@ async fn bonus(operator: &Operator, merchant: &Merchant, buyer: &str) -> String 
     text(&operator.create("/bonuses", bonus).await["id"])
 }
 
+async fn claim(operator: &Operator, program: &str, buyer: &str, order: &str) -> String {
+    text(&operator.create("/claims", json!({"buyer": buyer, "program": program, "order_id": order})).await["id"])
+}
+
 async fn message(operator: &Operator, program: &str) -> String {
     text(&operator.get(&format!("/inbox?program={program}")).await["data"][0]["id"])
 }
@@ -137,6 +145,7 @@ impl World {
         // What they might waive.
         let waived = json!({"buyer": buyer, "amount": Self::euros("50.00"), "funded_by": "platform", "reason": "late"});
         operator.create("/bonuses", waived).await;
+        let own_claim = claim(&operator, &program, &buyer, "M-1").await;
         let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
         let keys = own.map(|(role, owner)| text(&key(&server.database, role, owner)["key"]));
         let revoked = revoked(&server.database, &merchant.id).await;
@@ -145,6 +154,7 @@ impl World {
             secret,
             message: message(&operator, &theirs).await,
             movement: bonus(&operator, &other, &stranger).await,
+            claim: claim(&operator, &theirs, &stranger, "M-1").await,
             merchant: other,
             program: theirs,
             publisher: rival,
@@ -172,6 +182,7 @@ impl World {
             coupon: text(&coupon["id"]),
             import: text(&imported["id"]),
             movement,
+            claim: own_claim,
             slug,
             second,
             next: AtomicU32::new(0),
@@ -201,6 +212,7 @@ impl World {
             click,
             message,
             movement,
+            claim,
             rivals_click,
             rivals,
             ..
@@ -215,6 +227,7 @@ impl World {
             (Role::Merchant, "cnv") => conversion,
             (Role::Merchant, "clk") => click,
             (_, "mov") => movement,
+            (_, "clm") => claim,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
             (Role::Merchant | Role::Publisher, "lnk") => link,
@@ -239,13 +252,16 @@ impl World {
             click,
             message,
             movement,
+            claim,
             rivals_click,
             rivals,
             rivals_link,
         } = &self.second;
         let found: &[&String] = match role {
             Role::Operator => &[],
-            Role::Merchant => &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement],
+            Role::Merchant => {
+                &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement, claim]
+            }
             Role::Publisher => &[
                 secret,
                 publisher,
@@ -258,10 +274,11 @@ impl World {
                 click,
                 message,
                 movement,
+                claim,
                 rivals_click,
                 rivals,
             ],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, rivals],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, claim, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }
@@ -289,6 +306,11 @@ impl World {
             seen.push(self.operator.get(&path).await);
         }
         seen
+    }
+
+    /// A claim of the first buyer in the first program that waits.
+    pub async fn fresh_claim(&self) -> String {
+        claim(&self.operator, &self.program, &self.buyer, &self.number()).await
     }
 
     /// A text that was not given before.
