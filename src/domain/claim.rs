@@ -188,7 +188,10 @@ impl Claim {
             Some(buyer) if buyer == self.buyer && state.awaits_sale() => {
                 Some(self.then(now, Actor::Clock, State::Matched { conversion: conversion.id }))
             }
-            Some(buyer) if buyer != self.buyer && (state.is_open() || matches!(state, State::Matched { .. })) => {
+            // Anybody could have sent an unsigned sale, so it refuses nothing.
+            Some(buyer)
+                if buyer != self.buyer && !conversion.flags.unsigned && (state.is_open() || matches!(state, State::Matched { .. })) =>
+            {
                 Some(self.then(now, Actor::Clock, State::Refused { reason: ClaimReason::AlreadyClaimed, text: None }))
             }
             _ => None,

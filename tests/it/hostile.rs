@@ -218,6 +218,7 @@ async fn every_refusal_has_its_code_and_its_row() {
             Refusal::RateConflict,
             Refusal::UnknownReference,
             Refusal::TieConflict,
+            Refusal::ExceedsBalance,
             Refusal::OrderAlreadyClaimed,
             Refusal::ClaimWindowClosed,
             Refusal::ClaimTooOld,

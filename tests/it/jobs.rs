@@ -2,6 +2,7 @@
 use crate::support::{
     TempDir, for_each_database,
     server::{Server, click, client, ristourne_ok},
+    sql::Sql,
 };
 use ristourne::{
     engine::{
@@ -134,12 +135,10 @@ async fn claims_without_an_answer_go_to_the_operator_once() {
         for (engine, stop) in engines {
             stop.stop(engine).await;
         }
-        let server = Server::start(database);
-        let operator = server.operator();
-        let claims = operator.get("/claims?state=escalated").await;
-        assert_eq!(claims["data"].as_array().map(Vec::len), Some(2), "{claims}");
-        assert_eq!(claims["data"][0]["steps"].as_array().map(Vec::len), Some(2), "{claims}");
-        server.stop();
+        let mut sql = Sql::open(database).await;
+        assert_eq!(sql.number("SELECT COUNT(*) FROM claim WHERE state = 'escalated'").await, 2);
+        assert_eq!(sql.number("SELECT COUNT(*) FROM claim_step").await, 4, "waiting, then escalated, each once");
+        sql.close().await;
     })
     .await;
 }

@@ -27,6 +27,7 @@ mod domain_claims;
 mod domain_codes;
 mod domain_golden;
 mod domain_ladder;
+mod domain_missing;
 mod domain_refunds;
 mod domain_rules;
 mod domain_sets;

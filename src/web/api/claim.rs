@@ -1,6 +1,8 @@
 //! Claims of missing cashback: made by buyers, answered by merchants and the operator.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, empty, ok, op, own_id, refusal, wrong_field};
+use super::{
+    About, Api, Body, Caller, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, empty, ok, op, own_id, refusal, wrong_field,
+};
 use crate::{
     domain::{
         access::{BUYER, MERCHANT, OPERATOR, Scope},
@@ -282,7 +284,9 @@ async fn create(Axum(api): Axum<Api>, caller: Caller, input: Input) -> Result<Re
             open_max: api.claims.open_max,
         })
     })?;
-    submit(&api, &caller, &program, &input, Act::Claim(Box::new(new))).await
+    // Filed under no merchant: its inbox would show who bought.
+    let about = About { merchant: None, ..caller.about(Some(&program))? };
+    submit(&api, &caller, about, &input, Act::Claim(Box::new(new))).await
 }
 
 /// A claim that the caller may answer, and its program.
@@ -335,15 +339,15 @@ async fn answer(
     answer: Answered,
 ) -> Result<Response, Problem> {
     let act = Act::Answer { claim: claim.id, key: claim.key.clone(), answer };
-    submit(api, caller, program, input, act).await
+    submit(api, caller, caller.about(Some(program))?, input, act).await
 }
 
-async fn submit(api: &Api, caller: &Caller, program: &Program, input: &Input, act: Act) -> Result<Response, Problem> {
+async fn submit(api: &Api, caller: &Caller, about: About, input: &Input, act: Act) -> Result<Response, Problem> {
     let scope = caller.scope;
     let render = move |outcome: &Outcome| match outcome {
         Outcome::Claimed { claim, is_new: true } => Reply::created(&View::of(claim, scope)),
         Outcome::Claimed { claim, is_new: false } => Reply::ok(&View::of(claim, scope)),
         outcome => Err(refusal(outcome)),
     };
-    api.submit(caller.about(Some(program))?, input, act, render).await
+    api.submit(about, input, act, render).await
 }
