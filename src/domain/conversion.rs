@@ -7,6 +7,7 @@ use crate::domain::{
     terms::boost::Funder,
     word::words,
 };
+use crate::domain::{cashback::Cashback, reason::Reason, word::words};
 use crate::kernel::{
     code::Language,
     id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, PublisherId},
@@ -136,6 +137,10 @@ pub struct Conversion {
     pub net: i64,
     /// Until when an unclaimed share may be claimed.
     pub claim_until: Option<Time>,
+    /// When the unclaimed share went elsewhere, for good.
+    pub expired_at: Option<Time>,
+    /// What the buyer reads; only where whoever asks is to see it.
+    pub cashback: Option<Cashback>,
 }
 
 impl Conversion {
@@ -181,6 +186,7 @@ impl Serialize for Conversion {
             occurred_at: self.occurred_at,
             recorded_at: self.recorded_at,
             payable_at: self.payable_at,
+            cashback: self.cashback.as_ref(),
         }
         .serialize(serializer)
     }
@@ -240,6 +246,10 @@ struct Wire<'a> {
     /// When it became payable; while pending, when silence approves it.
     #[schema(required)]
     payable_at: Option<Time>,
+    /// What the buyer reads of their cashback; shown to the operator and the buyer only, where there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Cashback)]
+    cashback: Option<&'a Cashback>,
 }
 
 // The document shows what the wire shows.

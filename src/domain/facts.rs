@@ -6,6 +6,7 @@ use crate::domain::{
     buyer::Buyer,
     debt::DebtLimit,
     decision::{Change, Decision},
+    claim::Claim,
     document::Document,
     entry::{Entry, Link, Subject},
     idempotency::{Kept, Slot},
@@ -20,13 +21,13 @@ use crate::domain::{
     program::Program,
     publisher::Publisher,
     rate::RateTable,
-    sale::OrderKey,
+    sale::{OpenedClick, OrderKey},
     series::Series,
     terms::Version,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BatchId, BuyerId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{BatchId, BuyerId, ClaimId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Month, Time, Zone},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -49,6 +50,12 @@ pub struct Facts {
     pub buyers: HashMap<BuyerId, Buyer>,
     /// Clicks that a sign-in gave a buyer.
     pub ties: HashMap<ClickId, ClickTie>,
+    /// The clicks that are known to be a claiming buyer's.
+    pub visits: HashMap<BuyerId, Vec<Visit>>,
+    /// Claims of missing cashback of the orders here.
+    pub claims: HashMap<ClaimId, Claim>,
+    /// How many claims of a claiming buyer nobody has answered yet.
+    pub open_claims: HashMap<BuyerId, u32>,
     /// Recorded orders by the clicks among their touches.
     pub orders_by_click: HashMap<ClickId, Vec<OrderKey>>,
     /// By program and folded code.
@@ -126,6 +133,14 @@ pub struct ProgramFacts {
     pub versions: Vec<Version>,
 }
 
+/// A click of a known buyer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visit {
+    pub click: OpenedClick,
+    /// When a sign-in tied it; none if the buyer was known at the click.
+    pub tied_at: Option<Time>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkFacts {
     pub program: ProgramId,
@@ -168,6 +183,9 @@ impl Facts {
             publishers: HashMap::new(),
             buyers: HashMap::new(),
             ties: HashMap::new(),
+            visits: HashMap::new(),
+            claims: HashMap::new(),
+            open_claims: HashMap::new(),
             orders_by_click: HashMap::new(),
             coupons: HashMap::new(),
             tier_bases: HashMap::new(),
@@ -223,6 +241,15 @@ impl Facts {
         }
         for (click, tie) in &decision.ties {
             self.ties.entry(*click).or_insert(*tie);
+        }
+        for (buyer, visit) in &decision.visits {
+            self.visits.entry(*buyer).or_default().push(*visit);
+        }
+        for claim in &decision.claims {
+            let was_open = self.claims.get(&claim.id).is_some_and(|known| known.state().is_open());
+            let open = self.open_claims.entry(claim.buyer).or_default();
+            *open = (*open + u32::from(claim.state().is_open())).saturating_sub(u32::from(was_open));
+            self.claims.insert(claim.id, claim.clone());
         }
         for (day, currency, rate) in &decision.rates {
             self.rates.insert(*day, *currency, *rate);

@@ -7,12 +7,12 @@ use crate::domain::{
     payee::Payee,
     rate::Conversion,
     sale::{OrderKey, Refund, Sale},
-    touch::Touch,
+    touch::{Known, Touch},
     verdict::Grounds,
     word::words,
 };
 use crate::kernel::{
-    id::{BuyerId, ClickId, ConversionId, CouponId, PublisherId},
+    id::{BuyerId, ClaimId, ClickId, ConversionId, CouponId, PublisherId},
     money::Money,
     percent::Percent,
     time::Time,
@@ -38,6 +38,8 @@ pub struct Order {
     /// The last one wins; a dated act, outside the promise about permutations.
     pub adjust: Option<Adjust>,
     pub tie: Option<Tie>,
+    /// Of missing cashback, by who says that they bought.
+    pub claims: BTreeMap<BuyerId, ClaimFact>,
     pub merchant_paid: Option<Time>,
     /// The unclaimed share went to `unclaimed_to`, for good.
     pub expired: Option<Time>,
@@ -172,6 +174,8 @@ pub enum FactKind {
     Reopen,
     Adjust,
     Tie,
+    /// Of this buyer; its latest content counts.
+    Claim(BuyerId),
     MerchantPaid,
     Expire,
     /// Not told by anybody: looked up beside another fact.
@@ -187,6 +191,21 @@ pub struct Tie {
     pub at: Time,
     /// The buyer has the e-mail address of a credited publisher.
     pub self_referral: bool,
+}
+
+/// A buyer says that the order is theirs. It may come before the sale, and waits for it as a fact of the order like any other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimFact {
+    pub claim: ClaimId,
+    pub at: Time,
+    /// The buyer's own clicks in the program, as far as known; newest first.
+    pub touches: Vec<Known>,
+    /// As [`Context::tier_base`], of the publisher that the claim brought in; none where the sale came later and looked it up itself.
+    pub tier_base: Option<i64>,
+    /// The buyer is a publisher that was credited when the claim came.
+    pub self_referral: bool,
+    /// It was answered otherwise, and gives the order no buyer any more.
+    pub closed: bool,
 }
 
 /// What came from other orders, from the clock or from settings: looked up once, when the sale is recorded, and stored.
@@ -233,6 +252,7 @@ impl Order {
             approvals: Approvals::default(),
             adjust: None,
             tie: None,
+            claims: BTreeMap::new(),
             merchant_paid: None,
             expired: None,
             loyalty: None,

@@ -63,6 +63,12 @@ codes! {
         PaymentNotExported = "payment_not_exported", "The bank has not been told of this payment: export it first.", "La banque ne connaît pas encore ce paiement : exportez-le d’abord.";
         PaymentClosed = "payment_closed", "The payment was cancelled or came back; a new run pays what is due.", "Le paiement a été annulé ou est revenu ; un nouveau versement paiera ce qui est dû.";
         NothingToExport = "nothing_to_export", "The batch holds no payment for this form.", "Le lot ne contient aucun paiement pour ce format.";
+        OrderAlreadyClaimed = "order_already_claimed", "This order belongs to another buyer.", "Cette commande appartient à un autre acheteur.";
+        ClaimWindowClosed = "claim_window_closed", "The time to claim this share is over.", "Le délai pour réclamer cette part est écoulé.";
+        ClaimTooOld = "claim_too_old", "The order is more than a year old.", "La commande a plus d’un an.";
+        TooManyClaims = "too_many_claims", "Too many claims of this buyer wait for an answer.", "Trop de réclamations de cet acheteur attendent une réponse.";
+        ClaimClosed = "claim_closed", "This claim has its answer already.", "Cette réclamation a déjà reçu sa réponse.";
+        ClaimNotCreditable = "claim_not_creditable", "No visit of this buyer makes the order theirs: goodwill can be paid instead.", "Aucune visite de cet acheteur ne lui donne la commande : un geste commercial est possible.";
         RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";
     }
 }
@@ -77,6 +83,11 @@ impl Refusal {
                 | Self::OrderConflict
                 | Self::RefundConflict
                 | Self::TieConflict
+                | Self::OrderAlreadyClaimed
+                | Self::ClaimWindowClosed
+                | Self::TooManyClaims
+                | Self::ClaimClosed
+                | Self::ClaimNotCreditable
                 | Self::RateConflict
                 | Self::SellerUnknown
                 | Self::NothingToInvoice

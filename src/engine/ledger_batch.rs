@@ -104,7 +104,8 @@ fn leaves_trace(command: &Command, decision: &Decision) -> bool {
             && decision.ties.is_empty()
             && decision.rates.is_empty()
             && decision.documents.is_empty()
-            && decision.run.is_none())
+            && decision.run.is_none()
+            && decision.claims.is_empty())
 }
 
 /// Takes the locks of `Idempotency-Key`s and programs, and says what to load. Where rates come, every sale that waits for one is locked and loaded too:

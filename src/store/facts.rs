@@ -7,8 +7,14 @@ use super::error::StoreError;
 use super::{buyer, coupon, customer, idempotency, link, merchant, order, program, publisher, rate, terms, tie, tier, webhook};
 use crate::domain::{
     account::Owner,
-    command::{Act, Command, Restored},
+    command::{Act, Answered, Command, Goodwill, Restored},
     debt::DebtLimit,
+use super::{
+    balance, buyer, claim, coupon, customer, entry, idempotency, link, merchant, movement, order, program, publisher, rate, terms, tie,
+    tier, webhook,
+};
+    document::Document,
+    entry::{Entry, Subject},
     facts::{Facts, LinkFacts, ProgramFacts},
     idempotency::Slot,
     movement::What,
@@ -74,6 +80,10 @@ pub struct Wanted {
     /// Documents that take a number.
     series: BTreeSet<Series>,
     payouts: payouts::Wanted,
+    /// Who claims missing cashback: with their clicks and open claims.
+    claimants: BTreeSet<BuyerId>,
+    /// Who signs in: with the orders that they claim.
+    signing_in: BTreeSet<BuyerId>,
 }
 
 impl Wanted {
@@ -100,6 +110,7 @@ impl Wanted {
             Act::Sale { key, sale } => self.add_sale(key, sale, zone),
             Act::Tie { buyer, clicks } => {
                 self.buyers.insert(*buyer);
+                self.signing_in.insert(*buyer);
                 for click in clicks {
                     self.add_click(click);
                     self.tied_links.insert(click.link);
@@ -129,6 +140,11 @@ impl Wanted {
                 *latest = (*until).max(*latest);
                 self.series.extend([Series::Invoice, Series::CreditNote]);
             }
+            Act::Claim(new) => {
+                self.buyers.insert(new.buyer);
+                self.claimants.insert(new.buyer);
+            }
+            Act::Answer { answer, .. } => self.add_answer(answer),
             Act::Reverse { movement, .. } => {
                 self.movements.insert(*movement);
             }
@@ -148,6 +164,13 @@ impl Wanted {
             | Act::Expire { .. }
             | Act::Release { .. }
             | Act::Refused { .. } => {}
+        }
+    }
+
+    /// Goodwill is a movement; what an accepted claim records, and in which currency, is the program's own.
+    fn add_answer(&mut self, answer: &Answered) {
+        if let Answered::Goodwill(Goodwill { funder: Some(merchant), .. }) = answer {
+            self.add_party(Owner::Merchant(*merchant));
         }
     }
 
@@ -198,6 +221,10 @@ impl Wanted {
                 Payee::Buyer(id) => drop(self.buyers.insert(*id)),
             }
         }
+        for (buyer, claim) in &order.claims {
+            self.buyers.insert(*buyer);
+            self.links.extend(claim.touches.iter().map(|touch| touch.link));
+        }
         if let Some(tie) = order.tie {
             self.clicks.insert(tie.click);
             self.buyers.insert(tie.buyer);
@@ -244,7 +271,8 @@ pub async fn lock_shared(tx: &mut Tx, cache: &TermsCache, programs: &[ProgramId]
     let parties = wanted.parties.iter().map(|owner| owner.number()).chain(is_payee.then_some(Owner::Platform.number()));
     let movements = wanted.movements.iter().map(|id| id.raw());
     let series = wanted.series.iter().map(|series| series.lock_number());
-    let mut shared: BTreeSet<i64> = parties.chain(movements).chain(series).collect();
+    let claimants = wanted.claimants.iter().map(|id| id.raw());
+    let mut shared: BTreeSet<i64> = parties.chain(movements).chain(series).chain(claimants).collect();
     shared.extend(loyalty::rewarded(tx, cache, programs, wanted).await?.iter().map(|buyer| buyer.raw()));
     program::lock_numbers(tx, listed(&shared)).await
 }
@@ -275,6 +303,7 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
             wanted.add_sale(&order.key, &fact.sale, zone);
         }
     }
+    load_claims(tx, &mut wanted, &programs, &mut facts).await?;
     load_links(tx, &wanted, &mut facts).await?;
     loyalty::load_currencies(tx, &mut wanted, &mut facts).await?;
     load_rest(tx, &wanted, &programs, &mut facts).await?;
@@ -324,7 +353,8 @@ async fn load_named_orders(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId],
     let named = order::by_keys(tx, &wanted.keys).await?;
     facts.orders = named.into_iter().filter(|order| wanted.keys.contains(&order.key)).map(|order| (order.key.clone(), order)).collect();
     let named_by = tie::orders_of_clicks(tx, &listed(&wanted.tied_clicks)).await?;
-    let ids: BTreeSet<_> = named_by.iter().map(|(_, order)| *order).collect();
+    let mut ids: BTreeSet<_> = named_by.iter().map(|(_, order)| *order).collect();
+    ids.extend(claim::orders_of(tx, &listed(&wanted.signing_in), programs).await?);
     let missing: Vec<_> = {
         let found: BTreeSet<_> = facts.orders.values().map(|order| order.id).collect();
         wanted.ids.difference(&found).copied().collect()
@@ -343,6 +373,20 @@ async fn load_named_orders(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId],
         }
     }
     facts.orders.extend(orders.into_values().map(|order| (order.key.clone(), order)));
+    Ok(())
+}
+
+/// The claims of the orders, and what is known of who claims.
+async fn load_claims(tx: &mut Tx, wanted: &mut Wanted, programs: &[ProgramId], facts: &mut Facts) -> Result<(), StoreError> {
+    let ids: Vec<_> = facts.orders.values().flat_map(|order| order.claims.values().map(|fact| fact.claim)).collect();
+    facts.claims = claim::by_ids(tx, &ids).await?.into_iter().map(|claim| (claim.id, claim)).collect();
+    wanted.buyers.extend(facts.claims.values().map(|claim| claim.buyer));
+    let claimants = listed(&wanted.claimants);
+    facts.open_claims = claim::open_of(tx, &claimants).await?.into_iter().collect();
+    for (buyer, visit) in claim::visits(tx, &claimants, programs).await? {
+        wanted.links.insert(visit.click.link);
+        facts.visits.entry(buyer).or_default().push(visit);
+    }
     Ok(())
 }
 
@@ -375,6 +419,8 @@ async fn load_people(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<
     buyers.extend(facts.ties.values().map(|tie| tie.buyer));
     for order in facts.orders.values() {
         buyers.extend(order.tie.map(|tie| tie.buyer));
+        buyers.extend(order.claims.keys());
+        publishers.extend(order.claims.values().flat_map(|claim| claim.touches.iter().map(|touch| touch.publisher)));
         let Some(context) = &order.context else { continue };
         publishers.extend(context.coupon.as_ref().map(|coupon| coupon.publisher));
         for touch in &context.touches {

@@ -7,6 +7,7 @@ pub use build::receipt;
 pub use paid::PaymentLine;
 
 use crate::domain::{
+    cashback::Cashback,
     click::Quality,
     conversion::{Flags, Status},
     entry,
@@ -66,6 +67,10 @@ pub struct Receipt {
     /// Until when an unclaimed share may be claimed.
     #[schema(required)]
     pub claim_until: Option<Time>,
+    /// What the buyer reads of it; shown to the operator and the buyer only, where there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub cashback: Option<Cashback>,
     pub steps: Vec<Step>,
     pub entries: Vec<EntryLines>,
     /// Who was paid, when and by which payment; a payee's key sees its own.
@@ -354,6 +359,7 @@ words! {
         Reopened = "reopened",
         Adjusted = "adjusted",
         BuyerTied = "buyer_tied",
+        Claimed = "claimed",
         ShareExpired = "share_expired",
     }
 }

@@ -36,6 +36,8 @@ statements! {
         ORDER BY conversion, revision",
         postgres "SELECT conversion, revision, body FROM order_context WHERE conversion = ANY($1) ORDER BY conversion, revision";
     WITHOUT_RATE = "SELECT id, program, goal, order_id FROM orders WHERE state = 'no_rate' ORDER BY first_seen_at, id";
+    PARKED = "SELECT id, program, goal, order_id FROM orders WHERE state = 'parked' AND first_seen_at < $1
+        AND EXISTS (SELECT 1 FROM order_fact f WHERE f.conversion = orders.id AND f.kind <> 'claim') ORDER BY first_seen_at LIMIT $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -83,9 +85,9 @@ fn state(order: &Order) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub conversion: ConversionId,
-    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`, `loyalty`, `paid`.
+    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`, `loyalty`, `paid`, `claim`.
     pub kind: String,
-    /// Tells facts of one kind apart: a revision, a `refund_id`, who approved; else empty.
+    /// Tells facts of one kind apart: a revision, a `refund_id`, who approved or claims; else empty.
     pub key: String,
     /// The message that brought it.
     pub inbox: InboxId,
@@ -293,6 +295,7 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         "approve" => FactKind::Approve(Actor::from_word(fact_key)?),
         "adjust" => FactKind::Adjust,
         "tie" => FactKind::Tie,
+        "claim" => FactKind::Claim(fact_key.parse().ok()?),
         "merchant_paid" => FactKind::MerchantPaid,
         "expire" => FactKind::Expire,
         "loyalty" => FactKind::Loyalty,
@@ -300,7 +303,7 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         _ => return None,
     };
     let is_keyed = match kind {
-        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen | FactKind::Loyalty | FactKind::Paid => true,
+        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen | FactKind::Loyalty | FactKind::Paid | FactKind::Claim(_) => true,
         // Of an order that was reopened before.
         FactKind::Cancel | FactKind::Reject => !fact_key.is_empty(),
         FactKind::Tie | FactKind::MerchantPaid | FactKind::Expire => false,

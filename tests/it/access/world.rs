@@ -37,6 +37,8 @@ pub struct World {
     /// A payout run, with payments to that publisher and that buyer.
     pub batch: String,
     payments: [String; 2],
+    /// A claim of that buyer in that program.
+    pub claim: String,
     /// The slug of the link.
     slug: String,
     second: Second,
@@ -63,6 +65,8 @@ struct Second {
     invoice: String,
     /// A payment to that buyer.
     payment: String,
+    /// A claim of that buyer in that program.
+    claim: String,
     /// A click of the other publisher in a conversion that it shares with the first.
     rivals_click: String,
     /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
@@ -119,6 +123,10 @@ async fn invoice(operator: &Operator, merchant: &Merchant) -> String {
     text(&operator.create("/invoices", json!({"merchant": merchant.id, "until": World::today()})).await["id"])
 }
 
+async fn claim(operator: &Operator, program: &str, buyer: &str, order: &str) -> String {
+    text(&operator.create("/claims", json!({"buyer": buyer, "program": program, "order_id": order})).await["id"])
+}
+
 async fn message(operator: &Operator, program: &str) -> String {
     text(&operator.get(&format!("/inbox?program={program}")).await["data"][0]["id"])
 }
@@ -172,6 +180,7 @@ impl World {
 
         operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
         let invoice_of_first = invoice(&operator, &merchant).await;
+        let own_claim = claim(&operator, &program, &buyer, "M-1").await;
         let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
         let keys = own.map(|(role, owner)| text(&key(&server.database, role, owner)["key"]));
         let revoked = revoked(&server.database, &merchant.id).await;
@@ -183,6 +192,7 @@ impl World {
             invoice: invoice(&operator, &other).await,
             movement: their_movement,
             payment: payment_to(&batch, &stranger),
+            claim: claim(&operator, &theirs, &stranger, "M-1").await,
             merchant: other,
             program: theirs,
             publisher: rival,
@@ -213,6 +223,7 @@ impl World {
             invoice: invoice_of_first,
             payments,
             batch: text(&batch["id"]),
+            claim: own_claim,
             slug,
             second,
             next: AtomicU32::new(0),
@@ -261,6 +272,7 @@ impl World {
             import,
             invoice,
             payment,
+            claim,
             rivals_click,
             rivals,
             ..
@@ -278,6 +290,7 @@ impl World {
             (_, "mov") => movement,
             (Role::Merchant, "inv") => invoice,
             (Role::Publisher | Role::Buyer, "pay") => payment,
+            (_, "clm") => claim,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
             (Role::Merchant | Role::Publisher, "lnk") => link,
@@ -304,6 +317,7 @@ impl World {
             movement,
             invoice,
             payment,
+            claim,
             rivals_click,
             rivals,
             rivals_link,
@@ -311,9 +325,23 @@ impl World {
         } = &self.second;
         let found: &[&String] = match role {
             Role::Operator => &[],
-            Role::Merchant => {
-                &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement, import, invoice, payment]
-            }
+            Role::Merchant => &[
+                &merchant.id,
+                secret,
+                program,
+                link,
+                buyer,
+                &self.buyer,
+                coupon,
+                conversion,
+                click,
+                message,
+                movement,
+                import,
+                invoice,
+                payment,
+                claim,
+            ],
             Role::Publisher => &[
                 secret,
                 publisher,
@@ -327,10 +355,11 @@ impl World {
                 message,
                 movement,
                 payment,
+                claim,
                 rivals_click,
                 rivals,
             ],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, payment, rivals],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, payment, claim, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }
@@ -359,6 +388,11 @@ impl World {
             seen.push(self.operator.get(&path).await);
         }
         seen
+    }
+
+    /// A claim of the first buyer in the first program that waits.
+    pub async fn fresh_claim(&self) -> String {
+        claim(&self.operator, &self.program, &self.buyer, &self.number()).await
     }
 
     /// A text that was not given before.

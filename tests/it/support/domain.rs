@@ -13,13 +13,13 @@ use ristourne::domain::{
     account::Account,
     buyer::Buyer,
     click::Quality,
-    command::{Act, Channel, Command, Message, Outcome},
+    command::{Act, Answered, Channel, Command, Message, NewClaim, Outcome},
     conversion::{Conversion, Status},
     decide::{decide, due_of},
     decision::Decision,
     due::Due,
     entry::{self, Entry, Row, Subject},
-    facts::{Coupon, Facts, LinkFacts, ProgramFacts},
+    facts::{Coupon, Facts, LinkFacts, ProgramFacts, Visit},
     order::{Actor, Order},
     program::Program,
     publisher::{Kind, Publisher},
@@ -30,7 +30,7 @@ use ristourne::domain::{
     verdict::Grounds,
 };
 use ristourne::kernel::{
-    id::{self, BuyerId, ClickId, CouponId, InboxId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{self, BuyerId, ClaimId, ClickId, CouponId, InboxId, LinkId, MerchantId, ProgramId, PublisherId},
     money::Money,
     time::{SECOND, Time, Zone},
 };
@@ -124,6 +124,7 @@ impl World {
             kind,
             portal: false,
             generosity: percent(generosity),
+            buyer: None,
         };
         self.facts.publishers.insert(id, publisher);
         self.link(id, self.program)
@@ -230,6 +231,35 @@ impl World {
         self.tell(Actor::Clock, act)
     }
 
+    /// A buyer misses the cashback of an order.
+    pub fn claim(&mut self, buyer: BuyerId, order: &str) -> Outcome {
+        let act = Act::Claim(Box::new(self.new_claim(buyer, order)));
+        self.tell(Actor::Buyer, act)
+    }
+
+    pub fn new_claim(&self, buyer: BuyerId, order: &str) -> NewClaim {
+        NewClaim { buyer, key: self.key(order), amount: None, ordered_at: None, note: None, answer_days: 30, open_max: 5 }
+    }
+
+    pub fn answer(&mut self, by: Actor, claim: ClaimId, answer: Answered) -> Outcome {
+        let key = self.facts.claims[&claim].key.clone();
+        self.tell(by, Act::Answer { claim, key, answer })
+    }
+
+    /// A click of a signed-in buyer, as the database knows it.
+    pub fn visit(&mut self, buyer: BuyerId, blog: Blog, before: i64) -> OpenedClick {
+        let click = OpenedClick { buyer: Some(buyer), ..self.click(blog, before) };
+        self.see(click);
+        click
+    }
+
+    /// The click is stored.
+    pub fn see(&mut self, click: OpenedClick) {
+        if let Some(buyer) = click.buyer {
+            self.facts.visits.entry(buyer).or_default().push(Visit { click, tied_at: None });
+        }
+    }
+
     /// Why the sign-in did not get each of the clicks.
     pub fn sign_in(&mut self, buyer: BuyerId, clicks: &[OpenedClick]) -> Vec<Option<Reason>> {
         match self.tell(Actor::Buyer, Act::Tie { buyer, clicks: clicks.to_vec() }) {
@@ -274,8 +304,10 @@ impl World {
     }
 
     fn check(&self, decision: &Decision, command: &Command) {
+        let mut latest = self.facts.orders.clone();
         for change in &decision.changes {
-            let (before, order) = (self.facts.orders.get(&change.order.key), &change.order);
+            let (before, order) = (latest.insert(change.order.key.clone(), change.order.clone()), &change.order);
+            let before = before.as_ref();
             assert_eq!(change.is_new, before.is_none());
             let (old, new) = (before.map(|b| self.row_of(b)).unwrap_or_default(), self.row_of(order));
             assert!(entry::is_balanced(&new), "the row of {order:?} after {command:?}");
