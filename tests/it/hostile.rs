@@ -218,6 +218,7 @@ async fn every_refusal_has_its_code_and_its_row() {
             Refusal::RateConflict,
             Refusal::UnknownReference,
             Refusal::TieConflict,
+            Refusal::ExceedsBalance,
         ];
         let missing: Vec<_> = Refusal::ALL.iter().filter(|refusal| !others.contains(refusal) && !seen.contains(refusal.code())).collect();
         assert!(missing.is_empty(), "refusals without a case: {missing:?}");
