@@ -6,9 +6,9 @@ use crate::domain::{
     conversion::Conversion,
     entry::{self, Entry, Link, Row},
     invoice::{self, Invoice},
-    series::Series,
     movement::{Movement, What},
     order::Order,
+    series::Series,
 };
 use crate::kernel::{currency::Currency, money::Money, time::Time};
 use std::collections::BTreeMap;

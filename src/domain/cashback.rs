@@ -89,8 +89,7 @@ fn text(conversion: &Conversion, state: CashbackState, date: Option<Time>) -> Ca
         CashbackState::Unclaimed => say(format!("It waits for its buyer until {en}."), format!("Il attend son acheteur jusqu’au {fr}.")),
         CashbackState::Expired => plain("Nobody claimed it in time.", "Personne ne l’a réclamé à temps."),
         CashbackState::Refused => {
-            let reason = conversion.reason.as_deref().unwrap_or(Reason::Rejected.code());
-            let words = |language| Reason::from_code(reason).map_or_else(|| reason.to_owned(), |reason| reason.text(language).to_owned());
+            let words = |language| conversion.reason.as_ref().map_or(Reason::Rejected.text(language), |why| why.text(language));
             say(format!("Refused: {}", words(Language::En)), format!("Refusé : {}", words(Language::Fr)))
         }
     }
@@ -110,7 +109,10 @@ fn french(time: Time) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::conversion::{Flags, Shares};
+    use crate::domain::{
+        conversion::{Flags, Shares},
+        verdict::Grounds,
+    };
     use crate::kernel::{
         currency::Currency,
         id::{BuyerId, ConversionId, ProgramId},
@@ -136,6 +138,7 @@ mod tests {
             commission: money(600),
             shares: Shares { publisher: 360, buyer: 180, platform: 60 },
             credits: Vec::new(),
+            bonuses: Vec::new(),
             buyer: Some(BuyerId::from_raw(3)),
             terms_version: 1,
             occurred_at: at("2026-11-22T12:00:00Z"),
@@ -163,10 +166,13 @@ mod tests {
             (|c| c.status = Status::Payable, Some(("payable", "Payable since 2026-12-22; it goes with the next payout."))),
             (|c| c.status = Status::Paid, Some(("paid", "Paid out."))),
             (
-                |c| (c.status, c.reason) = (Status::Rejected, Some("cancelled".to_owned())),
+                |c| (c.status, c.reason) = (Status::Rejected, Some(Reason::Cancelled.into())),
                 Some(("refused", "Refused: The order was cancelled.")),
             ),
-            (|c| (c.status, c.reason) = (Status::Rejected, Some("never sent".to_owned())), Some(("refused", "Refused: never sent"))),
+            (
+                |c| (c.status, c.reason) = (Status::Rejected, Some((&Grounds::other("never sent")).into())),
+                Some(("refused", "Refused: never sent")),
+            ),
             (|c| c.status = Status::Rejected, Some(("refused", "Refused: The shop refused the sale."))),
             (
                 |c| (c.buyer, c.claim_until) = (None, Some(c.recorded_at.plus_days(30))),
@@ -188,7 +194,7 @@ mod tests {
         }
         let mut refunded = plain();
         nothing(&mut refunded);
-        refunded.reason = Some("fully_refunded".to_owned());
+        refunded.reason = Some(Reason::FullyRefunded.into());
         let found = cashback(&refunded).expect("a refusal");
         assert_eq!((found.state, found.text.fr.as_str()), (CashbackState::Refused, "Refusé : La commande entière a été remboursée."));
         assert_eq!(cashback(&plain()).expect("some").text.fr, "Enregistré ; confirmé au plus tard le 22/12/2026.");

@@ -1,13 +1,12 @@
 //! A conversion: our record of one order and goal, as people and programs see it.
 
-use crate::domain::{verdict::Why, word::words};
 use crate::domain::{
+    cashback::Cashback,
     loyalty::{Bonus, BonusKind},
-    reason::Reason,
     terms::boost::Funder,
+    verdict::Why,
     word::words,
 };
-use crate::domain::{cashback::Cashback, reason::Reason, word::words};
 use crate::kernel::{
     code::Language,
     id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, PublisherId},

@@ -4,15 +4,15 @@ pub use crate::domain::touch::ClickTie;
 use crate::domain::{
     account::{Account, Owner},
     buyer::Buyer,
+    claim::Claim,
     debt::DebtLimit,
     decision::{Change, Decision},
-    claim::Claim,
     document::Document,
     entry::{Entry, Link, Subject},
     idempotency::{Kept, Slot},
-    loyalty::{Held, Pot, Voucher},
     identity::Identity,
     invoice::Owed,
+    loyalty::{Held, Pot, Voucher},
     merchant::Merchant,
     movement::What,
     order::Order,
@@ -261,8 +261,15 @@ impl Facts {
             self.documents.insert(written.document.subject(), written.document.clone());
         }
         for entry in decision.entries() {
-            for (account, amount) in entry.postings.iter().filter(|(account, _)| self.parties.contains(&account.owner())) {
-                *self.balances.entry((*account, entry.currency)).or_default() += amount;
+            for (account, amount) in &entry.postings {
+                let place = (*account, entry.currency);
+                // Whose balances are loaded has 0 where there is no row; of all others only what is loaded is known.
+                if self.parties.contains(&account.owner()) {
+                    self.balances.entry(place).or_default();
+                }
+                if let Some(balance) = self.balances.get_mut(&place) {
+                    *balance += amount;
+                }
             }
         }
         self.fold_invoices(decision);
@@ -293,7 +300,7 @@ fn is_listed(entry: &Entry, decision: &Decision) -> bool {
         Subject::Order(_) => true,
         subject => documents.any(|document| match document {
             Document::Movement(movement) => document.subject() == subject && matches!(movement.what, What::Fee { .. } | What::Bonus { .. }),
-            Document::Invoice(_) => false,
+            Document::Invoice(_) | Document::Payment(_) => false,
         }),
     }
 }

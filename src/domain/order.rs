@@ -1,9 +1,9 @@
 //! An order: the set of its facts, and what was looked up once when its sale was recorded.
 
 use crate::domain::{
-    loyalty::Loyalty,
     account::Account,
     entry::Row,
+    loyalty::Loyalty,
     payee::Payee,
     rate::Conversion,
     sale::{OrderKey, Refund, Sale},

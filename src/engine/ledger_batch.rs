@@ -3,8 +3,8 @@
 use crate::domain::{
     account::Account,
     command::{Act, Channel, Command, Message, Outcome},
-    debt::DebtLimit,
     conversion::Status,
+    debt::DebtLimit,
     decide::decide,
     decision::{Change, Decision},
     entry::{Kind, Link},

@@ -6,5 +6,5 @@ pub mod ledger;
 pub mod pain001;
 pub mod postback;
 pub mod setup;
-pub mod verdict;
 pub mod transfers;
+pub mod verdict;

@@ -4,9 +4,9 @@
 //! and the second finds nothing left to change. So there is no lease to lose.
 
 pub mod approve_due;
+pub mod claims_due;
 pub mod count_orphans;
 pub mod count_paid;
-pub mod claims_due;
 pub mod expire_unclaimed;
 pub mod invoices;
 pub mod merchant_paid;

@@ -1,7 +1,10 @@
 //! Carries out the decisions of a batch: every row that they change, in bulk, each table once.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{balance, claim, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, payment, payout, pot, rate, series, tie, tier, webhook};
+use super::{
+    balance, claim, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, payment, payout, pot, rate, series,
+    tie, tier, webhook,
+};
 use crate::domain::{
     claim::Claim,
     command::{Act, Command},

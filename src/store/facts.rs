@@ -4,23 +4,16 @@
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{buyer, coupon, customer, idempotency, link, merchant, order, program, publisher, rate, terms, tie, tier, webhook};
+use super::{buyer, claim, coupon, customer, idempotency, link, merchant, order, program, publisher, rate, terms, tie, tier, webhook};
 use crate::domain::{
     account::Owner,
     command::{Act, Answered, Command, Goodwill, Restored},
     debt::DebtLimit,
-use super::{
-    balance, buyer, claim, coupon, customer, entry, idempotency, link, merchant, movement, order, program, publisher, rate, terms, tie,
-    tier, webhook,
-};
-    document::Document,
-    entry::{Entry, Subject},
     facts::{Facts, LinkFacts, ProgramFacts},
     idempotency::Slot,
     movement::What,
     order::Order,
     payee::Payee,
-    payment::Payment,
     program::Program,
     rate::AGE_DAYS_MAX,
     sale::{OpenedClick, OrderKey, Sale, SentClick},

@@ -8,10 +8,10 @@ use crate::domain::{
     attribution,
     claim::{AGE_MAX, Claim, State, Step, TOUCHES_MAX, visit},
     command::{Answered, Moved, NewClaim, Outcome},
-    decision::{Change, Decision, FactKind},
+    decision::{Change, Decision, FactKind, LoyaltyChange},
     document::Document,
     entry::Kind,
-    facts::{Facts, Visit},
+    facts::{Facts, LoyaltyFacts, Visit},
     movement::What,
     order::{Actor, ClaimFact, Order},
     reason::Refusal,
@@ -23,7 +23,7 @@ use crate::kernel::{
     money::Money,
     time::{SECOND, Time},
 };
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// A buyer's clock may be ahead by so much, microseconds.
 const AHEAD_MAX: i64 = 300 * SECOND;
@@ -170,7 +170,7 @@ pub(super) fn shown(
     facts: &Facts,
     buyer: BuyerId,
     visits: &[Visit],
-    changed: &BTreeMap<OrderKey, Change>,
+    (changed, known): (&BTreeMap<OrderKey, Change>, &mut Cow<'_, LoyaltyFacts>),
     now: Time,
     mint: Mint<'_>,
 ) -> Vec<Change> {
@@ -190,7 +190,13 @@ pub(super) fn shown(
         let fact = looked_up(facts, order, buyer, ClaimFact { touches, ..fact.clone() }, now);
         let mut after = order.clone();
         after.claims.insert(buyer, fact);
-        changes.extend(change::change(facts, Some(order), after, Some(FactKind::Claim(buyer)), Kind::Claimed, now, mint));
+        let kind = Some(FactKind::Claim(buyer));
+        if let Ok(change) = change::change_with(facts, Some(&**known), Some(order), after, kind, Kind::Claimed, now, mint) {
+            if change.loyalty != LoyaltyChange::default() {
+                known.to_mut().fold(&change);
+            }
+            changes.push(change);
+        }
     }
     changes
 }
@@ -233,7 +239,7 @@ fn answered(facts: &Facts, id: ClaimId, answer: &Answered, by: Actor, now: Time,
                 Moved { amount: goodwill.amount, reason: goodwill.reason.clone(), reference: Some(id.to_string()), happened_at: None };
             let paid = movement::make(facts, What::Bonus { buyer: claim.buyer, funder: goodwill.funder }, &moved, by, now, mint);
             let [written] = paid.documents.as_slice() else { return Ok(paid) };
-            let Document::Movement(movement) = &written.document;
+            let Document::Movement(movement) = &written.document else { return Ok(paid) };
             let next = claim.then(now, by, State::Goodwill { movement: movement.id });
             Ok(Decision { changes: close(facts, claim, order, now, mint)?, documents: paid.documents, ..stepped(order, next) })
         }

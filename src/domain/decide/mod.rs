@@ -2,9 +2,9 @@
 
 mod acts;
 mod change;
-mod loyalty;
-mod invoice;
 mod claim;
+mod invoice;
+mod loyalty;
 mod movement;
 mod payout;
 mod record;

@@ -311,7 +311,7 @@ fn customer_new(facts: &Facts, order: &Order, sale: &Sale) -> Option<bool> {
 pub(super) fn tier_base(facts: &Facts, order: &Order, attributed: &Attributed, now: Time) -> i64 {
     let Some(publisher) = attributed.credited.last().map(|c| c.publisher) else { return 0 };
     let stored = || {
-        let (due, context) = kept_due(facts, order)?;
+        let (due, _) = kept_due(facts, order)?;
         let same = due.credits.last().is_some_and(|credit| credit.publisher == publisher);
         same.then_some(due.workings.tier_base)
     };

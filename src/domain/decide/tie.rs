@@ -35,7 +35,7 @@ pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Ti
     let mut known = Cow::Borrowed(&facts.loyalty);
     for click in clicks {
         let refused = refusal(facts, buyer, click).or_else(|| {
-            let claimed = tie_orders(facts, buyer, click.click, now, mint, &mut changed);
+            let claimed = tie_orders(facts, &mut known, (buyer, click.click), now, mint, &mut changed);
             if claimed.is_none() && click.buyer.is_none() && !facts.ties.contains_key(&click.click) {
                 ties.push((click.click, ClickTie { buyer, at: now }));
                 visits.push(Visit { click: *click, tied_at: Some(now) });
@@ -44,7 +44,7 @@ pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Ti
         });
         verdicts.push(TieVerdict { click: *click, refused });
     }
-    let shown = claim::shown(facts, buyer, &visits, &changed, now, mint);
+    let shown = claim::shown(facts, buyer, &visits, (&changed, &mut known), now, mint);
     let changes = changed.into_values().chain(shown).collect();
     let visits = visits.into_iter().map(|visit| (buyer, visit)).collect();
     Decision { outcome: Outcome::Tied(verdicts), changes, ties, visits, ..change::empty() }

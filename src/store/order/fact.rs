@@ -1,10 +1,9 @@
 //! The stored JSON of an order's facts: private mirror structs. Ids as text, times as microseconds, amounts as minor units.
-use super::{Fact, json, loyalty, read};
+use super::{Fact, context::TouchJson, json, loyalty, read};
 use crate::domain::{
     click::Quality,
     decision::FactKind,
     order::{Actor, Adjust, ClaimFact, Order, Paid, RefundFact, Reopened, SaleFact, Tie, Verdict},
-use super::{Fact, context::TouchJson, json, read};
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
     verdict::Grounds,
 };

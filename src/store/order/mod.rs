@@ -2,8 +2,8 @@
 mod context;
 pub mod export;
 mod fact;
-pub mod orphan;
 mod loyalty;
+pub mod orphan;
 #[cfg(test)]
 mod tests;
 
@@ -303,7 +303,14 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         _ => return None,
     };
     let is_keyed = match kind {
-        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen | FactKind::Loyalty | FactKind::Paid | FactKind::Claim(_) => true,
+        FactKind::Sale
+        | FactKind::Refund(_)
+        | FactKind::Approve(_)
+        | FactKind::Adjust
+        | FactKind::Reopen
+        | FactKind::Loyalty
+        | FactKind::Paid
+        | FactKind::Claim(_) => true,
         // Of an order that was reopened before.
         FactKind::Cancel | FactKind::Reject => !fact_key.is_empty(),
         FactKind::Tie | FactKind::MerchantPaid | FactKind::Expire => false,

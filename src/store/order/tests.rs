@@ -2,8 +2,8 @@
 use super::*;
 use crate::domain::{
     click::Quality,
-    order::{Actor, Adjust, Approvals, ClaimFact, Context, OwnedCoupon, RefundFact, Reopened, SaleFact, Tie, Verdict},
     loyalty::{Brought, Loyalty, TierBase, Voucher},
+    order::{Actor, Adjust, Approvals, ClaimFact, Context, OwnedCoupon, RefundFact, Reopened, SaleFact, Tie, Verdict},
     publisher::Kind,
     rate::{Applied, Conversion, Rate},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},

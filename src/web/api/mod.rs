@@ -19,10 +19,10 @@ mod guard;
 mod import;
 mod inbox;
 mod input;
-mod judged;
 mod invoice;
 mod invoice_line;
 mod invoice_page;
+mod judged;
 mod key;
 mod link;
 mod merchant;
@@ -57,9 +57,9 @@ pub use self::operation::{Answer, Body, Content, Empty, Field, Kind, Operation, 
 use self::{
     guard::{Caller, Guard, caller_of, operation_of},
     input::{Ids, Input, Query, email, name, own_id, span, wrong_field},
-    judged::{ITEMS_MAX, Results, judge_all, too_large},
     invoice::accounts,
     invoice_page::load_page,
+    judged::{ITEMS_MAX, Results, judge_all, too_large},
     movement::{CODES as MONEY_CODES, RECEIVED_AT, REFERENCE, View as Paid, make, reference},
     operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_exists, owner_of},

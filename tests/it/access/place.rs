@@ -140,7 +140,7 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         "simulate_terms" => call.body = Some(json!({"terms": World::new_program()["terms"]})),
         "list_orphans" => call.query = vec![("older_than_days", "0".to_owned())],
         "reopen_conversion" => (call.ids, call.body) = (vec![world.fresh_conversion().await], Some(json!({"reason": "other"}))),
-        "create_verdicts" => call.body = Some(json!([{"conversion": world.fresh_conversion().await, "verdict": "approve"}])),
+        "create_verdicts" => call.body = Some(json!([{"program": world.program, "order_id": world.number(), "verdict": "approve"}])),
         "import_verdicts" => call.csv = Some(format!("program,order_id,verdict\n{},{},approve\n", world.program, world.number())),
         "list_balances" | "list_entries" => {
             if operator {

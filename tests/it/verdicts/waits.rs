@@ -139,7 +139,10 @@ async fn a_draft_of_terms_is_compared_over_the_api() {
         assert_eq!(theirs["totals"], said["totals"]);
         draft["split"]["publisher"] = json!("61");
         assert_eq!(operator.call(Method::POST, &path, Some(&json!({"terms": draft}))).await.expect(422)["code"], "split_not_100");
-        assert!(crate::support::dump::dump(database).await == before, "it only reads");
+        let after = crate::support::dump::dump(database).await;
+        for table in ["terms", "orders", "order_fact", "conversion", "credit", "journal_entry", "balance", "inbox"] {
+            assert!(after[table] == before[table], "{table} changed");
+        }
         server.stop();
     })
     .await;
