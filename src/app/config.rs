@@ -209,6 +209,9 @@ pub struct EngineArgs {
     /// How long a redirect waits for the database before its click goes to the spool, in milliseconds
     #[arg(long, env = "RISTOURNE_CLICK_WAIT_MAX", default_value_t = 25, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub click_wait_max: u64,
+    /// Invoice each merchant once a month is over
+    #[arg(long, env = "RISTOURNE_INVOICE_MONTHLY", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub invoice_monthly: bool,
 }
 
 impl EngineArgs {
@@ -225,6 +228,7 @@ impl EngineArgs {
             spool_dir: self.spool_dir.clone().unwrap_or_else(|| database.database.spool_dir()),
             geo_database: self.geo_database.clone(),
             click_wait_max: Duration::from_millis(self.click_wait_max),
+            invoice_monthly: self.invoice_monthly,
         })
     }
 }

@@ -109,6 +109,7 @@ pub const METRICS: &[Metric] = &[
         &[],
         "One batch of commands, from BEGIN to the end of COMMIT, in seconds",
     ),
+    metric(Counter, "ristourne_budget_used_up_total", &[], "Sales held because their prepaid merchant's credit does not cover them"),
     metric(Counter, "ristourne_ledger_batches_retried_total", &[], "Batches of commands run again after a deadlock or a busy database"),
     metric(
         Counter,

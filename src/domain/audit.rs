@@ -4,8 +4,10 @@ use crate::domain::{
     account::Account,
     conversion::Conversion,
     entry::{self, Entry, Link, Row},
+    invoice::{self, Invoice},
+    series::Series,
 };
-use crate::kernel::{currency::Currency, time::Time};
+use crate::kernel::{currency::Currency, money::Money, time::Time};
 use std::collections::BTreeMap;
 
 /// Something that is not as it must be.
@@ -44,6 +46,26 @@ impl Sums {
         let of = |sums: &Self, key: (Account, Currency)| sums.0.get(&key).copied().unwrap_or(0);
         keys.into_iter().map(move |key| (key.0, key.1, of(self, key), of(other, key))).filter(|(_, _, a, b)| a != b)
     }
+}
+
+/// Holds an issued document against the lines that it lists: their sum and number.
+pub fn invoice(invoice: &Invoice, net: i64, lines: i64) -> Vec<Breach> {
+    let draft = &invoice.draft;
+    let mut breaches = Vec::new();
+    if (draft.net, draft.lines) != (net, lines) {
+        let detail =
+            format!("it says {} over {} lines, its {lines} lines sum to {}", draft.net(), draft.lines, Money::new(net, draft.currency));
+        breaches.push(Breach::new("invoice_lines_differ", invoice.id, detail));
+    }
+    let vat = invoice::vat(draft.net, draft.vat_rate);
+    if draft.vat != vat {
+        let detail = format!("its VAT is {}, {} % of its net amount is {}", draft.vat(), draft.vat_rate, Money::new(vat, draft.currency));
+        breaches.push(Breach::new("invoice_vat_differs", invoice.id, detail));
+    }
+    if (draft.net < 0) != (draft.series == Series::CreditNote) {
+        breaches.push(Breach::new("invoice_series_differs", invoice.id, format!("it is numbered as {}", draft.series.word())));
+    }
+    breaches
 }
 
 /// Holds a stored conversion against what its facts say.

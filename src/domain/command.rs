@@ -3,6 +3,7 @@
 use crate::domain::{
     conversion::Conversion,
     idempotency::{Kept, Slot, is_kept},
+    invoice::Invoice,
     movement::{Movement, What},
     order::{Actor, FactKind, Order},
     rate::Rate,
@@ -164,6 +165,12 @@ pub enum Act {
         movement: MovementId,
         reason: Option<String>,
     },
+    /// Issues a document of what a merchant owes since before `until`; in the one currency there is, if none is named.
+    Invoice {
+        merchant: MerchantId,
+        currency: Option<Currency>,
+        until: Time,
+    },
     /// Refused before it could be a command; only noted.
     Refused {
         http: u16,
@@ -212,6 +219,7 @@ impl Act {
             | Self::Restore(Restored::ClickTie { .. })
             | Self::Move(..)
             | Self::Reverse { .. }
+            | Self::Invoice { .. }
             | Self::Refused { .. } => None,
         }
     }
@@ -240,6 +248,8 @@ pub enum Outcome {
         movement: Box<Movement>,
         is_new: bool,
     },
+    /// A new invoice or credit note. 201.
+    Invoiced(Box<Invoice>),
     Refused(Refusal),
     /// The first answer to this `Idempotency-Key`, again.
     Replayed(Kept),
@@ -261,7 +271,7 @@ impl Outcome {
     /// The HTTP status of its answer to a postback.
     pub fn http(&self) -> u16 {
         match self {
-            Self::Recorded(_) | Self::Moved { is_new: true, .. } => 201,
+            Self::Recorded(_) | Self::Moved { is_new: true, .. } | Self::Invoiced(_) => 201,
             Self::Duplicate(_) | Self::Test(_) | Self::Tied(_) | Self::RatesStored { .. } | Self::Moved { .. } => 200,
             Self::Unattributed(_) | Self::Parked(_) => 202,
             Self::Refused(refusal) if refusal.is_conflict() => 409,
@@ -289,6 +299,7 @@ impl Outcome {
                     "reversed"
                 }
             }
+            Self::Invoiced(_) => "invoiced",
             Self::Refused(refusal) => refusal.code(),
             Self::Replayed(_) => "replayed",
             Self::Noted { code, .. } => code,

@@ -7,13 +7,14 @@ use crate::domain::{
     document::Written,
     entry::Entry,
     idempotency::{Kept, Slot},
+    invoice::Owed,
     order::Order,
     rate::Rate,
     touch::ClickTie,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{ClickId, ConversionId, MerchantId, PublisherId},
+    id::{ClickId, ConversionId, InvoiceId, MerchantId, PublisherId},
     time::{Day, Month},
 };
 
@@ -31,6 +32,8 @@ pub struct Decision {
     pub rates: Vec<(Day, Currency, Rate)>,
     /// What changes beside orders.
     pub documents: Vec<Written>,
+    /// The postings that a new invoice lists.
+    pub invoiced: Vec<(InvoiceId, Owed)>,
 }
 
 /// What changes about one order.

@@ -3,6 +3,7 @@
 
 use crate::domain::{
     entry::{self, Entry, Row, Subject},
+    invoice::Invoice,
     movement::Movement,
 };
 use crate::kernel::{currency::Currency, id::EntryId, time::Time};
@@ -11,18 +12,21 @@ use crate::kernel::{currency::Currency, id::EntryId, time::Time};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Document {
     Movement(Movement),
+    Invoice(Box<Invoice>),
 }
 
 impl Document {
-    pub const fn subject(&self) -> Subject {
+    pub fn subject(&self) -> Subject {
         match self {
             Self::Movement(movement) => Subject::Movement(movement.id),
+            Self::Invoice(invoice) => Subject::Invoice(invoice.id),
         }
     }
 
-    pub const fn currency(&self) -> Currency {
+    pub fn currency(&self) -> Currency {
         match self {
             Self::Movement(movement) => movement.amount.currency,
+            Self::Invoice(invoice) => invoice.draft.currency,
         }
     }
 
@@ -30,6 +34,7 @@ impl Document {
     pub fn row(&self) -> Row {
         match self {
             Self::Movement(movement) => movement.row(),
+            Self::Invoice(invoice) => invoice.row(),
         }
     }
 }

@@ -82,7 +82,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     }
     let currency = sale.content.amount.currency;
     let self_referred = self_referral && terms.attribution.self_referral == SelfReferral::Hold;
-    let held = attributed.suspect || self_referred || context.in_debt;
+    let held = attributed.suspect || self_referred || context.in_debt || context.budget_used_up;
     let buyer = attributed.buyer.or(tie.map(|tie| tie.buyer)).filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
     let due_shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
     let open = buyer.is_none()
@@ -102,7 +102,12 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         (false, true) => Status::Unattributed,
         (false, false) => dates.status(),
     };
-    let waits = [(attributed.suspect, Reason::SuspectTraffic), (self_referred, Reason::SelfReferral), (context.in_debt, Reason::DebtLimit)];
+    let waits = [
+        (attributed.suspect, Reason::SuspectTraffic),
+        (self_referred, Reason::SelfReferral),
+        (context.in_debt, Reason::DebtLimit),
+        (context.budget_used_up, Reason::BudgetUsedUp),
+    ];
     let waits = waits.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
     let silence = (status == Status::Pending && !flags.held && !flags.unsigned).then(|| sale.occurred_at.plus_days(terms.hold_days));
     Ok(Some(Due {

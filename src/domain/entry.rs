@@ -166,6 +166,36 @@ impl Link {
         Self { node, seq: 0, hash: [0; 32] }
     }
 
+    /// The hash, hexadecimal.
+    pub fn hash_text(&self) -> String {
+        let mut text = String::with_capacity(64);
+        for byte in self.hash {
+            for digit in [byte >> 4, byte & 15] {
+                text.extend(char::from_digit(digit.into(), 16));
+            }
+        }
+        text
+    }
+
+    /// `node:seq:hash`.
+    pub fn text(&self) -> String {
+        format!("{}:{}:{}", self.node, self.seq, self.hash_text())
+    }
+
+    /// Reads what [`Self::text`] writes.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let (node, seq, hash) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+        if parts.next().is_some() || hash.len() != 64 || !hash.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (n, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(hash.get(n * 2..n * 2 + 2)?, 16).ok()?;
+        }
+        Some(Self { node, seq, hash: bytes })
+    }
+
     /// The next link: SHA-256 over the previous hash, node, seq, id, time, kind, subject and the postings sorted by account.
     /// Ids and amounts only, so that erasing a person never touches it. Every field ends in a line feed.
     #[must_use]

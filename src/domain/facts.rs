@@ -2,23 +2,28 @@
 
 pub use crate::domain::touch::ClickTie;
 use crate::domain::{
-    account::Account,
+    account::{Account, Owner},
     buyer::Buyer,
     debt::DebtLimit,
     decision::Decision,
     document::Document,
-    entry::Subject,
+    entry::{Entry, Link, Subject},
     idempotency::{Kept, Slot},
+    identity::Identity,
+    invoice::Owed,
+    merchant::Merchant,
+    movement::What,
     order::Order,
     program::Program,
     publisher::Publisher,
     rate::RateTable,
     sale::OrderKey,
+    series::Series,
     terms::Version,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, CouponId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{BuyerId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Month, Time, Zone},
 };
 use std::collections::{HashMap, HashSet};
@@ -50,11 +55,21 @@ pub struct Facts {
     pub rates: RateTable,
     /// What posts beside orders, as far as the commands name it.
     pub documents: HashMap<Subject, Document>,
-    pub merchants: HashSet<MerchantId>,
+    pub merchants: HashMap<MerchantId, Merchant>,
+    /// Whose balances are loaded.
+    pub parties: HashSet<Owner>,
     /// What the commands' payees and merchants hold, debit positive, and what the batch has added since.
     pub balances: HashMap<(Account, Currency), i64>,
     /// How far below zero a payee may be; none is any far.
     pub debt_limit: Option<DebtLimit>,
+    /// The operator, as documents name it.
+    pub seller: Option<Identity>,
+    /// What merchants that are to be invoiced owe and no document lists yet.
+    pub owed: HashMap<MerchantId, Vec<(Currency, Owed)>>,
+    /// The last number of each series and year.
+    pub series: HashMap<(Series, i64), i64>,
+    /// The ends of the journal's chains, where a document is to state them.
+    pub heads: Vec<Link>,
 }
 
 #[derive(Debug, Clone)]
@@ -111,9 +126,14 @@ impl Facts {
             tier_bases: HashMap::new(),
             rates: RateTable::default(),
             documents: HashMap::new(),
-            merchants: HashSet::new(),
+            merchants: HashMap::new(),
+            parties: HashSet::new(),
             balances: HashMap::new(),
             debt_limit: None,
+            seller: None,
+            owed: HashMap::new(),
+            series: HashMap::new(),
+            heads: Vec::new(),
         }
     }
 
@@ -122,6 +142,24 @@ impl Facts {
         let mut waiting: Vec<&Order> = self.orders.values().filter(|order| order.sale.is_some() && order.context.is_none()).collect();
         waiting.sort_by_key(|order| order.id);
         waiting.into_iter().map(|order| order.key.clone()).collect()
+    }
+
+    /// What is owed from now on, and what stands on documents.
+    fn fold_invoices(&mut self, decision: &Decision) {
+        for (merchant, owed) in &mut self.owed {
+            let listed: HashSet<EntryId> = decision.invoiced.iter().map(|(_, line)| line.entry).collect();
+            owed.retain(|(_, line)| !listed.contains(&line.entry));
+            for entry in decision.entries().filter(|entry| is_listed(entry, decision)) {
+                if let Some(amount) = entry.postings.get(&Account::MerchantOwed(*merchant)) {
+                    owed.push((entry.currency, Owed { entry: entry.id, at: entry.at, amount: *amount }));
+                }
+            }
+        }
+        for written in decision.documents.iter().filter(|written| written.is_new) {
+            if let Document::Invoice(invoice) = &written.document {
+                self.series.insert((invoice.number.series, invoice.number.year), invoice.number.serial);
+            }
+        }
     }
 
     /// Makes what was decided true for the commands that follow in the batch.
@@ -143,11 +181,17 @@ impl Facts {
         }
         for entry in decision.entries() {
             for (account, amount) in &entry.postings {
-                if let Some(balance) = self.balances.get_mut(&(*account, entry.currency)) {
+                let place = (*account, entry.currency);
+                // Whose balances are loaded has 0 where there is no row; of all others only what is loaded is known.
+                if self.parties.contains(&account.owner()) {
+                    self.balances.entry(place).or_default();
+                }
+                if let Some(balance) = self.balances.get_mut(&place) {
                     *balance += amount;
                 }
             }
         }
+        self.fold_invoices(decision);
         for change in &decision.changes {
             let order = &change.order;
             if let Some(reference) = &change.customer {
@@ -164,5 +208,17 @@ impl Facts {
             }
             self.orders.insert(order.key.clone(), order.clone());
         }
+    }
+}
+
+/// Whether documents list what an entry posts: an order, a fee, a bonus.
+fn is_listed(entry: &Entry, decision: &Decision) -> bool {
+    let mut documents = decision.documents.iter().map(|written| &written.document);
+    match entry.subject {
+        Subject::Order(_) => true,
+        subject => documents.any(|document| match document {
+            Document::Movement(movement) => document.subject() == subject && matches!(movement.what, What::Fee { .. } | What::Bonus { .. }),
+            Document::Invoice(_) => false,
+        }),
     }
 }

@@ -175,6 +175,8 @@ pub struct Context {
     pub self_referral: bool,
     /// A credited publisher or the buyer owed more than the operator's limit.
     pub in_debt: bool,
+    /// The merchant pays ahead, and its credit did not cover the commission.
+    pub budget_used_up: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

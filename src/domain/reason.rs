@@ -26,6 +26,7 @@ codes! {
         Cancelled = "cancelled", "The order was cancelled.", "La commande a été annulée.";
         Rejected = "rejected", "The shop refused the sale.", "La boutique a refusé la vente.";
         SuspectTraffic = "suspect_traffic", "The click looks automated and is being checked.", "Le clic semble automatisé et il est en vérification.";
+        BudgetUsedUp = "budget_used_up", "The shop pays ahead, and its credit is used up.", "La boutique paie d’avance et son crédit est épuisé.";
         ClaimWindowClosed = "claim_window_closed", "The time to claim this share is over.", "Le délai pour réclamer cette part est écoulé.";
         RefundExceedsOrder = "refund_exceeds_order", "The refund is larger than the order or its line.", "Le remboursement dépasse la commande ou sa ligne.";
         UnknownLine = "unknown_line", "The refund names a line that the order does not have.", "Le remboursement nomme une ligne absente de la commande.";
@@ -55,6 +56,9 @@ codes! {
         UnknownReference = "unknown_reference", "It names a link, publisher, buyer or version of terms that is not stored.", "Il nomme un lien, un éditeur, un acheteur ou une version des conditions qui n’est pas enregistré.";
         TieConflict = "tie_conflict", "The click belongs to another buyer.", "Le clic appartient à un autre acheteur.";
         ExceedsBalance = "exceeds_balance", "The amount is larger than the balance that it would settle.", "Le montant dépasse le solde qu’il réglerait.";
+        SellerUnknown = "seller_unknown", "The seller’s name is not set: PATCH /seller.", "Le nom du vendeur n’est pas défini : PATCH /seller.";
+        NothingToInvoice = "nothing_to_invoice", "Nothing is owed that no document lists yet, or it comes to nothing.", "Rien n’est dû qui ne figure déjà sur un document, ou le total est nul.";
+        CurrencyWanted = "currency_wanted", "Something is owed in several currencies: name one.", "Des sommes sont dues en plusieurs devises : nommez-en une.";
         RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";
     }
 }
@@ -70,6 +74,8 @@ impl Refusal {
                 | Self::RefundConflict
                 | Self::TieConflict
                 | Self::RateConflict
+                | Self::SellerUnknown
+                | Self::NothingToInvoice
         )
     }
 }

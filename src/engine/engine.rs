@@ -55,6 +55,8 @@ pub struct Options {
     pub geo_database: Option<PathBuf>,
     /// `RISTOURNE_CLICK_WAIT_MAX`, default 25 ms: how long a redirect waits for its click's commit before the spool takes it.
     pub click_wait_max: Duration,
+    /// `RISTOURNE_INVOICE_MONTHLY`, off by default: invoices each merchant once a month is over.
+    pub invoice_monthly: bool,
 }
 
 /// Why the engine does not start.
@@ -106,13 +108,15 @@ pub struct Engine {
     pub geo: Geo,
     pub clicks: ClickWriter,
     pub ledger: LedgerWriter,
+    /// Whether merchants are invoiced once a month is over.
+    pub invoice_monthly: bool,
     base_url: OnceLock<String>,
 }
 
 impl Engine {
     /// Migrates, takes a node number, drains the spool and fills the catalogue; when this returns the engine serves.
     pub async fn start(options: Options) -> Result<(Arc<Self>, Stop), StartError> {
-        let Options { clock, zone, debt_limit, .. } = options;
+        let Options { clock, zone, debt_limit, invoice_monthly, .. } = options;
         let (geo, follow) = Geo::open(options.geo_database.as_deref())?;
         let db = Db::open(&options.database, &options.pool).await?;
         db.migrate().await?;
@@ -147,6 +151,7 @@ impl Engine {
             geo,
             clicks,
             ledger,
+            invoice_monthly,
             base_url,
         };
         Ok((Arc::new(engine), Stop { clicks: click_stop, ledger: ledger_task, feed, folder, _follow: follow, lease }))

@@ -1,11 +1,13 @@
 //! One batch of commands in one transaction: lock → load → decide and fold → apply → commit.
 
 use crate::domain::{
+    account::Account,
     command::{Act, Channel, Command, Message, Outcome},
+    conversion::Status,
     debt::DebtLimit,
     decide::decide,
-    decision::Decision,
-    entry::Link,
+    decision::{Change, Decision},
+    entry::{Kind, Link},
     facts::Facts,
     order::Actor,
     sale::OrderKey,
@@ -44,7 +46,14 @@ pub async fn run(setting: &Setting, head: &mut Option<Link>, commands: &[Command
         let decision = step(setting, &mut facts, command);
         outcomes.push(decision.outcome.clone());
         let brings_rates = !decision.rates.is_empty();
+        let covered = covered(&facts, &decision);
         decided.push((Cow::Borrowed(command), decision));
+        for key in covered {
+            let at = command.message.received_at;
+            let paid = clock_command(setting.ids.next(at), at, Act::MerchantPaid { key });
+            let decision = step(setting, &mut facts, &paid);
+            decided.push((Cow::Owned(paid), decision));
+        }
         if brings_rates {
             release(setting, &mut facts, command.message.received_at, &mut decided);
         }
@@ -61,7 +70,30 @@ pub async fn run(setting: &Setting, head: &mut Option<Link>, commands: &[Command
     let after = apply::apply(&mut tx, &facts, &all, before).await?;
     tx.commit().await?;
     *head = Some(after);
+    tell_used_up(&all);
     Ok(outcomes)
+}
+
+/// The orders among what was just decided that wait for their merchant's payment, while that has credit: they are paid.
+fn covered(facts: &Facts, decision: &Decision) -> Vec<OrderKey> {
+    let waits = |change: &&Change| change.conversion.as_ref().is_some_and(|conversion| conversion.status == Status::Approved);
+    let is_covered = |change: &&Change| {
+        let program = facts.programs.get(&change.order.key.program).map(|facts| &facts.program);
+        let owed = program.and_then(|program| facts.balances.get(&(Account::MerchantOwed(program.merchant), program.currency)));
+        owed.is_some_and(|owed| *owed <= 0)
+    };
+    decision.changes.iter().filter(waits).filter(is_covered).map(|change| change.order.key.clone()).collect()
+}
+
+/// Tells the operator of sales that are held because a prepaid merchant's credit is used up.
+fn tell_used_up(decided: &[(&Command, &Decision)]) {
+    let changes = decided.iter().flat_map(|(_, decision)| &decision.changes);
+    let held = changes.filter(|change| change.entry.as_ref().is_some_and(|entry| entry.kind == Kind::Recorded));
+    let held: Vec<_> = held.filter(|change| change.order.context.as_ref().is_some_and(|context| context.budget_used_up)).collect();
+    if let Some(first) = held.first() {
+        metrics::counter!("ristourne_budget_used_up_total").increment(held.len() as u64);
+        tracing::warn!(program = %first.order.key.program, sales = held.len(), "a prepaid merchant's credit is used up: sales are held");
+    }
 }
 
 /// Whether anything is stored of it. Every message has its row in the inbox, but for the lines of a file that change nothing: whoever
@@ -74,11 +106,12 @@ fn leaves_trace(command: &Command, decision: &Decision) -> bool {
 /// Takes the locks of `Idempotency-Key`s and programs, and says what to load. Where rates come, every sale that waits for one is locked and loaded too:
 /// none can be parked meanwhile, since the lock on rates is then exclusive and recording takes it shared.
 async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wanted, StoreError> {
-    let wanted = Wanted::of(commands, &setting.zone, setting.debt_limit);
+    let mut wanted = Wanted::of(commands, &setting.zone, setting.debt_limit);
     facts::lock_slots(tx, &wanted).await?;
     let mut programs = facts::programs(tx, &wanted).await?;
     if !wanted.stores_rates() {
         facts::lock(tx, &programs, false).await?;
+        facts::add_payers(tx, &mut wanted, &programs).await?;
         facts::lock_shared(tx, &wanted).await?;
         return Ok(wanted);
     }
@@ -88,9 +121,11 @@ async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wa
     programs.sort_unstable();
     programs.dedup();
     facts::lock(tx, &programs, true).await?;
-    facts::lock_shared(tx, &wanted).await?;
     let loading: Vec<Command> = waiting.into_iter().map(|key| clock_command(0, Time::default(), Act::Release { key })).collect();
-    Ok(Wanted::of(commands.iter().chain(&loading), &setting.zone, setting.debt_limit))
+    let mut wanted = Wanted::of(commands.iter().chain(&loading), &setting.zone, setting.debt_limit);
+    facts::add_payers(tx, &mut wanted, &programs).await?;
+    facts::lock_shared(tx, &wanted).await?;
+    Ok(wanted)
 }
 
 /// Command *n* sees 1…*n*−1 as if they had been committed.

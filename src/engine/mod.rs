@@ -18,6 +18,7 @@ pub mod keys;
 pub mod ledger_batch;
 pub mod ledger_writer;
 pub mod node;
+pub mod passing_on;
 pub mod process;
 pub mod recent;
 pub mod recount;

@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::engine::recount::recount;
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, MovementId, ProgramId},
+    id::{BuyerId, ClickId, ConversionId, InvoiceId, MovementId, ProgramId},
     time::{DAY, Time, Zone},
 };
 use crate::store::{
@@ -57,6 +57,7 @@ pub async fn verify(db: &Db, zone: &Zone, terms: &TermsCache) -> Result<Report, 
     let (mut report, mut totals) = (Report::default(), Totals::default());
     orders(&mut tx, zone, terms, &mut report, &mut totals).await?;
     documents(&mut tx, &mut report, &mut totals).await?;
+    invoices(&mut tx, &mut report, &mut totals).await?;
     journal(&mut tx, &totals.held, &mut report).await?;
     tiers(&mut tx, &totals.tiers, &mut report).await?;
     report.clicks = recount(&mut tx, zone, &mut report.breaches).await?;
@@ -118,6 +119,26 @@ async fn documents(tx: &mut Tx, report: &mut Report, totals: &mut Totals) -> Res
         after = last.id;
         check_documents(tx, page.into_iter().map(Document::Movement).collect(), report, totals).await?;
     }
+}
+
+/// Invoices: the same, and what they list.
+async fn invoices(tx: &mut Tx, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {
+    let mut after = InvoiceId::from_raw(0);
+    loop {
+        let page = crate::store::invoice::page(tx, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        let sums = rows::invoice_sums(tx, &page.iter().map(|invoice| invoice.id.raw()).collect::<Vec<_>>()).await?;
+        for invoice in &page {
+            let (net, lines) = sums.get(&invoice.id.raw()).copied().unwrap_or_default();
+            report.breaches.extend(audit::invoice(invoice, net, lines));
+        }
+        check_documents(tx, page.into_iter().map(|invoice| Document::Invoice(Box::new(invoice))).collect(), report, totals).await?;
+    }
+    for (series, detail) in rows::series_gaps(tx).await? {
+        report.breaches.push(Breach::new("series_gap", series, detail));
+    }
+    Ok(())
 }
 
 async fn check_documents(tx: &mut Tx, page: Vec<Document>, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {

@@ -6,6 +6,8 @@
 pub mod approve_due;
 pub mod count_orphans;
 pub mod expire_unclaimed;
+pub mod invoices;
+pub mod merchant_paid;
 pub mod retention;
 
 use crate::{
@@ -75,12 +77,22 @@ pub async fn run(engine: &Engine, now: Time) -> Result<usize, StoreError> {
     if approved + expired > 0 {
         tracing::info!(approved, expired, "due orders");
     }
+    let paid = done("merchant_paid", now, merchant_paid::run(engine, now).await?);
+    if paid > 0 {
+        tracing::info!(paid, "conversions whose merchant has paid");
+    }
+    if engine.invoice_monthly {
+        let issued = done("invoices", now, invoices::run(engine, now).await?);
+        if issued > 0 {
+            tracing::info!(issued, "monthly invoices");
+        }
+    }
     let forgotten = retention::run(engine, now).await?;
     if forgotten > 0 {
         tracing::info!(forgotten, "answers kept for their Idempotency-Key");
     }
     count_orphans::run(engine, now).await?;
-    Ok(approved + expired)
+    Ok(approved + expired + paid)
 }
 
 /// Notes that a job came to its end, having changed so many orders.

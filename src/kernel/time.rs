@@ -171,6 +171,10 @@ impl Zone {
     pub fn start(&self, day: Day) -> Time {
         day.date().to_zoned(self.0.clone()).map_or_else(|_| day.start_utc(), |start| Time(start.timestamp().as_microsecond()))
     }
+    /// The first moment of the month that a moment belongs to.
+    pub fn start_of_month(&self, time: Time) -> Time {
+        self.start(Day::from_date(self.civil(time).first_of_month()))
+    }
     fn civil(&self, time: Time) -> Date {
         Timestamp::from_microsecond(time.0).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(self.0.clone()).date()
     }
@@ -206,6 +210,7 @@ mod tests {
         assert_eq!(Zone::UTC.day(time).to_string(), "2026-10-31");
         assert_eq!(paris.day(time).to_string(), "2026-11-01");
         assert_eq!(paris.month(time).number(), Zone::UTC.month(time).number() + 1);
+        assert_eq!(paris.start_of_month(time), Time::parse("2026-10-31T23:00:00Z").expect("valid"));
         assert_eq!(Day::parse("2026-10-31").map(Day::start_utc), Time::parse("2026-10-31T00:00:00Z"));
         assert_eq!(Day::parse("1999-01-04").map(|d| d.to_string()).as_deref(), Some("1999-01-04"));
     }

@@ -1,7 +1,7 @@
 //! Carries out the decisions of a batch: every row that they change, in bulk, each table once.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{balance, conversion, customer, entry, fold, idempotency, inbox, movement, order, rate, tie, tier, webhook};
+use super::{balance, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, rate, series, tie, tier, webhook};
 use crate::domain::{
     command::{Act, Command},
     conversion::Conversion,
@@ -146,13 +146,19 @@ async fn save_looked_up(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Resul
 async fn save_documents(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
     let written = decided.iter().flat_map(|(_, decision)| &decision.documents);
     let last: BTreeMap<Subject, &Document> = written.map(|written| (written.document.subject(), &written.document)).collect();
-    let mut movements = Vec::new();
+    let (mut movements, mut invoices) = (Vec::new(), Vec::new());
     for document in last.into_values() {
         match document {
             Document::Movement(movement) => movements.push(movement),
+            // Issued once, changed never.
+            Document::Invoice(invoice) => invoices.push(&**invoice),
         }
     }
-    movement::save(tx, &movements).await
+    movement::save(tx, &movements).await?;
+    invoice::save(tx, &invoices).await?;
+    let lines: Vec<_> = decided.iter().flat_map(|(_, decision)| &decision.invoiced).copied().collect();
+    invoice::save_lines(tx, &lines).await?;
+    series::save(tx, &invoices.iter().map(|invoice| invoice.number).collect::<Vec<_>>()).await
 }
 
 /// The entries of a decision, with the program of those that are about an order.

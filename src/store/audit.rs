@@ -29,7 +29,20 @@ statements! {
     LONE_ENTRIES = "SELECT e.id AS n FROM journal_entry e
         LEFT JOIN orders o ON o.id = e.subject AND e.subject_kind = 'order'
         LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement'
-        WHERE COALESCE(o.id, m.id) IS NULL ORDER BY e.id LIMIT 100";
+        LEFT JOIN invoice v ON v.id = e.subject AND e.subject_kind = 'invoice'
+        WHERE COALESCE(o.id, m.id, v.id) IS NULL ORDER BY e.id LIMIT 100";
+    INVOICE_SUMS = "SELECT invoice, CAST(SUM(amount) AS BIGINT) AS net, COUNT(*) AS lines FROM invoice_line
+        WHERE invoice IN (SELECT value FROM json_each($1)) GROUP BY invoice",
+        postgres "SELECT invoice, CAST(SUM(amount) AS BIGINT) AS net, COUNT(*) AS lines FROM invoice_line
+        WHERE invoice = ANY($1) GROUP BY invoice";
+    INVOICE_LINES = "SELECT l.entry AS n FROM invoice_line l LEFT JOIN invoice i ON i.id = l.invoice LEFT JOIN posting p ON p.entry = l.entry
+        AND p.owner_kind = 'merchant' AND p.owner = i.merchant AND p.amount = l.amount AND p.currency = i.currency AND p.account LIKE '%:owed'
+        WHERE p.entry IS NULL ORDER BY l.entry LIMIT 100";
+    INVOICE_SERIES = "SELECT s.series, s.year, s.last, COUNT(i.id) AS issued, COALESCE(MAX(i.serial), 0) AS highest FROM series s
+        LEFT JOIN invoice i ON i.series = s.series AND i.year = s.year WHERE s.series IN ('invoice', 'credit_note')
+        GROUP BY s.series, s.year, s.last ORDER BY s.series, s.year";
+    NUMBERS_WITHOUT_SERIES = "SELECT i.id AS n FROM invoice i LEFT JOIN series s ON s.series = i.series AND s.year = i.year
+        WHERE s.series IS NULL ORDER BY i.id LIMIT 100";
     FACTS_WITHOUT_MESSAGE = "SELECT DISTINCT f.conversion AS n FROM order_fact f LEFT JOIN inbox i ON i.id = f.inbox WHERE i.id IS NULL ORDER BY n LIMIT 100";
     RECORDED_WITHOUT_ORDER = "SELECT i.id AS n FROM inbox i LEFT JOIN orders o ON o.id = i.conversion
             WHERE i.verdict IN ('recorded', 'unattributed', 'parked') AND o.id IS NULL ORDER BY i.id LIMIT 100";
@@ -152,6 +165,8 @@ pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, i64)>, StoreErr
         ("touch_without_order", LONE_TOUCHES),
         ("posting_without_entry", LONE_POSTINGS),
         ("entry_without_order", LONE_ENTRIES),
+        ("invoice_line_differs", INVOICE_LINES),
+        ("number_without_series", NUMBERS_WITHOUT_SERIES),
         ("fact_without_message", FACTS_WITHOUT_MESSAGE),
         ("message_without_order", RECORDED_WITHOUT_ORDER),
         ("webhook_id_not_used_up", USED_WEBHOOK_IDS),
@@ -161,4 +176,37 @@ pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, i64)>, StoreErr
         lone.extend(numbers(tx, statement).await?.into_iter().map(|number| (code, number)));
     }
     Ok(lone)
+}
+
+#[derive(sqlx::FromRow)]
+struct SumRow {
+    invoice: i64,
+    net: i64,
+    lines: i64,
+}
+
+/// What the lines of documents sum to, and how many there are.
+pub async fn invoice_sums(tx: &mut Tx, invoices: &[i64]) -> Result<BTreeMap<i64, (i64, i64)>, StoreError> {
+    let rows: Vec<SumRow> = tx.all(INVOICE_SUMS, args![invoices.to_vec()]).await?;
+    Ok(rows.into_iter().map(|row| (row.invoice, (row.net, row.lines))).collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct SeriesRow {
+    series: String,
+    year: i64,
+    last: i64,
+    issued: i64,
+    highest: i64,
+}
+
+/// Series whose numbers do not run from 1 to their counter, each with what is there.
+pub async fn series_gaps(tx: &mut Tx) -> Result<Vec<(String, String)>, StoreError> {
+    let rows: Vec<SeriesRow> = tx.all(INVOICE_SERIES, args![]).await?;
+    let gap = |row: &SeriesRow| row.issued != row.last || row.highest != row.last;
+    let told = |row: SeriesRow| {
+        let detail = format!("its counter is {}, {} documents are numbered up to {}", row.last, row.issued, row.highest);
+        (format!("{} {}", row.series, row.year), detail)
+    };
+    Ok(rows.into_iter().filter(gap).map(told).collect())
 }

@@ -6,16 +6,11 @@ mod debt;
 
 use super::db::Tx;
 use super::error::StoreError;
-use super::{
-    balance, buyer, coupon, customer, entry, idempotency, link, merchant, movement, order, program, publisher, rate, terms, tie, tier,
-    webhook,
-};
+use super::{buyer, coupon, customer, idempotency, link, merchant, order, program, publisher, rate, terms, tie, tier, webhook};
 use crate::domain::{
     account::Owner,
     command::{Act, Command, Restored},
     debt::DebtLimit,
-    document::Document,
-    entry::{Entry, Subject},
     facts::{Facts, LinkFacts, ProgramFacts},
     idempotency::Slot,
     movement::What,
@@ -23,17 +18,22 @@ use crate::domain::{
     program::Program,
     rate::AGE_DAYS_MAX,
     sale::{OpenedClick, OrderKey, Sale, SentClick},
-    terms::{Version, when::fold_code},
+    series::Series,
+    terms::when::fold_code,
     touch::Touch,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, LinkId, MerchantId, MovementId, ProgramId, PublisherId},
-    time::{Day, Month, Zone},
+    id::{BuyerId, ClickId, ConversionId, InvoiceId, LinkId, MerchantId, MovementId, ProgramId, PublisherId},
+    time::{Day, Month, Time, Zone},
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+mod beside;
+mod receipt;
 
 pub use super::terms::TermsCache;
+pub use receipt::{ReceiptFacts, receipt};
 
 /// What the commands of a batch name.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +65,11 @@ pub struct Wanted {
     movements: BTreeSet<MovementId>,
     /// Where there is one, sales look at what their payees owe.
     debt_limit: Option<DebtLimit>,
+    invoices: BTreeSet<InvoiceId>,
+    /// Who is to be invoiced, of what was posted before.
+    invoiced: BTreeMap<MerchantId, Time>,
+    /// Documents that take a number.
+    series: BTreeSet<Series>,
 }
 
 impl Wanted {
@@ -108,9 +113,17 @@ impl Wanted {
             Act::Restore(Restored::Fact { order, .. }) => self.add_restored(order),
             Act::Move(what, _) => {
                 self.add_party(what.owner());
-                if let What::Bonus { funder: Some(merchant), .. } = what {
-                    self.add_party(Owner::Merchant(*merchant));
+                match what {
+                    What::Bonus { funder: Some(merchant), .. } => self.add_party(Owner::Merchant(*merchant)),
+                    What::Received { invoice: Some(invoice), .. } => drop(self.invoices.insert(*invoice)),
+                    _ => {}
                 }
+            }
+            Act::Invoice { merchant, until, .. } => {
+                self.add_party(Owner::Merchant(*merchant));
+                let latest = self.invoiced.entry(*merchant).or_insert(*until);
+                *latest = (*until).max(*latest);
+                self.series.extend([Series::Invoice, Series::CreditNote]);
             }
             Act::Reverse { movement, .. } => {
                 self.movements.insert(*movement);
@@ -199,10 +212,21 @@ pub async fn lock(tx: &mut Tx, programs: &[ProgramId], rates_exclusive: bool) ->
     program::lock(tx, programs).await
 }
 
+/// Merchants of these programs whose account decides about orders: those who pay ahead, and those who have credit. A program's merchant never
+/// changes, and whose credit comes meanwhile is found by a job; so this is read before they are locked.
+pub async fn add_payers(tx: &mut Tx, wanted: &mut Wanted, programs: &[ProgramId]) -> Result<(), StoreError> {
+    for merchant in merchant::payers(tx, programs).await? {
+        wanted.add_party(Owner::Merchant(merchant));
+    }
+    Ok(())
+}
+
 /// Waits for what programs share, ascending, after all their locks: the parties and documents beside orders.
 pub async fn lock_shared(tx: &mut Tx, wanted: &Wanted) -> Result<(), StoreError> {
     let parties = wanted.parties.iter().map(|owner| owner.number());
-    let shared: BTreeSet<i64> = parties.chain(wanted.movements.iter().map(|id| id.raw())).collect();
+    let movements = wanted.movements.iter().map(|id| id.raw());
+    let series = wanted.series.iter().map(|series| series.lock_number());
+    let shared: BTreeSet<i64> = parties.chain(movements).chain(series).collect();
     program::lock_numbers(tx, listed(&shared)).await
 }
 
@@ -226,7 +250,8 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
     load_links(tx, &wanted, &mut facts).await?;
     load_rest(tx, &wanted, &programs, &mut facts).await?;
     load_people(tx, &wanted, &mut facts).await?;
-    load_documents(tx, &wanted, &mut facts).await?;
+    beside::load_documents(tx, &wanted, &mut facts).await?;
+    beside::load_invoicing(tx, &wanted, &mut facts).await?;
     debt::load(tx, &wanted, &mut facts).await?;
     load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)
@@ -241,28 +266,6 @@ pub async fn load_programs(tx: &mut Tx, cache: &TermsCache, ids: &[ProgramId]) -
         (program.id, ProgramFacts { program, versions })
     };
     Ok(programs.into_iter().map(facts).collect())
-}
-
-/// What a receipt is made of.
-#[derive(Debug)]
-pub struct ReceiptFacts {
-    pub order: Order,
-    pub program: Program,
-    /// The terms that the sale was decided by.
-    pub version: Version,
-    pub entries: Vec<Entry>,
-}
-
-/// None if there is no such order, or its sale is still awaited.
-pub async fn receipt(tx: &mut Tx, cache: &TermsCache, id: ConversionId) -> Result<Option<ReceiptFacts>, StoreError> {
-    let Some(order) = order::by_id(tx, id).await? else { return Ok(None) };
-    let Some(number) = order.context.as_ref().map(|context| context.terms_version) else { return Ok(None) };
-    let corrupt = |column| StoreError::corrupt("orders", column, id);
-    let mut programs = load_programs(tx, cache, &[order.key.program]).await?;
-    let ProgramFacts { program, versions } = programs.remove(&order.key.program).ok_or_else(|| corrupt("program"))?;
-    let version = versions.into_iter().find(|version| version.number == number).ok_or_else(|| corrupt("terms_version"))?;
-    let entries = entry::of_subject(tx, Subject::Order(id)).await?.into_iter().map(|stored| stored.entry).collect();
-    Ok(Some(ReceiptFacts { order, program, version, entries }))
 }
 
 /// Orders whose sale waits for a rate, oldest first.
@@ -354,21 +357,6 @@ async fn load_people(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<
     facts.publishers = publishers.into_iter().map(|publisher| (publisher.id, publisher)).collect();
     let buyers = buyer::by_ids(tx, &listed(&buyers)).await?;
     facts.buyers = buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect();
-    Ok(())
-}
-
-/// What stands beside orders: merchants, balances, documents.
-async fn load_documents(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
-    let merchant = |owner: &Owner| match owner {
-        Owner::Merchant(id) => Some(*id),
-        _ => None,
-    };
-    let merchants: Vec<MerchantId> = wanted.parties.iter().filter_map(merchant).collect();
-    facts.merchants = merchant::by_ids(tx, &merchants).await?.into_iter().map(|merchant| merchant.id).collect();
-    let balances = balance::of_owners(tx, &listed(&wanted.parties)).await?;
-    facts.balances = balances.into_iter().map(|b| ((b.account, b.amount.currency), b.amount.minor)).collect();
-    let movements = movement::by_ids(tx, &listed(&wanted.movements)).await?;
-    facts.documents = movements.into_iter().map(Document::Movement).map(|document| (document.subject(), document)).collect();
     Ok(())
 }
 

@@ -3,7 +3,11 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::merchant::{Billing, Merchant};
-use crate::kernel::{country::Country, id::MerchantId, time::Time};
+use crate::kernel::{
+    country::Country,
+    id::{MerchantId, ProgramId},
+    time::Time,
+};
 use crate::{args, statements};
 
 statements! {
@@ -15,6 +19,10 @@ statements! {
         FROM merchant WHERE id = $1 FOR NO KEY UPDATE";
     UPDATE = "UPDATE merchant SET name = $1, email = $2, legal_name = $3, address = $4, country = $5, vat_number = $6, vat_rate = $7,
         vat_mention = $8, payment_days = $9, prepaid = $10 WHERE id = $11";
+    PAYERS = "SELECT m.id FROM merchant m WHERE m.id IN (SELECT p.merchant FROM program p WHERE p.id IN (SELECT value FROM json_each($1)))
+        AND (m.prepaid OR EXISTS (SELECT 1 FROM balance b WHERE b.owner_kind = 'merchant' AND b.owner = m.id AND b.amount < 0))",
+        postgres "SELECT m.id FROM merchant m WHERE m.id IN (SELECT p.merchant FROM program p WHERE p.id = ANY($1))
+        AND (m.prepaid OR EXISTS (SELECT 1 FROM balance b WHERE b.owner_kind = 'merchant' AND b.owner = m.id AND b.amount < 0))";
     LIST = "SELECT id, name, email, legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid FROM merchant";
 }
 
@@ -86,6 +94,21 @@ pub async fn by_ids(tx: &mut Tx, ids: &[MerchantId]) -> Result<Vec<Merchant>, St
     }
     let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
     Filter::new(LIST).any_of("id", Some(ids)).all::<Row>(tx).await?.into_iter().map(Merchant::try_from).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct IdRow {
+    id: i64,
+}
+
+/// The merchants of these programs who pay ahead, or have credit.
+pub async fn payers(tx: &mut Tx, programs: &[ProgramId]) -> Result<Vec<MerchantId>, StoreError> {
+    if programs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let programs: Vec<i64> = programs.iter().map(|id| id.raw()).collect();
+    let rows: Vec<IdRow> = tx.all(PAYERS, args![programs]).await?;
+    Ok(rows.into_iter().map(|row| MerchantId::from_raw(row.id)).collect())
 }
 
 /// To change it: nobody else does until the transaction ends. On SQLite the write turn does it.

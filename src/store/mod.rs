@@ -8,6 +8,7 @@
 //! below and in [`statements`].
 pub mod apply;
 pub mod audit;
+pub mod awaiting;
 pub mod balance;
 pub mod bulk;
 pub mod buyer;
@@ -27,6 +28,7 @@ pub mod fold;
 pub mod idempotency;
 pub mod import;
 pub mod inbox;
+pub mod invoice;
 pub mod key;
 pub mod link;
 pub mod merchant;
@@ -61,6 +63,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
     let mut all = fold::statements();
     all.extend([
         audit::ALL,
+        awaiting::ALL,
         balance::ALL,
         buyer::ALL,
         chain::ALL,
@@ -73,6 +76,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         idempotency::ALL,
         import::ALL,
         inbox::ALL,
+        invoice::ALL,
         key::ALL,
         link::ALL,
         merchant::ALL,

@@ -146,6 +146,12 @@ pub async fn list(tx: &mut Tx, wanted: Wanted, after: Option<MovementId>, limit:
     filter.order("ORDER BY id DESC", limit).all::<Row>(tx).await?.into_iter().map(Row::read).collect()
 }
 
+/// All that a merchant owns: its fees, payments, credit paid back, debts written off.
+pub async fn of_merchant(tx: &mut Tx, merchant: MerchantId) -> Result<Vec<Movement>, StoreError> {
+    let filter = Filter::new(LIST).and("owner_kind =", Some("merchant")).and("owner =", Some(merchant.raw()));
+    filter.tail("ORDER BY id").all::<Row>(tx).await?.into_iter().map(Row::read).collect()
+}
+
 /// Every movement behind an id, for audits.
 pub async fn page(tx: &mut Tx, after: MovementId, limit: i64) -> Result<Vec<Movement>, StoreError> {
     let rows: Vec<Row> = Filter::new(LIST).and("id >", Some(after.raw())).order("ORDER BY id", limit).all(tx).await?;

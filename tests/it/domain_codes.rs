@@ -6,6 +6,9 @@ use ristourne::domain::{
     click::Quality,
     command::{Act, Command, Moved, Once, Outcome, Restored},
     idempotency::{Scope, Slot},
+    identity::Identity,
+    invoice::Owed,
+    merchant::{Billing, Merchant},
     movement::What,
     order::Actor,
     publisher::Kind,
@@ -18,7 +21,7 @@ use ristourne::domain::{
 use ristourne::kernel::{
     code::Language,
     currency::Currency,
-    id::{BuyerId, ClickId, KeyId},
+    id::{BuyerId, ClickId, EntryId, KeyId},
     money::Money,
     time::{DAY, SECOND},
 };
@@ -132,6 +135,13 @@ const REASONS: &[Row<Reason>] = &[
         })
     }),
     (Reason::SuspectTraffic, || sold(terms(), |_, click| sale("9.00").click(&OpenedClick { quality: Quality::Suspect, ..click }))),
+    (Reason::BudgetUsedUp, || {
+        sold(terms(), |world, click| {
+            let (id, billing) = (world.merchant, Billing { prepaid: true, ..Billing::default() });
+            world.facts.merchants.insert(id, Merchant { id, name: "Shop".to_owned(), email: None, billing });
+            sale("9.00").click(&click)
+        })
+    }),
     (Reason::ClaimWindowClosed, || {
         let mut world = World::new();
         let (blog, buyer) = (world.blog(), world.buyer(None));
@@ -189,6 +199,17 @@ fn refused(act: impl FnOnce(&mut World) -> Outcome) -> Vec<Refusal> {
 fn restore_tie(world: &mut World, buyer: BuyerId) -> Outcome {
     let (click, tie) = (ClickId::from_raw(7), ClickTie { buyer, at: noon() });
     world.tell(Actor::Buyer, Act::Restore(Restored::ClickTie { click, tie }))
+}
+
+/// An invoice of a merchant who owes something in these currencies.
+fn invoiced(world: &mut World, seller: Option<&str>, currencies: &[&str]) -> Outcome {
+    let merchant = world.merchant;
+    let billing = Billing::default();
+    world.facts.merchants.insert(merchant, Merchant { id: merchant, name: "Shop".to_owned(), email: None, billing });
+    world.facts.seller = seller.map(|name| Identity { name: name.to_owned(), ..Identity::default() });
+    let owed = |code: &&str| (code.parse().expect("known"), Owed { entry: EntryId::from_raw(1), at: noon(), amount: 1 });
+    world.facts.owed.insert(merchant, currencies.iter().map(owed).collect());
+    world.tell(Actor::Operator, Act::Invoice { merchant, currency: None, until: noon().plus(DAY) })
 }
 
 const REFUSALS: &[Row<Refusal>] = &[
@@ -271,11 +292,17 @@ const REFUSALS: &[Row<Refusal>] = &[
     (Refusal::ExceedsBalance, || {
         refused(|world| {
             let merchant = world.merchant;
-            world.facts.merchants.insert(merchant);
+            world
+                .facts
+                .merchants
+                .insert(merchant, Merchant { id: merchant, name: "Shop".to_owned(), email: None, billing: Billing::default() });
             let credit = Moved { amount: Money::new(1, Currency::EUR), reason: None, reference: None, happened_at: None };
             world.tell(Actor::Operator, Act::Move(What::PaidBack { merchant }, credit))
         })
     }),
+    (Refusal::SellerUnknown, || refused(|world| invoiced(world, None, &[]))),
+    (Refusal::NothingToInvoice, || refused(|world| invoiced(world, Some("Ristourne SAS"), &[]))),
+    (Refusal::CurrencyWanted, || refused(|world| invoiced(world, Some("Ristourne SAS"), &["EUR", "USD"]))),
     (Refusal::RateConflict, || refused(|world| world.rates("2026-11-22", &[("JPY", "160")]))),
 ];
 

@@ -35,6 +35,7 @@ async fn engine(database: &str, spool: &TempDir, at: Time) -> (Arc<Engine>, Stop
         spool_dir: spool.path().to_owned(),
         geo_database: None,
         click_wait_max: Duration::from_millis(25),
+        invoice_monthly: false,
     };
     Engine::start(options).await.expect("the engine starts")
 }

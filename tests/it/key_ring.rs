@@ -32,6 +32,7 @@ async fn engine(database: &str, spool: &TempDir, clock: &Clock) -> (Arc<Engine>,
         spool_dir: spool.path().to_owned(),
         geo_database: None,
         click_wait_max: Duration::from_millis(25),
+        invoice_monthly: false,
     };
     Engine::start(options).await.expect("the engine starts")
 }

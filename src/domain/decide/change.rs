@@ -33,6 +33,7 @@ pub(super) fn empty() -> Decision {
         ties: Vec::new(),
         rates: Vec::new(),
         documents: Vec::new(),
+        invoiced: Vec::new(),
     }
 }
 

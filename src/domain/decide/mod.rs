@@ -2,12 +2,14 @@
 
 mod acts;
 mod change;
+mod invoice;
 mod movement;
 mod record;
 mod restore;
 mod tie;
 
 pub use change::{Mint, due_of};
+pub use invoice::{currency as currency_of, listed};
 
 use crate::domain::{
     command::{Act, Command, Outcome},
@@ -67,6 +69,7 @@ fn act(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
         Act::Tie { buyer, clicks } => return tie::tie(facts, *buyer, clicks, now, mint),
         Act::Rates { day, rates } => return self::rates(facts, *day, rates),
         Act::Move(what, moved) => return movement::make(facts, *what, moved, by, now, mint),
+        Act::Invoice { merchant, currency, until } => return invoice::issue(facts, *merchant, *currency, *until, now, mint),
         Act::Reverse { movement, reason } => return movement::reverse(facts, *movement, reason.as_ref(), now, mint),
         Act::Restore(restored) => return restore::restore(facts, restored, now, mint),
         Act::Refused { http, code, .. } => Ok((Outcome::Noted { http: *http, code }, Vec::new())),

@@ -43,12 +43,21 @@ fn check(facts: &Facts, what: What, moved: &Moved) -> Result<(), Refusal> {
         What::Waived { by } => [Some(Party::Payee(by)), None],
     };
     let is_known = |party: Party| match party {
-        Party::Merchant(id) => facts.merchants.contains(&id),
+        Party::Merchant(id) => facts.merchants.contains_key(&id),
         Party::Payee(Payee::Publisher(id)) => facts.publishers.contains_key(&id),
         Party::Payee(Payee::Buyer(id)) => facts.buyers.contains_key(&id),
     };
     if !parties.into_iter().flatten().all(is_known) {
         return Err(Refusal::NotFound);
+    }
+    if let What::Received { merchant, invoice: Some(invoice) } = what {
+        let fits = |document: &Document| match document {
+            Document::Invoice(invoice) => invoice.draft.merchant == merchant && invoice.draft.currency == moved.amount.currency,
+            Document::Movement(_) => false,
+        };
+        if !facts.documents.get(&Subject::Invoice(invoice)).is_some_and(fits) {
+            return Err(Refusal::NotFound);
+        }
     }
     if moved.amount.minor <= 0 {
         return Err(Refusal::AmountNotPositive);

@@ -2,6 +2,7 @@
 
 use super::change::{self, Mint, Step};
 use crate::domain::{
+    account::Account,
     attribution::{self, Attributed},
     buyer::same_email,
     command::Outcome,
@@ -110,6 +111,7 @@ pub(super) fn release(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) 
     let version = version(program, Some(order), fact.sale.occurred_at).ok_or(Refusal::NotFound)?;
     let mut order = order.clone();
     order.context = Some(look_up(facts, version, &order, &fact.sale, now).ok_or(Refusal::NotDue)?);
+    hold_unpaid(facts, program, &mut order)?;
     finish(facts, facts.orders.get(key), order, None, &fact.sale, Kind::Recorded, now, mint)
 }
 
@@ -130,7 +132,11 @@ fn put(
     let mut order = before.cloned().unwrap_or_else(|| Order::empty(ConversionId::from_raw(mint()), key.clone()));
     let sale = fact.sale.clone();
     order.sale = Some(fact);
+    let is_first = order.context.is_none();
     order.context = look_up(facts, version, &order, &sale, now);
+    if is_first {
+        hold_unpaid(facts, program, &mut order)?;
+    }
     let kind = if before.is_some_and(|before| before.context.is_some()) { kind } else { Kind::Recorded };
     finish(facts, before, order, Some(FactKind::Sale), &sale, kind, now, mint)
 }
@@ -208,6 +214,7 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
             .buyer
             .is_some_and(|buyer| is_self_referral(facts, buyer, attributed.credited.iter().map(|c| c.publisher))),
         in_debt: in_debt(facts, order, &attributed, to),
+        budget_used_up: kept.is_some_and(|context| context.budget_used_up),
         touches,
         coupon,
     })
@@ -229,6 +236,21 @@ fn kept_due<'a>(facts: &'a Facts, order: &Order) -> Option<(Due, &'a Context)> {
     let (stored, program) = (facts.orders.get(&order.key)?, facts.programs.get(&order.key.program)?);
     let due = change::due_of(program, stored).ok().flatten()?;
     stored.context.as_ref().filter(|_| !due.credits.is_empty()).map(|context| (due, context))
+}
+
+/// Notes that a prepaid merchant's credit, less what is promised already, does not cover the commission.
+fn hold_unpaid(facts: &Facts, program: &ProgramFacts, order: &mut Order) -> Result<(), Refusal> {
+    let (merchant, currency) = (program.program.merchant, program.program.currency);
+    if !facts.merchants.get(&merchant).is_some_and(|merchant| merchant.billing.prepaid) {
+        return Ok(());
+    }
+    let commission = change::due_of(program, order)?.map_or(0, |due| due.commission);
+    let held = |account| facts.balances.get(&(account, currency)).copied().unwrap_or(0);
+    let owed = held(Account::MerchantOwed(merchant)) + held(Account::MerchantPending(merchant)) + commission;
+    if let Some(context) = order.context.as_mut() {
+        context.budget_used_up = commission > 0 && owed > 0;
+    }
+    Ok(())
 }
 
 /// The clicks of a sale with what is known of them.

@@ -37,6 +37,8 @@ struct ContextJson<'a> {
     self_referral: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     in_debt: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    budget_used_up: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,6 +111,7 @@ impl<'a> From<&'a Context> for ContextJson<'a> {
             tier_base: context.tier_base,
             self_referral: context.self_referral,
             in_debt: context.in_debt,
+            budget_used_up: context.budget_used_up,
         }
     }
 }
@@ -137,6 +140,7 @@ impl ContextJson<'_> {
             tier_base: self.tier_base,
             self_referral: self.self_referral,
             in_debt: self.in_debt,
+            budget_used_up: self.budget_used_up,
         })
     }
 }

@@ -131,7 +131,7 @@ prop_compose! {
         };
         Context {
             recorded_at, terms_version, conversion: Conversion { from, to, rates: rates.map(applied) }, touches,
-            coupon: coupon.map(owned), customer_new, tier_base, self_referral, in_debt,
+            coupon: coupon.map(owned), customer_new, tier_base, self_referral, in_debt, budget_used_up: !self_referral,
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use super::Caller;
 use crate::{
-    domain::{buyer::Buyer, conversion::Conversion, facts::Coupon, merchant::Merchant, program::Program, publisher::Publisher},
-    kernel::id::{BuyerId, ConversionId, CouponId, ImportId, LinkId, MerchantId, ProgramId, PublisherId},
+    domain::{
+        buyer::Buyer, conversion::Conversion, facts::Coupon, invoice::Invoice, merchant::Merchant, program::Program, publisher::Publisher,
+    },
+    kernel::id::{BuyerId, ConversionId, CouponId, ImportId, InvoiceId, LinkId, MerchantId, ProgramId, PublisherId},
     store::{self, StoreError, Tx, import::Import, link::Link},
 };
 
@@ -13,6 +15,10 @@ type Found<T> = Result<Option<T>, StoreError>;
 impl Caller {
     pub async fn find_merchant(&self, tx: &mut Tx, id: MerchantId) -> Found<Merchant> {
         if self.scope.is_merchant(id) { store::merchant::by_id(tx, id).await } else { Ok(None) }
+    }
+
+    pub async fn find_invoice(&self, tx: &mut Tx, id: InvoiceId) -> Found<Invoice> {
+        Ok(store::invoice::by_id(tx, id).await?.filter(|invoice| self.scope.is_merchant(invoice.draft.merchant)))
     }
 
     pub async fn find_publisher(&self, tx: &mut Tx, id: PublisherId) -> Found<Publisher> {

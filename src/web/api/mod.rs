@@ -4,6 +4,7 @@
 //! answer), and its two lines below. A declaration serves, guards and documents: a field or parameter that it does not name is refused,
 //! and a role that it does not name gets 403.
 
+mod account;
 mod balance;
 mod batch;
 mod buyer;
@@ -16,6 +17,9 @@ mod guard;
 mod import;
 mod inbox;
 mod input;
+mod invoice;
+mod invoice_line;
+mod invoice_page;
 mod judged;
 mod key;
 mod link;
@@ -46,7 +50,10 @@ pub use self::operation::{Answer, Body, Content, Empty, Field, Kind, Operation, 
 use self::{
     guard::{Caller, Guard, caller_of, operation_of},
     input::{Ids, Input, Query, email, name, own_id, span, wrong_field},
+    invoice::accounts,
+    invoice_page::load_page,
     judged::{ITEMS_MAX, Results, judge_all, too_large},
+    movement::{CODES as MONEY_CODES, RECEIVED_AT, REFERENCE, View as Paid, make, reference},
     operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_exists, owner_of},
     page::{Page, empty, ok, whole},
@@ -64,7 +71,7 @@ use crate::{
         reason::Refusal,
         sale::OpenedClick,
     },
-    engine::engine::Engine,
+    engine::{engine::Engine, passing_on},
     kernel::{
         code::Language,
         id::{InboxId, MerchantId, ProgramId},
@@ -117,6 +124,9 @@ fn all() -> Routes {
         .and(entry::routes())
         .and(movement::routes())
         .and(seller::routes())
+        .and(invoice::routes())
+        .and(invoice_line::routes())
+        .and(account::routes())
         .and(report::routes())
         .and(click::routes())
         .and(import::routes())
@@ -194,6 +204,13 @@ impl Api {
         match self.engine.ledger.submit(command).await.map_err(|_| Problem::unavailable())? {
             Outcome::Replayed(kept) => idempotency::replayed(kept),
             outcome => render(&outcome).map(Reply::answer),
+        }
+    }
+
+    /// After a payment: what it covers becomes payable before its sender is answered. What fails here a job finds.
+    async fn pass_on(&self, merchant: MerchantId) {
+        if let Err(error) = passing_on::of_merchant(&self.engine, merchant, self.now()).await {
+            tracing::warn!(%error, %merchant, "a payment is not passed on yet");
         }
     }
 

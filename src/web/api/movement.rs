@@ -23,15 +23,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// As many characters as a bank's reference has (SEPA: 140, four lines of 35).
-pub const REFERENCE_CHARS_MAX: usize = 140;
+const REFERENCE_CHARS_MAX: usize = 140;
 
 /// A money object, as requests have it.
-pub const MONEY: Kind =
+const MONEY: Kind =
     Kind::Object(&[Field::required("amount", Kind::Amount, "Above zero."), Field::required("currency", Kind::Currency, "Its currency.")]);
 const AMOUNT: Field = Field::required("amount", MONEY, "How much.");
 const WHY: Field = Field::required("reason", Kind::Text { chars_max: REASON_CHARS_MAX }, "Why; whose money it is reads it.");
 const NOTE: Field = Field::optional("reason", Kind::Text { chars_max: REASON_CHARS_MAX }, "Why.");
-const REFERENCE: Field = Field::optional("reference", Kind::Text { chars_max: REFERENCE_CHARS_MAX }, "The bank's, or the merchant's own.");
+pub const REFERENCE: Field =
+    Field::optional("reference", Kind::Text { chars_max: REFERENCE_CHARS_MAX }, "The bank's, or the merchant's own.");
 pub const RECEIVED_AT: Field = Field::optional("received_at", Kind::Time, "When the money came; now if left out.");
 const PAID_AT: Field = Field::optional("paid_at", Kind::Time, "When the money left; now if left out.");
 const OWNER: Field = Field::required("owner", Kind::Owner, "Whose balance: a merchant, a publisher or a buyer.");
@@ -69,7 +70,7 @@ const WANTED: &[Field] = &[
     Field::optional("invoice", Kind::Id(InvoiceId::PREFIX), "Only payments of this invoice."),
 ];
 
-const CODES: &[(u16, &str)] = &[(404, "not_found"), (422, "amount_not_positive")];
+pub const CODES: &[(u16, &str)] = &[(404, "not_found"), (422, "amount_not_positive")];
 const SETTLES: &[(u16, &str)] = &[(404, "not_found"), (422, "amount_not_positive"), (422, "exceeds_balance")];
 
 pub fn routes() -> Routes {
@@ -191,7 +192,7 @@ fn reason(field: &object::Field<'_, '_>, errors: &mut FieldErrors) -> Option<Str
     field.full_text(REASON_CHARS_MAX, errors)
 }
 
-fn reference(object: &Object<'_>, errors: &mut FieldErrors) -> Option<String> {
+pub fn reference(object: &Object<'_>, errors: &mut FieldErrors) -> Option<String> {
     object.optional("reference").full_text(REFERENCE_CHARS_MAX, errors)
 }
 
@@ -309,7 +310,11 @@ pub async fn make(api: &Api, caller: &Caller, input: &Input, what: What, moved: 
         Outcome::Moved { movement, .. } => Reply::created(&View::of((**movement).clone(), scope)),
         outcome => Err(refusal(outcome)),
     };
-    api.submit(about, input, Act::Move(what, moved), render).await
+    let answer = api.submit(about, input, Act::Move(what, moved), render).await?;
+    if let Owner::Merchant(merchant) = what.owner() {
+        api.pass_on(merchant).await;
+    }
+    Ok(answer)
 }
 
 async fn reverse(State(api): State<Api>, caller: Caller, Ids(movement): Ids<MovementId>, input: Input) -> Result<Response, Problem> {

@@ -57,6 +57,7 @@ const TAGS: &[(&str, &str)] = &[
     ("balances", "What accounts hold."),
     ("entries", "The journal behind the balances."),
     ("movements", "What moved beside orders: bonuses, fees, merchants' payments, what was written off or waived."),
+    ("invoices", "Invoices and credit notes of what merchants owe, their payments, and how accounts stand."),
     ("seller", "Who stands on documents as their seller: the operator."),
     ("reports", "Clicks, conversions and commission over time."),
     ("imports", "Clicks, sales and rates from elsewhere."),

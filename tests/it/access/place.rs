@@ -51,7 +51,20 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         | "list_rejected_lines"
         | "list_movements"
         | "get_movement"
-        | "get_seller" => {}
+        | "get_seller"
+        | "list_invoices"
+        | "get_invoice"
+        | "list_invoice_lines"
+        | "get_account" => {}
+        "get_draft_invoice" => {
+            world.fresh_movement().await;
+            call.query = vec![("until", World::today())];
+        }
+        "create_invoice" => {
+            world.fresh_movement().await;
+            call.body = Some(json!({"merchant": world.merchant.id, "until": World::today()}));
+        }
+        "create_invoice_payment" => call.body = Some(json!({"amount": "1.00"})),
         "create_bonus" => {
             call.body = Some(json!({"buyer": world.buyer, "amount": World::euros("1.00"), "funded_by": "platform", "reason": "late"}));
         }
@@ -136,6 +149,7 @@ fn own(world: &World, kind: Kind) -> String {
         "cpn" => world.coupon.clone(),
         "inb" => world.message.clone(),
         "mov" => world.movement.clone(),
+        "inv" => world.invoice.clone(),
         "imp" => world.import.clone(),
         // Its operations say themselves which one.
         "sec" | "key" => String::new(),

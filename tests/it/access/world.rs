@@ -1,7 +1,9 @@
 //! Two of every party with rows of every kind: what the first ones see, and what they must not.
 use crate::support::server::{Merchant, Operator, Server, click, ristourne_ok, text};
+use reqwest::Method;
 use ristourne::{
     domain::key::Role,
+    engine::clock::Clock,
     kernel::time::Time,
     store::{self, Db, Options},
 };
@@ -29,6 +31,8 @@ pub struct World {
     pub import: String,
     /// A bonus of that buyer, which that merchant pays.
     pub movement: String,
+    /// Of that merchant.
+    pub invoice: String,
     /// The slug of the link.
     slug: String,
     second: Second,
@@ -52,6 +56,7 @@ struct Second {
     movement: String,
     /// A table that the operator sent.
     import: String,
+    invoice: String,
     /// A click of the other publisher in a conversion that it shares with the first.
     rivals_click: String,
     /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
@@ -102,6 +107,11 @@ async fn bonus(operator: &Operator, merchant: &Merchant, buyer: &str) -> String 
     text(&operator.create("/bonuses", bonus).await["id"])
 }
 
+/// An invoice of all that the merchant owes.
+async fn invoice(operator: &Operator, merchant: &Merchant) -> String {
+    text(&operator.create("/invoices", json!({"merchant": merchant.id, "until": World::today()})).await["id"])
+}
+
 async fn message(operator: &Operator, program: &str) -> String {
     text(&operator.get(&format!("/inbox?program={program}")).await["data"][0]["id"])
 }
@@ -143,6 +153,8 @@ impl World {
         let verdicts = format!("program,order_id,verdict\n{program},A-0,approve\n");
         let sent = sender.upload("/imports/verdicts", verdicts).await.expect(201);
 
+        operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
+        let invoice_of_first = invoice(&operator, &merchant).await;
         let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
         let keys = own.map(|(role, owner)| text(&key(&server.database, role, owner)["key"]));
         let revoked = revoked(&server.database, &merchant.id).await;
@@ -152,6 +164,7 @@ impl World {
             message: message(&operator, &theirs).await,
             movement: bonus(&operator, &other, &stranger).await,
             import: text(&imported["id"]),
+            invoice: invoice(&operator, &other).await,
             merchant: other,
             program: theirs,
             publisher: rival,
@@ -179,6 +192,7 @@ impl World {
             coupon: text(&coupon["id"]),
             import: text(&sent["id"]),
             movement,
+            invoice: invoice_of_first,
             slug,
             second,
             next: AtomicU32::new(0),
@@ -209,6 +223,7 @@ impl World {
             message,
             movement,
             import,
+            invoice,
             rivals_click,
             rivals,
             ..
@@ -224,6 +239,7 @@ impl World {
             (Role::Merchant, "cnv") => conversion,
             (Role::Merchant, "clk") => click,
             (_, "mov") => movement,
+            (Role::Merchant, "inv") => invoice,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
             (Role::Merchant | Role::Publisher, "lnk") => link,
@@ -248,6 +264,7 @@ impl World {
             click,
             message,
             movement,
+            invoice,
             rivals_click,
             rivals,
             rivals_link,
@@ -256,7 +273,7 @@ impl World {
         let found: &[&String] = match role {
             Role::Operator => &[],
             Role::Merchant => {
-                &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement, import]
+                &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement, invoice, import]
             }
             Role::Publisher => &[
                 secret,
@@ -273,7 +290,7 @@ impl World {
                 rivals_click,
                 rivals,
             ],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, rivals],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }
@@ -297,6 +314,7 @@ impl World {
             format!("/conversions?program={program}"),
             format!("/entries?owner={}", merchant.id),
             format!("/movements?owner={buyer}"),
+            format!("/invoices?merchant={}", merchant.id),
         ] {
             seen.push(self.operator.get(&path).await);
         }
@@ -306,6 +324,10 @@ impl World {
     /// A text that was not given before.
     pub fn number(&self) -> String {
         format!("N-{}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn today() -> String {
+        Clock::System.now().to_string().chars().take(10).collect()
     }
 
     pub fn euros(amount: &str) -> Value {

@@ -1,6 +1,8 @@
 //! A POST of every operation: those that take effect, and those that are refused because of what is stored.
 use super::{Stage, terms};
 use crate::support::server::{click, client, text};
+use reqwest::Method;
+use ristourne::engine::clock::Clock;
 use serde_json::{Value, json};
 
 pub struct Case {
@@ -64,6 +66,7 @@ pub async fn posts(stage: &Stage) -> (Vec<Case>, Vec<Case>) {
         Case::plain("/rates", json!({"date": "2026-11-20", "rates": {"USD": "1.0876"}})).noted(1),
     ];
     taken.extend(movements(stage, &buyer).await);
+    taken.extend(invoices(stage).await);
     let refused = vec![
         Case::plain("/links", link(Some("chosen"))),
         Case::plain("/coupons", coupon("blog10")),
@@ -94,4 +97,20 @@ async fn movements(stage: &Stage, buyer: &str) -> Vec<Case> {
         Case::new("/movements/{id}/reverse", format!("/movements/{movement}/reverse"), json!({"reason": "a typing error"})),
     ];
     cases.into_iter().map(|case| case.noted(1)).collect()
+}
+
+/// What a merchant is invoiced, and pays.
+async fn invoices(stage: &Stage) -> Vec<Case> {
+    let operator = &stage.operator;
+    operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
+    let today: String = Clock::System.now().to_string().chars().take(10).collect();
+    let owing = async || {
+        let merchant = operator.merchant("Owing").await.id;
+        let fee = json!({"amount": {"amount": "9.00", "currency": "EUR"}, "reason": "set-up"});
+        operator.create(&format!("/merchants/{merchant}/fees"), fee).await;
+        json!({"merchant": merchant, "until": today})
+    };
+    let invoice = text(&operator.create("/invoices", owing().await).await["id"]);
+    let payment = Case::new("/invoices/{id}/payments", format!("/invoices/{invoice}/payments"), json!({"amount": "5.00"}));
+    vec![Case::plain("/invoices", owing().await).noted(1), payment.noted(1)]
 }

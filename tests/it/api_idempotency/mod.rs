@@ -346,6 +346,7 @@ async fn answers_are_kept_for_a_day_and_then_removed() {
                 spool_dir: spool.path().to_owned(),
                 geo_database: None,
                 click_wait_max: Duration::from_millis(25),
+                invoice_monthly: false,
             };
             let (engine, stop) = Engine::start(options).await.expect("the engine starts");
             jobs::run(&engine, at).await.expect("the jobs run");

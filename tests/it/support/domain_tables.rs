@@ -66,6 +66,8 @@ impl Tables {
         facts.merchants.clone_from(&catalogue.merchants);
         facts.balances.clone_from(&catalogue.balances);
         facts.debt_limit = catalogue.debt_limit;
+        facts.seller.clone_from(&catalogue.seller);
+        facts.owed.clone_from(&catalogue.owed);
         let message = &command.message;
         if let Some(key) = message.merchant.zip(message.webhook_id.clone())
             && let Some(hash) = self.webhooks.get(&key)
