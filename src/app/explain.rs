@@ -4,7 +4,7 @@ use crate::{
     app::{config::DatabaseArgs, failure::Failure, serve::say},
     domain::{
         due::due,
-        receipt::{CommissionLines, EntryLines, ReasonText, Receipt, SaleLines, SplitLines, TouchLine, receipt},
+        receipt::{BonusLine, CommissionLines, EntryLines, ReasonText, Receipt, SaleLines, SplitLines, TouchLine, receipt},
     },
     kernel::id::ConversionId,
     store::{
@@ -85,6 +85,7 @@ fn write(out: &mut String, receipt: &Receipt) -> fmt::Result {
     if let Some(split) = &receipt.split {
         self::split(out, split)?;
     }
+    bonuses(out, &receipt.bonuses)?;
     writeln!(out, "\nWhat happened")?;
     for step in &receipt.steps {
         write!(out, "  {}  {}", step.at, step.event.word())?;
@@ -162,6 +163,27 @@ fn commission(out: &mut String, commission: &CommissionLines) -> fmt::Result {
         }
     }
     writeln!(out, "  together {} minor units, rounded half up once", commission.exact)
+}
+
+fn bonuses(out: &mut String, bonuses: &[BonusLine]) -> fmt::Result {
+    if !bonuses.is_empty() {
+        writeln!(out, "\nBonuses")?;
+    }
+    for bonus in bonuses {
+        write!(out, "  {}: {} funded by the {}", bonus.boost, bonus.amount, bonus.funded_by)?;
+        if let (Some(percent), Some(share)) = (bonus.percent, bonus.share) {
+            write!(out, ", {percent} % of {share}")?;
+        }
+        if let Some(days) = bonus.days {
+            write!(out, ", {days} days after the last order")?;
+        }
+        if let Some(base) = bonus.base {
+            write!(out, ", {base} approved before")?;
+        }
+        write!(out, ", exactly {} rounds to {}", bonus.exact, bonus.wanted)?;
+        writeln!(out, "{}", bonus.cap.map(|cap| format!(", of which {cap} was left")).unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 fn split(out: &mut String, split: &SplitLines) -> fmt::Result {

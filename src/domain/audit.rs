@@ -87,6 +87,7 @@ pub fn conversion(stored: &Conversion, decided: &Conversion) -> Vec<Breach> {
     differ("shares.buyer", stored.shares.buyer.to_string(), decided.shares.buyer.to_string());
     differ("shares.platform", stored.shares.platform.to_string(), decided.shares.platform.to_string());
     differ("credits", format!("{:?}", stored.credits), format!("{:?}", decided.credits));
+    differ("bonuses", format!("{:?}", stored.bonuses), format!("{:?}", decided.bonuses));
     differ("buyer", format!("{:?}", stored.buyer), format!("{:?}", decided.buyer));
     differ("net", stored.net.to_string(), decided.net.to_string());
     differ("terms_version", stored.terms_version.to_string(), decided.terms_version.to_string());

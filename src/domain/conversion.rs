@@ -1,6 +1,11 @@
 //! A conversion: our record of one order and goal, as people and programs see it.
 
-use crate::domain::{verdict::Why, word::words};
+use crate::domain::{
+    loyalty::{Bonus, BonusKind},
+    terms::boost::Funder,
+    verdict::Why,
+    word::words,
+};
 use crate::kernel::{
     code::Language,
     id::{BuyerId, ClickId, ConversionId, LinkId, ProgramId, PublisherId},
@@ -116,6 +121,8 @@ pub struct Conversion {
     pub shares: Shares,
     /// Oldest touch first.
     pub credits: Vec<Credit>,
+    /// Beside the commission.
+    pub bonuses: Vec<Bonus>,
     pub buyer: Option<BuyerId>,
     pub terms_version: u32,
     pub occurred_at: Time,
@@ -159,7 +166,7 @@ impl Serialize for Conversion {
                 buyer: money(self.shares.buyer),
                 platform: money(self.shares.platform),
             },
-            bonuses: [],
+            bonuses: self.bonuses.iter().map(|bonus| BonusWire::of(bonus, money(bonus.amount))).collect(),
             credits: self
                 .credits
                 .iter()
@@ -207,9 +214,8 @@ struct Wire<'a> {
     /// What is due now, in the program's currency. The shares add up to it.
     commission: Money,
     shares: SharesWire,
-    /// Always empty so far: bonuses come with the boosts.
-    #[schema(value_type = Vec<serde_json::Value>, max_items = 0)]
-    bonuses: [(); 0],
+    /// What boosts pay beside the commission.
+    bonuses: Vec<BonusWire<'a>>,
     /// Who is credited, oldest touch first. A publisher's key sees its own only.
     credits: Vec<CreditWire>,
     /// Of the newest credit; null where nobody is credited, or a coupon decided.
@@ -273,6 +279,27 @@ struct SharesWire {
     /// Holds the unclaimed share and the publishers' gifts.
     buyer: Money,
     platform: Money,
+}
+
+/// What a boost pays beside the commission.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Bonus)]
+struct BonusWire<'a> {
+    kind: BonusKind,
+    /// The boost's name, as in the list of boosts.
+    boost: &'a str,
+    /// What is due now, in the program's currency.
+    amount: Money,
+    funded_by: Funder,
+    /// Who gets it; null where the reader may not know.
+    #[schema(required)]
+    buyer: Option<BuyerId>,
+}
+
+impl<'a> BonusWire<'a> {
+    fn of(bonus: &'a Bonus, amount: Money) -> Self {
+        Self { kind: bonus.kind, boost: &bonus.boost, amount, funded_by: bonus.funded_by, buyer: bonus.buyer }
+    }
 }
 
 /// A publisher's part of a conversion.

@@ -5,9 +5,11 @@ use crate::domain::{
     command::Outcome,
     conversion::Conversion,
     document::Written,
+    due::Counted,
     entry::Entry,
     idempotency::{Kept, Slot},
     invoice::Owed,
+    loyalty::{Held, Limit, Pot},
     order::Order,
     rate::Rate,
     touch::ClickTie,
@@ -55,6 +57,27 @@ pub struct Change {
     pub new_clicks: Vec<ClickId>,
     /// By how much a publisher's approved net amount of a month changes, minor units of the program's currency.
     pub tier_deltas: Vec<(PublisherId, Month, i64)>,
+    pub loyalty: LoyaltyChange,
+}
+
+/// What changes of what boosts look at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LoyaltyChange {
+    /// Looked up beside the fact, and stored like one.
+    pub fact: Option<FactKind>,
+    /// By how much more or less is taken.
+    pub pots: Vec<PotDelta>,
+    /// What the order added to its buyer's history before, and now.
+    pub was: Option<Counted>,
+    pub is: Option<Counted>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PotDelta {
+    pub pot: Pot,
+    pub delta: Held,
+    /// The most that may then be taken in all.
+    pub limit: Limit,
 }
 
 impl Decision {

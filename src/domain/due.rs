@@ -7,11 +7,12 @@ use crate::domain::{
     conversion::{Conversion, Credit, Flags, Shares, Status},
     entry::Row,
     left::{self, Left},
+    loyalty::{self, Bonus, Held, Offer, Pot},
     order::{Context, Order, Tie},
     reason::Reason,
     sale::Sale,
     split::{self, Shared},
-    terms::{PayableOn, SelfReferral, Terms},
+    terms::{PayableOn, SelfReferral, Terms, boost::Funder},
     verdict::{Grounds, Why},
 };
 use crate::kernel::{
@@ -20,6 +21,7 @@ use crate::kernel::{
     ratio::OutOfRange,
     time::Time,
 };
+use std::collections::BTreeMap;
 
 /// What is due on a recorded order, with how it came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Due {
     pub commission: i64,
     pub shares: Shares,
     pub credits: Vec<Credit>,
+    /// Beside the commission, each with its own funder.
+    pub bonuses: Vec<Bonus>,
     pub buyer: Option<BuyerId>,
     pub payable_at: Option<Time>,
     pub approved_at: Option<Time>,
@@ -51,6 +55,16 @@ pub struct Workings {
     /// None if the sale is unattributed or rejected.
     pub commission: Option<Commission>,
     pub shared: Option<Shared>,
+    /// What each boost pays; also those of which nothing was left to pay.
+    pub offers: Vec<Offer>,
+}
+
+/// What an order adds to its buyer's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    pub buyer: BuyerId,
+    /// Minor units of the program's currency; 0 while it is not approved.
+    pub approved_net: i64,
 }
 
 /// Reads an order. None while it is parked. Fails only on amounts beyond [`MINOR_MAX`].
@@ -109,6 +123,17 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         (context.budget_used_up, Reason::BudgetUsedUp),
     ];
     let waits = waits.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
+    let net = if earns { net(context, &left)? } else { 0 };
+    let setting = loyalty::Setting {
+        program: order.key.program,
+        occurred_at: sale.occurred_at,
+        coupon: sale.content.coupon.as_deref(),
+        share: due_shares.buyer,
+        net,
+        is_approved: earns && dates.approved.is_some(),
+    };
+    let found = order.loyalty.as_ref().filter(|found| earns && left.is_anything_left() && buyer == Some(found.buyer));
+    let offers = found.map(|found| loyalty::offers(terms, found, &setting)).transpose()?.unwrap_or_default();
     let silence = (status == Status::Pending && !flags.held && !flags.unsigned).then(|| sale.occurred_at.plus_days(terms.hold_days));
     Ok(Some(Due {
         status,
@@ -119,12 +144,13 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         commission: shared.as_ref().map_or(0, |s| s.commission),
         shares: due_shares,
         credits: shared.as_ref().map_or_else(|| unpaid_credits(&attributed), |s| s.credits.clone()),
+        bonuses: offers.iter().flat_map(Offer::bonuses).collect(),
         buyer,
         payable_at: if status == Status::Payable { dates.payable } else { silence },
         approved_at: dates.approved.filter(|_| earns),
-        net: if earns { net(context, &left)? } else { 0 },
+        net,
         claim_until: open.then(|| claim_until(context, terms)),
-        workings: Workings { attributed, left, commission, shared },
+        workings: Workings { attributed, left, commission, shared, offers },
     }))
 }
 
@@ -233,6 +259,7 @@ impl Due {
             commission: Money::new(self.commission, context.conversion.to),
             shares: self.shares,
             credits: self.credits.clone(),
+            bonuses: self.bonuses.clone(),
             buyer: self.buyer,
             terms_version: context.terms_version,
             occurred_at: sale.sale.occurred_at,
@@ -264,7 +291,40 @@ impl Due {
         for credit in &self.credits {
             add(Account::Publisher(credit.publisher, stage), -credit.amount);
         }
+        for bonus in &self.bonuses {
+            let payer = match (bonus.funded_by, stage) {
+                (Funder::Merchant, _) => debtor,
+                (Funder::Platform, Stage::Pending) => Account::PromotionsPending,
+                (Funder::Platform, Stage::Approved | Stage::Payable) => Account::PromotionsSpent,
+            };
+            if let Some(buyer) = bonus.buyer {
+                add(payer, bonus.amount);
+                add(Account::Buyer(buyer, stage), -bonus.amount);
+            }
+        }
         row.retain(|_, amount| *amount != 0);
         row
+    }
+
+    /// Whether it is neither refused nor without anybody to credit.
+    pub const fn earns(&self) -> bool {
+        !matches!(self.status, Status::Unattributed | Status::Rejected)
+    }
+
+    /// What its bonuses take from what they share with other orders.
+    pub fn held(&self) -> BTreeMap<Pot, Held> {
+        let mut held: BTreeMap<Pot, Held> = BTreeMap::new();
+        for (pot, more) in self.workings.offers.iter().flat_map(Offer::held).filter(|(_, more)| more.uses > 0) {
+            let held = held.entry(pot.clone()).or_default();
+            held.amount += more.amount;
+            held.uses += more.uses;
+        }
+        held
+    }
+
+    /// None of one that is refused, or has no buyer.
+    pub fn counted(&self) -> Option<Counted> {
+        let approved_net = if self.approved_at.is_some() { self.net } else { 0 };
+        self.buyer.filter(|_| self.earns()).map(|buyer| Counted { buyer, approved_net })
     }
 }

@@ -5,12 +5,13 @@ use crate::domain::{
     account::{Account, Owner},
     buyer::Buyer,
     debt::DebtLimit,
-    decision::Decision,
+    decision::{Change, Decision},
     document::Document,
     entry::{Entry, Link, Subject},
     idempotency::{Kept, Slot},
     identity::Identity,
     invoice::Owed,
+    loyalty::{Held, Pot, Voucher},
     merchant::Merchant,
     movement::What,
     order::Order,
@@ -26,7 +27,7 @@ use crate::kernel::{
     id::{BuyerId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Month, Time, Zone},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The world as the commands of one batch need it. What a command names and is not here does not exist.
 #[derive(Debug, Clone)]
@@ -53,6 +54,7 @@ pub struct Facts {
     /// Approved net amounts of a publisher in a program and month, minor units of the program's currency.
     pub tier_bases: HashMap<(ProgramId, PublisherId, Month), i64>,
     pub rates: RateTable,
+    pub loyalty: LoyaltyFacts,
     /// What posts beside orders, as far as the commands name it.
     pub documents: HashMap<Subject, Document>,
     pub merchants: HashMap<MerchantId, Merchant>,
@@ -70,6 +72,44 @@ pub struct Facts {
     pub series: HashMap<(Series, i64), i64>,
     /// The ends of the journal's chains, where a document is to state them.
     pub heads: Vec<Link>,
+}
+
+/// What boosts look at: what other orders of the same programs and buyers have taken and been.
+#[derive(Debug, Clone, Default)]
+pub struct LoyaltyFacts {
+    /// What is taken from each, by all orders.
+    pub pots: HashMap<Pot, Held>,
+    /// When a buyer's orders of a program and goal were placed that are not rejected.
+    pub orders: HashMap<(BuyerId, ProgramId, String), BTreeMap<ConversionId, Time>>,
+    /// A buyer's approved net amount in a program, minor units of its currency.
+    pub bases: HashMap<(BuyerId, ProgramId), i64>,
+    /// Of the programs that tiers look at.
+    pub currencies: HashMap<ProgramId, Currency>,
+    /// By program and folded code.
+    pub vouchers: HashMap<(ProgramId, String), Voucher>,
+}
+
+impl LoyaltyFacts {
+    /// Makes a change true for the orders that follow.
+    pub fn fold(&mut self, change: &Change) {
+        for pot in &change.loyalty.pots {
+            let held = self.pots.entry(pot.pot.clone()).or_default();
+            held.amount += pot.delta.amount;
+            held.uses += pot.delta.uses;
+        }
+        let key = &change.order.key;
+        if let Some(was) = change.loyalty.was {
+            *self.bases.entry((was.buyer, key.program)).or_default() -= was.approved_net;
+            if let Some(orders) = self.orders.get_mut(&(was.buyer, key.program, key.goal.clone())) {
+                orders.remove(&change.order.id);
+            }
+        }
+        if let (Some(is), Some(sale)) = (change.loyalty.is, &change.order.sale) {
+            *self.bases.entry((is.buyer, key.program)).or_default() += is.approved_net;
+            let orders = self.orders.entry((is.buyer, key.program, key.goal.clone())).or_default();
+            orders.insert(change.order.id, sale.sale.occurred_at);
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -125,6 +165,7 @@ impl Facts {
             coupons: HashMap::new(),
             tier_bases: HashMap::new(),
             rates: RateTable::default(),
+            loyalty: LoyaltyFacts::default(),
             documents: HashMap::new(),
             merchants: HashMap::new(),
             parties: HashSet::new(),
@@ -206,6 +247,7 @@ impl Facts {
             for (publisher, month, delta) in &change.tier_deltas {
                 *self.tier_bases.entry((order.key.program, *publisher, *month)).or_default() += delta;
             }
+            self.loyalty.fold(change);
             self.orders.insert(order.key.clone(), order.clone());
         }
     }

@@ -1,6 +1,7 @@
 //! An order: the set of its facts, and what was looked up once when its sale was recorded.
 
 use crate::domain::{
+    loyalty::Loyalty,
     rate::Conversion,
     sale::{OrderKey, Refund, Sale},
     touch::Touch,
@@ -37,6 +38,8 @@ pub struct Order {
     pub merchant_paid: Option<Time>,
     /// The unclaimed share went to `unclaimed_to`, for good.
     pub expired: Option<Time>,
+    /// What the boosts looked up for its buyer; none where there is none, or nothing to look up.
+    pub loyalty: Option<Loyalty>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +148,8 @@ pub enum FactKind {
     Tie,
     MerchantPaid,
     Expire,
+    /// Not told by anybody: looked up beside another fact.
+    Loyalty,
 }
 
 /// A sign-in that gave the unclaimed share its buyer.
@@ -203,6 +208,7 @@ impl Order {
             tie: None,
             merchant_paid: None,
             expired: None,
+            loyalty: None,
         }
     }
 

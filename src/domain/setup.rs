@@ -1,7 +1,7 @@
 //! What clicks and sales refer to, as an installation exports it: one line a thing, ids kept. Read again, every line is either new, known
 //! or a contradiction.
 
-use crate::domain::{key::Role, merchant::Billing, publisher::Kind};
+use crate::domain::{key::Role, merchant::Billing, publisher::Kind, voucher::Batch};
 use crate::kernel::{
     currency::Currency,
     id::{BuyerId, CouponId, KeyId, LinkId, MerchantId, ProgramId, PublisherId, SecretId},
@@ -62,6 +62,11 @@ pub enum Thing {
         until: Option<Time>,
         created_at: Time,
     },
+    /// With all its codes, in their sequence.
+    Vouchers {
+        batch: Box<Batch>,
+        codes: Vec<String>,
+    },
     /// The key itself is not known; its hash opens the same doors.
     ApiKey {
         id: KeyId,
@@ -116,13 +121,15 @@ pub enum Kinds {
     Buyers,
     Links,
     Coupons,
+    Vouchers,
     Secrets,
     ApiKeys,
     SealKeys,
 }
 
 impl Kinds {
-    pub const PLAIN: [Self; 7] = [Self::Merchants, Self::Programs, Self::Terms, Self::Publishers, Self::Buyers, Self::Links, Self::Coupons];
+    pub const PLAIN: [Self; 8] =
+        [Self::Merchants, Self::Programs, Self::Terms, Self::Publishers, Self::Buyers, Self::Links, Self::Coupons, Self::Vouchers];
     pub const SECRET: [Self; 3] = [Self::Secrets, Self::ApiKeys, Self::SealKeys];
 }
 
@@ -138,6 +145,7 @@ impl Thing {
             Self::Buyer { id, .. } => id.to_string(),
             Self::Link(link) => link.id.to_string(),
             Self::Coupon { id, .. } => id.to_string(),
+            Self::Vouchers { batch, .. } => batch.id.to_string(),
             Self::ApiKey { id, .. } => id.to_string(),
             Self::SealKey { number, .. } => format!("seal key {number}"),
         }
@@ -154,6 +162,7 @@ impl Thing {
             Self::Buyer { id, .. } => (Kinds::Buyers, id.raw()),
             Self::Link(link) => (Kinds::Links, link.id.raw()),
             Self::Coupon { id, .. } => (Kinds::Coupons, id.raw()),
+            Self::Vouchers { batch, .. } => (Kinds::Vouchers, batch.id.raw()),
             Self::ApiKey { id, .. } => (Kinds::ApiKeys, id.raw()),
             Self::SealKey { number, .. } => (Kinds::SealKeys, i64::from(*number)),
         }
@@ -187,6 +196,7 @@ impl Thing {
             | Self::ApiKey { created_at, .. }
             | Self::SealKey { created_at, .. } => *created_at,
             Self::Program(program) => program.created_at,
+            Self::Vouchers { batch, .. } => batch.created_at,
             Self::Link(link) => link.created_at,
         }
     }

@@ -112,7 +112,7 @@ async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wa
     if !wanted.stores_rates() {
         facts::lock(tx, &programs, false).await?;
         facts::add_payers(tx, &mut wanted, &programs).await?;
-        facts::lock_shared(tx, &wanted).await?;
+        facts::lock_shared(tx, &setting.terms, &programs, &wanted).await?;
         return Ok(wanted);
     }
     facts::lock(tx, &[], true).await?;
@@ -124,7 +124,7 @@ async fn lock(setting: &Setting, tx: &mut Tx, commands: &[Command]) -> Result<Wa
     let loading: Vec<Command> = waiting.into_iter().map(|key| clock_command(0, Time::default(), Act::Release { key })).collect();
     let mut wanted = Wanted::of(commands.iter().chain(&loading), &setting.zone, setting.debt_limit);
     facts::add_payers(tx, &mut wanted, &programs).await?;
-    facts::lock_shared(tx, &wanted).await?;
+    facts::lock_shared(tx, &setting.terms, &programs, &wanted).await?;
     Ok(wanted)
 }
 

@@ -9,6 +9,7 @@ use crate::domain::{
     due::Due,
     entry::{self, Link, Row, Subject},
     facts::ProgramFacts,
+    loyalty::{Held, Pot},
     order::Order,
     touch::Touch,
 };
@@ -49,6 +50,8 @@ struct Totals {
     /// What the orders hold by their facts.
     held: Sums,
     tiers: BTreeMap<TierKey, i64>,
+    /// What their bonuses take of budgets, quotas and chances.
+    pots: BTreeMap<Pot, Held>,
 }
 
 /// Checks a whole database. Errors are of the database itself; what is wrong in it is in the report.
@@ -60,6 +63,7 @@ pub async fn verify(db: &Db, zone: &Zone, terms: &TermsCache) -> Result<Report, 
     invoices(&mut tx, &mut report, &mut totals).await?;
     journal(&mut tx, &totals.held, &mut report).await?;
     tiers(&mut tx, &totals.tiers, &mut report).await?;
+    pots(&mut tx, &totals.pots, &mut report).await?;
     report.clicks = recount(&mut tx, zone, &mut report.breaches).await?;
     for (code, number) in rows::lone_rows(&mut tx).await? {
         report.breaches.push(Breach::new(code, ConversionId::from_raw(number), format!("row {number}")));
@@ -208,6 +212,11 @@ impl About<'_> {
         if let Some((publisher, at, net)) = due.as_ref().and_then(|due| Some((due.credits.last()?.publisher, due.approved_at?, due.net))) {
             *totals.tiers.entry((program.program.id, publisher, zone.month(at))).or_default() += net;
         }
+        for (pot, more) in due.as_ref().map(Due::held).unwrap_or_default() {
+            let held = totals.pots.entry(pot).or_default();
+            held.amount += more.amount;
+            held.uses += more.uses;
+        }
         breaches.extend(journal_differs(Subject::Order(id), &self.entries, &row, program.program.currency));
         breaches
     }
@@ -307,6 +316,29 @@ async fn tiers(tx: &mut Tx, decided: &BTreeMap<TierKey, i64>, report: &mut Repor
         if of(&stored) != of(decided) {
             let detail = format!("the month's approved amount of {} is {}, its orders say {}", key.1, of(&stored), of(decided));
             report.breaches.push(Breach::new("tier_base_differs", key.0, detail));
+        }
+    }
+    Ok(())
+}
+
+/// What is taken of budgets, quotas, vouchers and chances is what the orders hold.
+async fn pots(tx: &mut Tx, held: &BTreeMap<Pot, Held>, report: &mut Report) -> Result<(), StoreError> {
+    let stored = crate::store::pot::all(tx).await?;
+    let pots: std::collections::BTreeSet<&Pot> = stored.keys().chain(held.keys()).collect();
+    for pot in pots {
+        let of = |pots: &BTreeMap<Pot, Held>| pots.get(pot).copied().unwrap_or_default();
+        let (stored, held) = (of(&stored), of(held));
+        if stored != held {
+            let detail = format!(
+                "{} of {}: {} minor units and {} uses are taken, its orders hold {} and {}",
+                pot.name(),
+                pot.scope(),
+                stored.amount,
+                stored.uses,
+                held.amount,
+                held.uses
+            );
+            report.breaches.push(Breach::new("boost_pot_differs", pot.name(), detail));
         }
     }
     Ok(())

@@ -4,11 +4,14 @@ use crate::domain::{
     merchant::Billing,
     publisher::Kind,
     setup::{LinkLine, ProgramLine, Thing},
+    terms::boost::{CODE_CHARS_MAX, Funder, Reward},
+    voucher::Batch,
 };
 use crate::kernel::{
     country::Country,
     fields::FieldErrors,
     id::{BuyerId, MerchantId, PublisherId},
+    money::MINOR_MAX,
     object::{Field, Object},
     time::Time,
 };
@@ -22,6 +25,8 @@ const EMAIL_CHARS_MAX: usize = 254;
 const URL_CHARS_MAX: usize = 8192;
 const SLUG_CHARS_MAX: usize = 64;
 const DOMAINS_MAX: usize = 1000;
+/// Of one batch of vouchers.
+const CODES_MAX: usize = 10_000;
 
 /// Appends a thing as a line. A secret's bytes are the secret itself.
 pub fn write(out: &mut Vec<u8>, thing: &Thing) {
@@ -62,6 +67,16 @@ pub fn write(out: &mut Vec<u8>, thing: &Thing) {
         }
         Thing::Coupon { id, program, publisher, code, from, until, created_at } => {
             json!({"kind": "coupon", "id": id, "program": program, "publisher": publisher, "code": code, "from": from, "until": until,
+                "created_at": created_at})
+        }
+        Thing::Vouchers { batch, codes } => {
+            let Batch { id, program, boost, funded_by, reward, from, until, place, link, created_at, .. } = &**batch;
+            let (flat, percent) = match reward {
+                Reward::Flat(flat) => (Some(*flat), None),
+                Reward::PercentOfBuyerShare(percent) => (None, Some(*percent)),
+            };
+            json!({"kind": "vouchers", "id": id, "program": program, "boost": boost, "funded_by": funded_by, "flat_minor": flat,
+                "percent_of_buyer_share": percent, "from": from, "until": until, "place": place, "link": link, "codes": codes,
                 "created_at": created_at})
         }
         Thing::ApiKey { id, hash, role, owner, name, created_at, revoked_at } => {
@@ -136,6 +151,7 @@ impl<'l, 'a> Line<'l, 'a> {
             "buyer" => self.buyer(),
             "link" => self.link(),
             "coupon" => self.coupon(),
+            "vouchers" => self.vouchers(),
             "api_key" => self.api_key(),
             "seal_key" => self.seal_key(),
             _ => {
@@ -312,6 +328,41 @@ impl<'l, 'a> Line<'l, 'a> {
         let code = self.text("code", NAME_CHARS_MAX);
         let (from, until, created_at) = (self.time_or_none("from"), self.time_or_none("until"), self.time("created_at"));
         Some(Thing::Coupon { id: id?, program: program?, publisher: publisher?, code: code?, from, until, created_at: created_at? })
+    }
+
+    fn vouchers(&mut self) -> Option<Thing> {
+        self.only(&[
+            "id",
+            "program",
+            "boost",
+            "funded_by",
+            "flat_minor",
+            "percent_of_buyer_share",
+            "from",
+            "until",
+            "place",
+            "link",
+            "codes",
+        ]);
+        let (id, program, boost) = (self.id("id"), self.id("program"), self.optional("boost", NAME_CHARS_MAX));
+        let funded_by = self.field("funded_by").word(Funder::WORDS, Funder::from_word, self.errors);
+        let flat = self.object.optional("flat_minor").integer(0..=MINOR_MAX, self.errors);
+        let percent = self.object.optional("percent_of_buyer_share").percent(self.errors);
+        let (from, until) = (self.time_or_none("from"), self.time_or_none("until"));
+        let (place, link) = (self.optional("place", NAME_CHARS_MAX), self.object.optional("link").id(self.errors));
+        let codes = self.field("codes").list(CODES_MAX, self.errors)?;
+        let codes: Vec<String> = codes.iter().filter_map(|code| code.full_text(CODE_CHARS_MAX, self.errors)).collect();
+        let reward = match (flat, percent) {
+            (Some(flat), None) => Reward::Flat(flat),
+            (None, Some(percent)) => Reward::PercentOfBuyerShare(percent),
+            _ => {
+                self.errors.push("flat_minor", "exactly_one_reward", "either flat_minor or percent_of_buyer_share");
+                return None;
+            }
+        };
+        let (count, created_at) = (i64::try_from(codes.len()).ok()?, self.time("created_at")?);
+        let batch = Batch { id: id?, program: program?, boost, funded_by: funded_by?, reward, from, until, place, link, count, created_at };
+        Some(Thing::Vouchers { batch: Box::new(batch), codes })
     }
 
     fn api_key(&mut self) -> Option<Thing> {

@@ -186,6 +186,8 @@ ids! {
     StatementId = "stm";
     /// A claim of missing cashback.
     ClaimId = "clm";
+    /// Vouchers that were made together.
+    VoucherBatchId = "vch";
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Carries out the decisions of a batch: every row that they change, in bulk, each table once.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{balance, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, rate, series, tie, tier, webhook};
+use super::{
+    balance, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, pot, rate, series, tie, tier, webhook,
+};
 use crate::domain::{
     command::{Act, Command},
     conversion::Conversion,
@@ -132,6 +134,7 @@ async fn save_looked_up(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Resul
     customer::insert(tx, &customers).await?;
     tie::insert_touches(tx, &touches).await?;
     tier::add(tx, &tiers).await?;
+    pot::add(tx, each_change(decided).flat_map(|change| &change.loyalty.pots)).await?;
     let tied: Vec<_> = decided.iter().flat_map(|(_, decision)| &decision.ties).copied().collect();
     tie::insert(tx, &tied).await?;
     let of = |(command, decision): &(&Command, &Decision)| {

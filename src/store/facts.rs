@@ -3,6 +3,7 @@
 //! The number of statements does not grow with the batch: first what the commands name, then what the stored sales of those orders name,
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
 mod debt;
+mod loyalty;
 
 use super::db::Tx;
 use super::error::StoreError;
@@ -151,12 +152,16 @@ impl Wanted {
         }
     }
 
-    fn add_sale(&mut self, key: &OrderKey, sale: &Sale, zone: &Zone) {
+    fn add_clicks(&mut self, sale: &Sale) {
         for click in &sale.clicks {
             if let SentClick::Opened(click) = click {
                 self.add_click(click);
             }
         }
+    }
+
+    fn add_sale(&mut self, key: &OrderKey, sale: &Sale, zone: &Zone) {
+        self.add_clicks(sale);
         let content = &sale.content;
         self.codes.extend(content.coupon.as_deref().map(fold_code));
         let reference = content.customer.as_ref().and_then(|customer| customer.reference.clone());
@@ -181,6 +186,10 @@ impl Wanted {
         if let Some(tie) = order.tie {
             self.clicks.insert(tie.click);
             self.buyers.insert(tie.buyer);
+        }
+        if let Some(found) = &order.loyalty {
+            self.buyers.insert(found.buyer);
+            self.buyers.extend(found.brought.and_then(|brought| brought.by));
         }
     }
 
@@ -221,12 +230,14 @@ pub async fn add_payers(tx: &mut Tx, wanted: &mut Wanted, programs: &[ProgramId]
     Ok(())
 }
 
-/// Waits for what programs share, ascending, after all their locks: the parties and documents beside orders.
-pub async fn lock_shared(tx: &mut Tx, wanted: &Wanted) -> Result<(), StoreError> {
+/// Waits for what programs share, ascending, after all their locks: the parties and documents beside orders, and the buyers whose first
+/// orders may be rewarded.
+pub async fn lock_shared(tx: &mut Tx, cache: &TermsCache, programs: &[ProgramId], wanted: &Wanted) -> Result<(), StoreError> {
     let parties = wanted.parties.iter().map(|owner| owner.number());
     let movements = wanted.movements.iter().map(|id| id.raw());
     let series = wanted.series.iter().map(|series| series.lock_number());
-    let shared: BTreeSet<i64> = parties.chain(movements).chain(series).collect();
+    let mut shared: BTreeSet<i64> = parties.chain(movements).chain(series).collect();
+    shared.extend(loyalty::rewarded(tx, cache, programs, wanted).await?.iter().map(|buyer| buyer.raw()));
     program::lock_numbers(tx, listed(&shared)).await
 }
 
@@ -248,8 +259,10 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
         }
     }
     load_links(tx, &wanted, &mut facts).await?;
+    loyalty::load_currencies(tx, &mut wanted, &mut facts).await?;
     load_rest(tx, &wanted, &programs, &mut facts).await?;
     load_people(tx, &wanted, &mut facts).await?;
+    loyalty::load(tx, &wanted, &mut facts).await?;
     beside::load_documents(tx, &wanted, &mut facts).await?;
     beside::load_invoicing(tx, &wanted, &mut facts).await?;
     debt::load(tx, &wanted, &mut facts).await?;

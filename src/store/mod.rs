@@ -25,6 +25,7 @@ pub mod error;
 pub mod facts;
 pub mod filter;
 pub mod fold;
+pub mod history;
 pub mod idempotency;
 pub mod import;
 pub mod inbox;
@@ -36,6 +37,7 @@ pub mod migrate;
 pub mod movement;
 pub mod node;
 pub mod order;
+pub mod pot;
 pub mod program;
 pub mod publisher;
 pub mod rate;
@@ -53,6 +55,7 @@ pub mod tie;
 pub mod tier;
 pub mod turn;
 pub mod verdict;
+pub mod voucher;
 pub mod webhook;
 
 pub use db::{Db, Kind, Options, Tx};
@@ -73,6 +76,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         coupon::ALL,
         customer::ALL,
         entry::ALL,
+        history::ALL,
         idempotency::ALL,
         import::ALL,
         inbox::ALL,
@@ -85,6 +89,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         order::ALL,
         order::export::ALL,
         order::orphan::ALL,
+        pot::ALL,
         program::ALL,
         publisher::ALL,
         rate::ALL,
@@ -101,6 +106,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         tie::ALL,
         tier::ALL,
         verdict::ALL,
+        voucher::ALL,
         webhook::ALL,
     ]);
     all

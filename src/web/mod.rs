@@ -17,3 +17,4 @@ pub mod paper;
 pub mod problem;
 pub mod redirect;
 pub mod router;
+pub mod sheet;

@@ -7,7 +7,7 @@
 
 use crate::support::{
     domain::{World, noon, property},
-    domain_cases::{Dice, ORDER, Story},
+    domain_cases::{Dice, ORDER, Story, sequence},
 };
 use proptest::{collection::vec, prelude::any};
 use ristourne::domain::{conversion::Conversion, entry::Row};
@@ -31,20 +31,6 @@ fn end(world: &World) -> End {
         ..conversion
     });
     End { conversion, balances: world.balances() }
-}
-
-/// Every event at least once, some twice or three times, in a sequence that the choices decide.
-fn sequence(events: usize, choices: &[u16]) -> Vec<usize> {
-    let mut dice = Dice::new(choices);
-    let mut places: Vec<(usize, usize)> = Vec::new();
-    for event in 0..events {
-        places.push((dice.below(1 << 16), event));
-        while dice.chance(25) {
-            places.push((dice.below(1 << 16), event));
-        }
-    }
-    places.sort_unstable();
-    places.into_iter().map(|(_, event)| event).collect()
 }
 
 #[test]

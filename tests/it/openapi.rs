@@ -216,8 +216,10 @@ impl Story {
                 let known = self.ids.get(&prefix).unwrap_or_else(|| panic!("{id} comes before there is a {prefix}_…"));
                 path = path.replace(&format!("{{{name}}}"), known);
             } else if parameter["in"] == "query" && (parameter["required"] == true || name == "owner") {
-                let value = match name {
-                    "owner" => self.ids["pub"].clone(),
+                let value = match (name, &prefix) {
+                    ("owner", _) => self.ids["pub"].clone(),
+                    (_, Some(prefix)) => self.ids[prefix].clone(),
+                    _ if parameter["schema"]["minimum"].is_number() => parameter["schema"]["minimum"].to_string(),
                     _ => text(&parameter["schema"]["enum"][0]),
                 };
                 query.push(format!("{name}={value}"));

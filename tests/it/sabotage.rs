@@ -15,7 +15,8 @@ async fn fill(server: &Server) {
         "commission": [
             {"when": {"type": "lead"}, "pay": {"flat": "1.50"}},
             {"pay": {"tiers": [{"from": "0", "percent": "5"}, {"from": "100", "percent": "6.5"}]}}],
-        "split": {"publisher": "60", "buyer": "30", "platform": "10"}, "attribution": {"model": "linear"}});
+        "split": {"publisher": "60", "buyer": "30", "platform": "10"}, "attribution": {"model": "linear"},
+        "boosts": [{"kind": "code", "code": "MERCI", "flat": "1.00"}]});
     let program = operator.program(&merchant, "EUR", terms).await;
     let owed = json!({"commission": [{"pay": {"percent": "4"}}], "split": {"publisher": "50", "buyer": "40", "platform": "10"},
         "payable_on": "merchant_payment"});
@@ -31,7 +32,7 @@ async fn fill(server: &Server) {
     let sale = |order: &str| json!({"program": program, "order_id": order, "amount": "120.00", "currency": "EUR", "click_id": clicks[0]});
     let of = |order: &str, kind: &str| json!({"program": program, "order_id": order, "type": kind, "reason": "as agreed"});
     let refund = |order: &str, amount: &str| with(&of(order, "refund"), &json!({"refund_id": "r", "amount": amount}));
-    let both = json!({"click_ids": [clicks[1]], "customer": {"ref": "c-1"}});
+    let both = json!({"click_ids": [clicks[1]], "customer": {"ref": "c-1"}, "coupon": "merci"});
     let messages = [
         sale("PENDING"),
         with(&sale("LINEAR"), &both),
@@ -172,6 +173,14 @@ fn alterations() -> Vec<(String, &'static str)> {
         own(extra_balance, "balance_differs"),
         own("UPDATE tier_base SET amount = amount + 1", "tier_base_differs"),
         own("DELETE FROM tier_base", "tier_base_differs"),
+        // What boosts take.
+        own("UPDATE boost_pot SET amount = amount + 1", "boost_pot_differs"),
+        own("UPDATE boost_pot SET uses = 0", "boost_pot_differs"),
+        own("DELETE FROM boost_pot", "boost_pot_differs"),
+        own("UPDATE conversion SET bonuses = NULL WHERE bonuses IS NOT NULL", "decision_differs"),
+        own("UPDATE conversion SET bonuses = REPLACE(bonuses, '100', '200') WHERE bonuses IS NOT NULL", "decision_differs"),
+        own("DELETE FROM order_fact WHERE kind = 'loyalty'", "decision_differs"),
+        own("UPDATE order_fact SET body = REPLACE(body, '}', ',\"caps\":{\"code:merci\":99}}') WHERE kind = 'loyalty'", "decision_differs"),
         own("UPDATE click_stat SET raw = raw + 1", "statistics_differ"),
         own("UPDATE click_stat SET counted = 0", "statistics_differ"),
         own("DELETE FROM click_stat", "statistics_differ"),

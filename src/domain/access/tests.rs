@@ -40,6 +40,7 @@ fn conversion(publishers: &[PublisherId], buyer: Option<BuyerId>) -> Conversion 
         commission: money,
         shares: Shares::default(),
         credits: publishers.iter().map(credit).collect(),
+        bonuses: Vec::new(),
         buyer,
         terms_version: 1,
         occurred_at: Time::from_micros(0),

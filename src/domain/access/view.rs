@@ -19,6 +19,13 @@ impl Scope {
     /// Its publisher, link and click become those of the publisher's own newest credit.
     pub fn conversion(self, mut conversion: Conversion) -> Conversion {
         conversion.buyer = conversion.buyer.filter(|id| self.is_buyer(*id));
+        // A referrer's part is not the friend's to see.
+        if let Self::Buyer(id) = self {
+            conversion.bonuses.retain(|bonus| bonus.buyer == Some(id));
+        }
+        for bonus in &mut conversion.bonuses {
+            bonus.buyer = bonus.buyer.filter(|id| self.is_buyer(*id));
+        }
         if let Self::Publisher(id) = self {
             conversion.credits.retain(|credit| credit.publisher == id);
         }
@@ -58,6 +65,16 @@ impl Scope {
     /// Every step that leads to the amounts of whoever reads it.
     pub fn receipt(self, mut receipt: Receipt) -> Receipt {
         receipt.buyer = receipt.buyer.filter(|id| self.is_buyer(*id));
+        if let Self::Buyer(id) = self {
+            receipt.bonuses.retain(|bonus| bonus.buyer == Some(id));
+        }
+        for bonus in &mut receipt.bonuses {
+            bonus.buyer = bonus.buyer.filter(|id| self.is_buyer(*id));
+            // What the buyer did elsewhere and when is theirs.
+            if bonus.buyer.is_none() {
+                (bonus.days, bonus.base) = (None, None);
+            }
+        }
         if let Self::Publisher(id) = self {
             receipt.touches = receipt.touches.into_iter().map(|touch| own_touch(touch, id)).collect();
             // Tiers look at the newest credit; its publisher's sales of the month are that publisher's secret.

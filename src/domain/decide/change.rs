@@ -1,11 +1,13 @@
 //! What changes about an order: its projection, the entry new row − old row, and the month's base.
 
+use super::loyalty::{self, Before};
 use crate::domain::{
     command::Outcome,
-    decision::{Change, Decision, FactKind},
+    decision::{Change, Decision, FactKind, LoyaltyChange, PotDelta},
     due::{self, Due},
     entry::{self, Entry, Kind, Subject},
-    facts::{Facts, ProgramFacts},
+    facts::{Facts, LoyaltyFacts, ProgramFacts},
+    loyalty::{Held, Limit, Pot},
     order::Order,
     reason::{Reason, Refusal},
     sale::OrderKey,
@@ -46,7 +48,7 @@ pub(super) fn program<'a>(facts: &'a Facts, key: &OrderKey) -> Result<&'a Progra
 }
 
 /// The terms that an order's context names.
-fn terms_of<'a>(program: &'a ProgramFacts, order: &Order) -> Option<&'a Terms> {
+pub(super) fn terms_of<'a>(program: &'a ProgramFacts, order: &Order) -> Option<&'a Terms> {
     let version = order.context.as_ref()?.terms_version;
     program.versions.iter().find(|v| v.number == version).map(|v| &*v.terms)
 }
@@ -90,7 +92,7 @@ pub(super) fn add(
     Ok((outcome, vec![change]))
 }
 
-/// What changes when an order goes from `before` to `order`: its projection, the entry new row − old row, and the month's base.
+/// What changes when an order goes from `before` to `order`: its projection, the entry new row − old row, what others will look up.
 pub(super) fn change(
     facts: &Facts,
     before: Option<&Order>,
@@ -100,10 +102,28 @@ pub(super) fn change(
     now: Time,
     mint: Mint<'_>,
 ) -> Result<Change, Refusal> {
+    change_with(facts, Some(&facts.loyalty), before, order, fact, kind, now, mint)
+}
+
+/// As `change`, with what boosts know by now; without it nothing is looked up.
+#[expect(clippy::too_many_arguments, reason = "the parts of one step, all of different types")]
+pub(super) fn change_with(
+    facts: &Facts,
+    known: Option<&LoyaltyFacts>,
+    before: Option<&Order>,
+    mut order: Order,
+    fact: Option<FactKind>,
+    kind: Kind,
+    now: Time,
+    mint: Mint<'_>,
+) -> Result<Change, Refusal> {
     let program = program(facts, &order.key)?;
     let (merchant, id) = (program.program.merchant, program.program.id);
     let old = before.map(|order| due_of(program, order)).transpose()?.flatten();
-    let new = due_of(program, &order)?;
+    let (new, found) = match known {
+        Some(known) => loyalty::settle(facts, known, program, Before { order: before, due: old.as_ref() }, &mut order, now)?,
+        None => (due_of(program, &order)?, None),
+    };
     let row = |due: &Option<Due>| due.as_ref().map(|due| due.row(merchant, id)).unwrap_or_default();
     let postings = entry::difference(&row(&new), &row(&old));
     debug_assert!(entry::is_balanced(&postings), "unbalanced entry for {}: {postings:?}", order.key);
@@ -133,8 +153,32 @@ pub(super) fn change(
             .filter(|(_, delta)| *delta != 0)
             .map(|((publisher, month), delta)| (publisher, month, delta))
             .collect(),
+        loyalty: LoyaltyChange {
+            fact: found,
+            pots: pot_deltas(old.as_ref(), new.as_ref(), known.is_some()),
+            was: old.as_ref().and_then(Due::counted),
+            is: new.as_ref().and_then(Due::counted),
+        },
         order,
     })
+}
+
+/// What is restored was allowed where it was decided, and has no limit here.
+fn pot_deltas(old: Option<&Due>, new: Option<&Due>, is_limited: bool) -> Vec<PotDelta> {
+    let mut limits: BTreeMap<&Pot, Limit> = BTreeMap::new();
+    let mut deltas: BTreeMap<Pot, Held> = BTreeMap::new();
+    for (due, sign) in [(old, -1), (new, 1)] {
+        let Some(due) = due else { continue };
+        limits.extend(due.workings.offers.iter().flat_map(|offer| &offer.pots).map(|(pot, limit)| (pot, *limit)));
+        for (pot, held) in due.held() {
+            let delta = deltas.entry(pot).or_default();
+            delta.amount += sign * held.amount;
+            delta.uses += sign * held.uses;
+        }
+    }
+    let limit = |pot: &Pot| limits.get(pot).copied().filter(|_| is_limited).unwrap_or_default();
+    let changed = deltas.into_iter().filter(|(_, delta)| *delta != Held::default());
+    changed.map(|(pot, delta)| PotDelta { limit: limit(&pot), pot, delta }).collect()
 }
 
 /// What an order adds to its newest publisher's approved net amount, and in which month.

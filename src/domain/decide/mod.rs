@@ -3,6 +3,7 @@
 mod acts;
 mod change;
 mod invoice;
+mod loyalty;
 mod movement;
 mod record;
 mod restore;

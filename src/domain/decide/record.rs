@@ -10,7 +10,7 @@ use crate::domain::{
     decision::FactKind,
     due::Due,
     entry::Kind,
-    facts::{Facts, ProgramFacts},
+    facts::{Facts, LoyaltyFacts, ProgramFacts},
     movement::Payee,
     order::{Context, Order, OwnedCoupon, SaleFact},
     publisher::Publisher,
@@ -112,7 +112,7 @@ pub(super) fn release(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) 
     let mut order = order.clone();
     order.context = Some(look_up(facts, version, &order, &fact.sale, now).ok_or(Refusal::NotDue)?);
     hold_unpaid(facts, program, &mut order)?;
-    finish(facts, facts.orders.get(key), order, None, &fact.sale, Kind::Recorded, now, mint)
+    finish(facts, Some(&facts.loyalty), facts.orders.get(key), order, None, &fact.sale, Kind::Recorded, now, mint)
 }
 
 /// Stores a sale's content and records it, or parks it if there is no rate: also a signed one that replaces a recorded unsigned one.
@@ -138,13 +138,14 @@ fn put(
         hold_unpaid(facts, program, &mut order)?;
     }
     let kind = if before.is_some_and(|before| before.context.is_some()) { kind } else { Kind::Recorded };
-    finish(facts, before, order, Some(FactKind::Sale), &sale, kind, now, mint)
+    finish(facts, Some(&facts.loyalty), before, order, Some(FactKind::Sale), &sale, kind, now, mint)
 }
 
 /// What storing a sale comes to, with the touches and the customer that are new.
 #[expect(clippy::too_many_arguments, reason = "the parts of one step, all of different types")]
 pub(super) fn finish(
     facts: &Facts,
+    known: Option<&LoyaltyFacts>,
     before: Option<&Order>,
     order: Order,
     fact: Option<FactKind>,
@@ -154,7 +155,7 @@ pub(super) fn finish(
     mint: Mint<'_>,
 ) -> Step {
     let is_recorded = order.context.is_some();
-    let known = |click: &ClickId| {
+    let was_known = |click: &ClickId| {
         let touches = before.and_then(|b| b.context.as_ref()).map_or(&[][..], |context| &context.touches);
         touches.iter().any(|touch| matches!(touch, Touch::Known(known) if known.click == *click))
     };
@@ -163,8 +164,8 @@ pub(super) fn finish(
         Touch::Unknown(_) => None,
     };
     let new_clicks =
-        order.context.iter().flat_map(|context| context.touches.iter().filter_map(clicks)).filter(|click| !known(click)).collect();
-    let mut change = change::change(facts, before, order, fact, kind, now, mint)?;
+        order.context.iter().flat_map(|context| context.touches.iter().filter_map(clicks)).filter(|click| !was_known(click)).collect();
+    let mut change = change::change_with(facts, known, before, order, fact, kind, now, mint)?;
     change.new_clicks = new_clicks;
     let reference = sale.content.customer.as_ref().and_then(|customer| customer.reference.clone());
     change.customer =

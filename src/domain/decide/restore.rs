@@ -93,9 +93,9 @@ fn fact(facts: &Facts, given: &Order, fact: &FactKind, now: Time, mint: Mint<'_>
             Some(stored) if stored.sale.signed == sale.sale.signed => Kind::Completed,
             Some(_) => Kind::Replaced,
         };
-        return record::finish(facts, before, order, added, &sale.sale, kind, at, mint);
+        return record::finish(facts, None, before, order, added, &sale.sale, kind, at, mint);
     }
-    let change = change::change(facts, before, order, added, entry_kind(fact), now, mint)?;
+    let change = change::change_with(facts, None, before, order, added, entry_kind(fact), now, mint)?;
     let outcome = match &change.conversion {
         Some(conversion) => Outcome::Recorded(Box::new(conversion.clone())),
         None => Outcome::Parked(change.order.sale.is_some().then_some(Reason::NoRate)),
@@ -114,6 +114,7 @@ const fn entry_kind(fact: &FactKind) -> Kind {
         FactKind::Tie => Kind::BuyerTied,
         FactKind::MerchantPaid => Kind::MerchantPaid,
         FactKind::Expire => Kind::ShareExpired,
+        FactKind::Loyalty => Kind::BonusEarned,
     }
 }
 
@@ -129,6 +130,11 @@ fn known(stored: &Order, given: &Order, fact: &FactKind) -> Known {
         FactKind::Tie => same(stored.tie, given.tie),
         FactKind::MerchantPaid => same(stored.merchant_paid, given.merchant_paid),
         FactKind::Expire => same(stored.expired, given.expired),
+        FactKind::Loyalty => match (&stored.loyalty, &given.loyalty) {
+            (Some(stored), Some(given)) if stored.revision < given.revision => Known::No,
+            (Some(stored), Some(given)) if stored.revision > given.revision => Known::Yes,
+            (stored, given) => same(stored.as_ref(), given.as_ref()),
+        },
     }
 }
 
@@ -198,6 +204,7 @@ fn put(order: &mut Order, given: &Order, fact: &FactKind) -> Result<(), Refusal>
         FactKind::Tie => order.tie = given.tie,
         FactKind::MerchantPaid => order.merchant_paid = given.merchant_paid,
         FactKind::Expire => order.expired = given.expired,
+        FactKind::Loyalty => order.loyalty.clone_from(&given.loyalty),
     }
     Ok(())
 }
@@ -236,6 +243,13 @@ fn sound(given: &Order, now: Time) -> Result<(), Refusal> {
 fn check(facts: &Facts, given: &Order) -> Result<(), Refusal> {
     if let (Some(fact), Some(context)) = (&given.sale, &given.context) {
         looked_up(facts, given, &fact.sale, context)?;
+    }
+    if let Some(loyalty) = &given.loyalty {
+        let brought = loyalty.brought.and_then(|brought| brought.by);
+        let people = [Some(loyalty.buyer), brought];
+        if !people.into_iter().flatten().all(|buyer| facts.buyers.contains_key(&buyer)) {
+            return Err(Refusal::UnknownReference);
+        }
     }
     match given.tie {
         Some(tie) if !facts.buyers.contains_key(&tie.buyer) => Err(Refusal::UnknownReference),

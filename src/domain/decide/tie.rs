@@ -7,9 +7,9 @@ use super::{
 use crate::domain::{
     attribution,
     command::{Outcome, TieVerdict},
-    decision::{Change, Decision, FactKind},
+    decision::{Change, Decision, FactKind, LoyaltyChange},
     entry::Kind,
-    facts::Facts,
+    facts::{Facts, LoyaltyFacts},
     order::Tie,
     reason::{Reason, Refusal},
     sale::{OpenedClick, OrderKey},
@@ -19,7 +19,10 @@ use crate::kernel::{
     id::{BuyerId, ClickId},
     time::Time,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Time, mint: Mint<'_>) -> Decision {
     if !facts.buyers.contains_key(&buyer) {
@@ -28,9 +31,11 @@ pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Ti
     let (mut verdicts, mut ties) = (Vec::new(), Vec::new());
     // An order that two of the clicks lead to is tied by the first of them.
     let mut changed: BTreeMap<OrderKey, Change> = BTreeMap::new();
+    // Each order that is tied sees what those before it took.
+    let mut known = Cow::Borrowed(&facts.loyalty);
     for click in clicks {
         let refused = refusal(facts, buyer, click).or_else(|| {
-            let claimed = claim(facts, buyer, click.click, now, mint, &mut changed);
+            let claimed = claim(facts, &mut known, (buyer, click.click), now, mint, &mut changed);
             if claimed.is_none() && click.buyer.is_none() && !facts.ties.contains_key(&click.click) {
                 ties.push((click.click, ClickTie { buyer, at: now }));
             }
@@ -53,8 +58,8 @@ fn refusal(facts: &Facts, buyer: BuyerId, click: &OpenedClick) -> Option<Reason>
 /// Ties the unclaimed orders of a click. A reason only if there was one whose time was over and none that could be tied.
 fn claim(
     facts: &Facts,
-    buyer: BuyerId,
-    click: ClickId,
+    known: &mut Cow<'_, LoyaltyFacts>,
+    (buyer, click): (BuyerId, ClickId),
     now: Time,
     mint: Mint<'_>,
     changed: &mut BTreeMap<OrderKey, Change>,
@@ -83,8 +88,12 @@ fn claim(
         let self_referral = record::is_self_referral(facts, buyer, due.credits.iter().map(|credit| credit.publisher));
         let mut after = order.clone();
         after.tie = Some(Tie { buyer, click, at: now, self_referral });
-        if let Ok(change) = change::change(facts, Some(order), after, Some(FactKind::Tie), Kind::BuyerTied, now, mint) {
+        if let Ok(change) = change::change_with(facts, Some(&**known), Some(order), after, Some(FactKind::Tie), Kind::BuyerTied, now, mint)
+        {
             tied = true;
+            if change.loyalty != LoyaltyChange::default() {
+                known.to_mut().fold(&change);
+            }
             changed.insert(key.clone(), change);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     AsSoldLines, CommissionLines, CreditLine, EntryLines, Event, ExpiredLine, OrderLine, PostingLine, RateLine, ReasonText, Receipt,
-    RefundLine, RefundedLine, RuleLine, SaleLines, ShareLine, SplitLines, Step, TermsLine, TierLine, TouchLine,
+    RefundLine, RefundedLine, RuleLine, SaleLines, ShareLine, SplitLines, Step, TermsLine, TierLine, TouchLine, bonus,
 };
 use crate::domain::{
     account::Account,
@@ -66,6 +66,7 @@ pub fn receipt(order: &Order, due: &Due, program: &Program, version: &Version, e
             .collect(),
         commission: commission_lines(due, terms, to),
         split: split_lines(due, terms, to),
+        bonuses: due.workings.offers.iter().flat_map(|offer| bonus::lines(offer, due.shares.buyer, to)).collect(),
         buyer: due.buyer,
         claim_until: due.claim_until,
         steps: steps(order, due, terms),

@@ -1,7 +1,9 @@
 //! The receipt: every amount of a conversion with the steps that led to it. `due` run again, laid out for reading.
 
+mod bonus;
 mod build;
 
+pub use bonus::BonusLine;
 pub use build::receipt;
 
 use crate::domain::{
@@ -56,6 +58,8 @@ pub struct Receipt {
     pub commission: Option<CommissionLines>,
     #[schema(required)]
     pub split: Option<SplitLines>,
+    /// What boosts pay beside it.
+    pub bonuses: Vec<BonusLine>,
     #[schema(required)]
     pub buyer: Option<BuyerId>,
     /// Until when an unclaimed share may be claimed.

@@ -1,4 +1,4 @@
-//! Boosts: bonuses to buyers beside the commission. Read and kept with the terms that promise them; paying them is a later release's work.
+//! Boosts: bonuses to buyers beside the commission, as the terms promise them. `domain/loyalty.rs` says what they pay.
 
 use crate::domain::word::words;
 use crate::kernel::{currency::Currency, fields::FieldErrors, id::ProgramId, object::Object, percent::Percent, time::Time};
@@ -72,8 +72,26 @@ pub struct Tier {
     pub percent_of_buyer_share: Percent,
 }
 
+/// Whether these let the platform pay for something that it did not pay for yet: only the operator may decide that.
+pub fn asks_platform(boosts: &[Boost], before: &[Boost]) -> bool {
+    boosts.iter().any(|boost| boost.funded_by == Funder::Platform && !before.contains(boost))
+}
+
 impl Kind {
     pub const WORDS: &'static [&'static str] = &["return", "welcome", "referral", "code", "voucher", "tier"];
+
+    /// The code that it asks for, if it does.
+    pub const fn code(&self) -> Option<&Code> {
+        match self {
+            Self::Code(code) | Self::Voucher(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether it looks at who a buyer is when an order of theirs is approved.
+    pub const fn is_for_firsts(&self) -> bool {
+        matches!(self, Self::Welcome { .. } | Self::Referral { .. })
+    }
 
     pub const fn word(&self) -> &'static str {
         match self {

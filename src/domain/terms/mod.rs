@@ -31,7 +31,7 @@ pub struct Terms {
     /// An unclaimed share waits so many times 24 hours after the sale was recorded. 0 to 365.
     pub claim_days: u32,
     pub unclaimed_to: UnclaimedTo,
-    /// Promised bonuses to buyers: read, kept and shown; a later release pays them.
+    /// Bonuses to buyers, beside the commission.
     pub boosts: Vec<boost::Boost>,
 }
 

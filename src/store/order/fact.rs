@@ -1,5 +1,5 @@
 //! The stored JSON of an order's facts: private mirror structs. Ids as text, times as microseconds, amounts as minor units.
-use super::{Fact, json, read};
+use super::{Fact, json, loyalty_body, loyalty_of, read};
 use crate::domain::{
     click::Quality,
     decision::FactKind,
@@ -181,6 +181,10 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
             ("tie", String::new(), tie.at, json(&body)?)
         }
         FactKind::MerchantPaid => ("merchant_paid", String::new(), order.merchant_paid.ok_or_else(absent)?, json(&NothingJson {})?),
+        FactKind::Loyalty => {
+            let found = order.loyalty.as_ref().ok_or_else(absent)?;
+            ("loyalty", found.revision.to_string(), found.at, loyalty_body(found)?)
+        }
         FactKind::Expire => ("expire", String::new(), order.expired.ok_or_else(absent)?, json(&NothingJson {})?),
     };
     Ok(Fact { conversion: order.id, kind: word.to_owned(), key, inbox, at, body })
@@ -268,6 +272,12 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
         "expire" => {
             read::<NothingJson>(body)?;
             order.expired = Some(*at);
+        }
+        "loyalty" => {
+            let revision = revision(key)?;
+            if order.loyalty.as_ref().is_none_or(|known| known.revision <= revision) {
+                order.loyalty = Some(loyalty_of(body, revision, *at)?);
+            }
         }
         _ => return None,
     }

@@ -2,12 +2,14 @@
 mod context;
 pub mod export;
 mod fact;
+mod loyalty;
 pub mod orphan;
 #[cfg(test)]
 mod tests;
 
 use crate::domain::{
     decision::{Change, FactKind},
+    loyalty::Loyalty,
     order::{Actor, Order},
     sale::OrderKey,
 };
@@ -82,7 +84,7 @@ fn state(order: &Order) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub conversion: ConversionId,
-    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`.
+    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`, `loyalty`.
     pub kind: String,
     /// Tells facts of one kind apart: a revision, a `refund_id`, who approved; else empty.
     pub key: String,
@@ -214,7 +216,7 @@ pub async fn save(tx: &mut Tx, changes: &[Changed<'_>]) -> Result<(), StoreError
 async fn save_facts(tx: &mut Tx, changes: &[Changed<'_>]) -> Result<(), StoreError> {
     let mut facts = Vec::new();
     for changed in changes {
-        if let Some(kind) = &changed.change.fact {
+        for kind in changed.change.fact.iter().chain(&changed.change.loyalty.fact) {
             facts.push(fact::row(&changed.change.order, kind, changed.inbox, changed.at)?);
         }
     }
@@ -246,6 +248,14 @@ async fn save_contexts(tx: &mut Tx, changes: &[Changed<'_>]) -> Result<(), Store
     ];
     bulk::insert(tx, "order_context", &columns, "").await?;
     Ok(())
+}
+
+fn loyalty_body(found: &Loyalty) -> Result<String, StoreError> {
+    loyalty::text(found)
+}
+
+fn loyalty_of(body: &str, revision: u32, at: Time) -> Option<Loyalty> {
+    loyalty::parse(body, revision, at)
 }
 
 /// When a context was found.
@@ -294,10 +304,11 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         "tie" => FactKind::Tie,
         "merchant_paid" => FactKind::MerchantPaid,
         "expire" => FactKind::Expire,
+        "loyalty" => FactKind::Loyalty,
         _ => return None,
     };
     let is_keyed = match kind {
-        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen => true,
+        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen | FactKind::Loyalty => true,
         // Of an order that was reopened before.
         FactKind::Cancel | FactKind::Reject => !fact_key.is_empty(),
         FactKind::Tie | FactKind::MerchantPaid | FactKind::Expire => false,

@@ -2,16 +2,18 @@
 use super::*;
 use crate::domain::{
     click::Quality,
+    loyalty::{Brought, Loyalty, TierBase, Voucher},
     order::{Actor, Adjust, Approvals, Context, OwnedCoupon, RefundFact, Reopened, SaleFact, Tie, Verdict},
     publisher::Kind,
     rate::{Applied, Conversion, Rate},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
+    terms::boost::{Funder, Reward},
     touch::{Known, Touch, TouchBuyer},
     verdict::{Grounds, VerdictReason},
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, CouponId, LinkId, PublisherId},
+    id::{BuyerId, ClickId, CouponId, LinkId, PublisherId, VoucherBatchId},
     money::Money,
     percent::Percent,
     time::Day,
@@ -136,6 +138,27 @@ prop_compose! {
     }
 }
 prop_compose! {
+    fn loyalty()(
+        (buyer, coupon, at, revision) in (raw(), option::of(text()), time(), 1_u32..9),
+        last_order in option::of(time()),
+        bases in proptest::collection::btree_map(text(), (any::<i64>(), vec(raw(), 0..3)), 0..3),
+        voucher in option::of((raw(), option::of(text()), any::<bool>(), any::<i64>(), percent(), option::of(time()), option::of(time()))),
+        brought in option::of(option::of(raw())),
+        caps in proptest::collection::btree_map(text(), any::<i64>(), 0..3),
+    ) -> Loyalty {
+        let base = |(amount, left_out): (i64, Vec<i64>)| TierBase { amount, left_out: left_out.into_iter().map(ProgramId::from_raw).collect() };
+        let voucher = voucher.map(|(batch, boost, is_flat, flat, percent, from, until)| Voucher {
+            batch: VoucherBatchId::from_raw(batch), boost, funded_by: Funder::Merchant, from, until,
+            reward: if is_flat { Reward::Flat(flat) } else { Reward::PercentOfBuyerShare(percent) },
+        });
+        Loyalty {
+            buyer: BuyerId::from_raw(buyer), coupon, at, revision, last_order, voucher, caps,
+            bases: bases.into_iter().map(|(name, found)| (name, base(found))).collect(),
+            brought: brought.map(|by| Brought { by: by.map(BuyerId::from_raw) }),
+        }
+    }
+}
+prop_compose! {
     fn order()(
         sale in option::of(sale()),
         refunds in proptest::collection::btree_map(text(), (refund(), time()).prop_map(|(refund, at)| RefundFact { refund, at }), 0..3),
@@ -144,7 +167,7 @@ prop_compose! {
         adjust in option::of((money(), option::of(grounds()), time(), 1_u32..9)),
         reopened in option::of((grounds(), time(), 1_u32..9)),
         tie in option::of((raw(), raw(), time(), any::<bool>())),
-        (merchant_paid, expired) in (option::of(time()), option::of(time())),
+        (merchant_paid, expired, loyalty) in (option::of(time()), option::of(time()), option::of(loyalty())),
     ) -> Order {
         let key = OrderKey { program: ProgramId::from_raw(1), goal: "sale".to_owned(), order_id: "A-1".to_owned() };
         let adjusted = |(amount, reason, at, revision)| Adjust { amount, reason, at, revision };
@@ -154,7 +177,7 @@ prop_compose! {
         };
         Order {
             sale, refunds, cancel, reject, reopened, approvals: Approvals { merchant, operator, clock }, adjust: adjust.map(adjusted),
-            tie: tie.map(tied), merchant_paid, expired, ..Order::empty(ConversionId::from_raw(7), key)
+            tie: tie.map(tied), merchant_paid, expired, loyalty, ..Order::empty(ConversionId::from_raw(7), key)
         }
     }
 }
@@ -169,6 +192,7 @@ fn kinds(order: &Order) -> Vec<FactKind> {
     kinds.extend(order.tie.map(|_| FactKind::Tie));
     kinds.extend(order.merchant_paid.map(|_| FactKind::MerchantPaid));
     kinds.extend(order.expired.map(|_| FactKind::Expire));
+    kinds.extend(order.loyalty.as_ref().map(|_| FactKind::Loyalty));
     let by = [Actor::Merchant, Actor::Operator, Actor::Clock];
     kinds.extend(by.into_iter().filter(|by| order.approvals.by(*by).is_some()).map(FactKind::Approve));
     kinds

@@ -3,10 +3,20 @@ use crate::domain::{
     key::Role,
     merchant::Billing,
     setup::{LinkLine, ProgramLine, Thing},
-    terms::when::fold_code,
+    terms::{boost::Reward, when::fold_code},
+    voucher::Batch,
 };
-use crate::kernel::{id::BuyerId, time::Time};
-use crate::store::{db::Tx, error::StoreError, sql::Sql};
+use crate::kernel::{
+    id::{BuyerId, LinkId},
+    time::Time,
+};
+use crate::store::{
+    bulk::{self, Column},
+    db::Tx,
+    error::StoreError,
+    filter::Filter,
+    sql::Sql,
+};
 use crate::{args, statements};
 
 statements! {
@@ -28,6 +38,9 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
     ADD_COUPON = "INSERT INTO coupon (id, program, publisher, code, folded, valid_from, valid_until, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    TAKEN_CODES = "SELECT folded FROM voucher";
+    ADD_VOUCHERS = "INSERT INTO voucher_batch (id, program, boost, funded_by, flat, percent, valid_from, valid_until, place, link, count, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     ADD_API_KEY = "INSERT INTO api_key (id, hash, role, owner, name, created_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT DO NOTHING";
     ADD_SEAL_KEY = "INSERT INTO seal_key (number, sealed, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
@@ -56,6 +69,7 @@ fn named(thing: &Thing) -> Vec<(&'static str, Sql, i64)> {
         Thing::Coupon { program, publisher, .. } => {
             vec![("program", IS_PROGRAM, program.raw()), ("publisher", IS_PUBLISHER, publisher.raw())]
         }
+        Thing::Vouchers { batch, .. } => vec![("program", IS_PROGRAM, batch.program.raw())],
         Thing::ApiKey { role, owner, .. } => match (role, owner) {
             (Role::Merchant, Some(id)) => vec![("merchant", IS_MERCHANT, *id)],
             (Role::Publisher, Some(id)) => vec![("publisher", IS_PUBLISHER, *id)],
@@ -105,12 +119,57 @@ pub async fn insert(tx: &mut Tx, thing: &Thing, now: Time) -> Result<bool, Store
             let args = args![id.raw(), program.raw(), publisher.raw(), code, &folded, micros(from), micros(until), made];
             tx.run(ADD_COUPON, args).await?
         }
+        Thing::Vouchers { batch, codes } => add_vouchers(tx, batch, codes).await?,
         Thing::ApiKey { id, hash, role, owner, name, revoked_at, .. } => {
             tx.run(ADD_API_KEY, args![id.raw(), hash, role.word(), *owner, name, made, micros(revoked_at)]).await?
         }
         Thing::SealKey { number, key, .. } => tx.run(ADD_SEAL_KEY, args![i64::from(*number), key, made]).await?,
     };
     Ok(changed == 1)
+}
+
+/// 0 if one of the codes is taken; nothing is stored then.
+async fn add_vouchers(tx: &mut Tx, batch: &Batch, codes: &[String]) -> Result<u64, StoreError> {
+    let keys = codes.iter().map(|code| fold_code(code)).collect::<std::collections::BTreeSet<_>>();
+    let taken = Filter::new(TAKEN_CODES).keyed("program", "folded", keys.iter().map(|code| (batch.program.raw(), code.as_str())));
+    if keys.len() != codes.len() || !taken.all::<(String,)>(tx).await?.is_empty() {
+        return Ok(0);
+    }
+    insert_vouchers(tx, batch, codes).await?;
+    Ok(1)
+}
+
+/// Stores a batch with its codes; they differ, also without case.
+pub async fn insert_vouchers(tx: &mut Tx, batch: &Batch, codes: &[String]) -> Result<(), StoreError> {
+    let (flat, percent) = match batch.reward {
+        Reward::Flat(flat) => (Some(flat), None),
+        Reward::PercentOfBuyerShare(percent) => (None, Some(percent.to_string())),
+    };
+    let args = args![
+        batch.id.raw(),
+        batch.program.raw(),
+        &batch.boost,
+        batch.funded_by.word(),
+        flat,
+        &percent,
+        batch.from.map(Time::micros),
+        batch.until.map(Time::micros),
+        &batch.place,
+        batch.link.map(LinkId::raw),
+        batch.count,
+        batch.created_at.micros(),
+    ];
+    tx.run(ADD_VOUCHERS, args).await?;
+    let rows: Vec<(i64, &String)> = (1..).zip(codes).collect();
+    let columns = [
+        ("program", Column::int(&rows, |_| batch.program.raw())),
+        ("folded", Column::string(&rows, |(_, code)| fold_code(code))),
+        ("code", Column::text(&rows, |(_, code)| code)),
+        ("batch", Column::int(&rows, |_| batch.id.raw())),
+        ("position", Column::int(&rows, |(position, _)| *position)),
+    ];
+    bulk::insert(tx, "voucher", &columns, "").await?;
+    Ok(())
 }
 
 async fn add_program(tx: &mut Tx, program: &ProgramLine, now: i64) -> Result<u64, StoreError> {

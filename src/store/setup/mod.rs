@@ -8,10 +8,12 @@ use crate::domain::{
     merchant::Billing,
     publisher::Kind,
     setup::{Kinds, LinkLine, ProgramLine, Thing},
+    terms::boost::{Funder, Reward},
+    voucher::Batch,
 };
 use crate::kernel::{
     country::Country,
-    id::{BuyerId, CouponId, KeyId, LinkId, MerchantId, ProgramId, PublisherId, SecretId},
+    id::{BuyerId, CouponId, KeyId, LinkId, MerchantId, ProgramId, PublisherId, SecretId, VoucherBatchId},
     time::Time,
 };
 use crate::{args, statements};
@@ -29,6 +31,9 @@ statements! {
     BUYERS = "SELECT id, email, external_id, referred_by, created_at FROM buyer WHERE id > $1 ORDER BY id LIMIT $2";
     LINKS = "SELECT id, slug, program, publisher, url, created_at, ended_at FROM link WHERE id > $1 ORDER BY id LIMIT $2";
     COUPONS = "SELECT id, program, publisher, code, valid_from, valid_until, created_at FROM coupon WHERE id > $1 ORDER BY id LIMIT $2";
+    VOUCHER_BATCHES = "SELECT id, program, boost, funded_by, flat, percent, valid_from, valid_until, place, link, count, created_at
+        FROM voucher_batch WHERE id > $1 ORDER BY id LIMIT $2";
+    VOUCHER_CODES = "SELECT code FROM voucher WHERE batch = $1 ORDER BY position";
     API_KEYS = "SELECT id, hash, role, owner, name, created_at, revoked_at FROM api_key WHERE id > $1 ORDER BY id LIMIT $2";
     SEAL_KEYS = "SELECT number, sealed, created_at FROM seal_key WHERE number > $1 ORDER BY number LIMIT $2";
 }
@@ -44,6 +49,7 @@ pub async fn page(tx: &mut Tx, kinds: Kinds, after: i64, limit: i64) -> Result<V
         Kinds::Buyers => Ok(tx.all(BUYERS, asked).await?.into_iter().map(buyer).collect()),
         Kinds::Links => Ok(tx.all(LINKS, asked).await?.into_iter().map(link).collect()),
         Kinds::Coupons => Ok(tx.all(COUPONS, asked).await?.into_iter().map(coupon).collect()),
+        Kinds::Vouchers => vouchers(tx, after, limit).await,
         Kinds::Secrets => Ok(tx.all(SECRETS, asked).await?.into_iter().map(secret).collect()),
         Kinds::ApiKeys => tx.all(API_KEYS, asked).await?.into_iter().map(api_key).collect(),
         Kinds::SealKeys => tx.all(SEAL_KEYS, asked).await?.into_iter().map(seal_key).collect(),
@@ -57,7 +63,42 @@ pub async fn stored(tx: &mut Tx, thing: &Thing) -> Result<Option<Thing>, StoreEr
     Ok(near.into_iter().find(|near| near.place() == (kinds, number) && near.version() == thing.version()))
 }
 
+/// A few batches at a time: each comes with its codes.
+async fn vouchers(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<Thing>, StoreError> {
+    let mut things = Vec::new();
+    for row in tx.all::<Batches>(VOUCHER_BATCHES, args![after, limit.min(BATCHES_MAX)]).await? {
+        let (id, program, boost, funded_by, flat, percent, from, until, place, link, count, created_at) = row;
+        let id = VoucherBatchId::from_raw(id);
+        let corrupt = |column| StoreError::corrupt("voucher_batch", column, id);
+        let reward = match (flat, percent) {
+            (Some(flat), None) => Reward::Flat(flat),
+            (None, Some(percent)) => Reward::PercentOfBuyerShare(percent.parse().map_err(|_| corrupt("percent"))?),
+            _ => return Err(corrupt("flat")),
+        };
+        let batch = Batch {
+            id,
+            program: ProgramId::from_raw(program),
+            boost,
+            funded_by: Funder::from_word(&funded_by).ok_or_else(|| corrupt("funded_by"))?,
+            reward,
+            from: from.map(time),
+            until: until.map(time),
+            place,
+            link: link.map(LinkId::from_raw),
+            count,
+            created_at: time(created_at),
+        };
+        let codes: Vec<(String,)> = tx.all(VOUCHER_CODES, args![id.raw()]).await?;
+        things.push(Thing::Vouchers { batch: Box::new(batch), codes: codes.into_iter().map(|(code,)| code).collect() });
+    }
+    Ok(things)
+}
+
+/// Batches of one read, of 10,000 codes each.
+const BATCHES_MAX: i64 = 10;
+
 type Text = Option<String>;
+type Batches = (i64, i64, Text, String, Option<i64>, Text, Option<i64>, Option<i64>, Text, Option<i64>, i64, i64);
 type Merchant = (i64, String, Text, Text, Text, Text, Text, String, Text, i64, bool, i64);
 type Program = (i64, i64, String, String, String, String, String, bool, bool, i64, Option<i64>);
 type Publisher = (i64, String, Option<String>, String, bool, String, i64);

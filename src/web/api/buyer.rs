@@ -8,8 +8,12 @@ use crate::{
         command::{Act, Outcome, TieVerdict},
         reason::Reason,
         sale::OpenedClick,
+        terms::boost::DAYS_MAX,
     },
-    kernel::id::BuyerId,
+    kernel::{
+        id::{BuyerId, ProgramId},
+        time::{DAY, Time},
+    },
     store::{self, buyer::Wanted},
     web::{idempotency::Reply, problem::Problem},
 };
@@ -60,6 +64,11 @@ const EMAIL: Field = Field::optional("email", Kind::Email, "Only the one with th
 const EXTERNAL_ID: Field =
     Field::optional("external_id", Kind::Text { chars_max: EXTERNAL_ID_CHARS_MAX }, "Only the one with this number.");
 
+const DORMANT: &[Field] = &[
+    Field::required("days", Kind::Integer { min: 0, max: DAYS_MAX }, "How many times 24 hours without an order."),
+    Field::optional("program", Kind::Id(ProgramId::PREFIX), "Without an order in this program."),
+];
+
 const CLICKS: Body = Body::new(
     "ClicksToTie",
     &[Field::required(
@@ -81,6 +90,14 @@ pub fn routes() -> Routes {
             "/buyers/{id}",
             change,
             op("change_buyer", "Changes a buyer").ids(ID).body(CHANGES).ok::<View>().codes(&[(409, "buyer_exists")]),
+        )
+        .get(
+            "/buyers/dormant",
+            dormant,
+            op("list_dormant_buyers", "Buyers whose last order lies long back")
+                .about("Whom a code could win back. Refused orders are none; who never ordered is not listed.")
+                .query(DORMANT)
+                .page::<Dormant>(),
         )
         .post("/buyers/{id}/clicks", tie, tie_them.ok::<Ties>())
 }
@@ -162,6 +179,28 @@ async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<BuyerId>) -> R
     let buyer = caller.find_buyer(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
     Ok(ok(&View::new(&api, caller.scope.buyers_row(buyer))))
+}
+
+/// Somebody who has not ordered for long.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DormantBuyer)]
+struct Dormant {
+    buyer: BuyerId,
+    /// When their last order was placed.
+    last_order_at: Time,
+}
+
+async fn dormant(State(api): State<Api>, query: Query) -> Result<Response, Problem> {
+    let ((days, program), page) = query.read_page(|query, errors| {
+        let days = query.required("days", errors).integer(0..=DAYS_MAX, errors);
+        let program = query.optional("program").id(errors);
+        Some((days?, program))
+    })?;
+    let before = api.now().plus(-days * DAY);
+    let mut tx = api.db().read().await?;
+    let buyers = store::history::dormant(&mut tx, program, before, page.after, page.rows()).await?;
+    tx.commit().await?;
+    Ok(page.answer(buyers, |(buyer, _)| buyer.to_string(), |(buyer, last_order_at)| Dormant { buyer, last_order_at }))
 }
 
 /// What became of each click.

@@ -7,6 +7,7 @@
 mod account;
 mod balance;
 mod batch;
+mod boost;
 mod buyer;
 mod click;
 mod conversion;
@@ -43,6 +44,7 @@ mod stream;
 mod terms;
 mod terms_fields;
 mod verdict;
+mod voucher;
 
 pub use self::guard::PREFIX;
 pub use self::message_fields::{MESSAGE, MESSAGE_CODES};
@@ -115,6 +117,8 @@ fn all() -> Routes {
         .and(publisher::routes())
         .and(link::routes())
         .and(coupon::routes())
+        .and(boost::routes())
+        .and(voucher::routes())
         .and(buyer::routes())
         .and(conversion::routes())
         .and(batch::routes())

@@ -9,7 +9,7 @@ use crate::{
         access::{MERCHANT, OPERATOR, PUBLISHER, Scope, Whose},
         link,
         program::Program,
-        terms::{self, Terms, Version},
+        terms::{self, Terms, Version, boost::asks_platform},
     },
     kernel::{
         currency::Currency,
@@ -162,6 +162,9 @@ fn read(id: ProgramId, scope: Scope, object: &Object<'_>, errors: &mut FieldErro
     let terms = object.required("terms", errors).object(errors);
     // With an unknown currency the rest of the terms is looked at all the same.
     let terms = terms.and_then(|terms| terms::parse::read(&terms, currency.unwrap_or(Currency::EUR), upstream, errors));
+    if scope.merchant().is_some() && terms.as_ref().is_some_and(|terms| asks_platform(&terms.boosts, &[])) {
+        errors.push("terms.boosts", "platform_funds", "only the operator lets the platform pay");
+    }
     let program = Program {
         id,
         merchant: merchant?,

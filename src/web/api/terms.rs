@@ -4,7 +4,7 @@ use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_COD
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR, PUBLISHER},
-        terms,
+        terms::{self, boost::asks_platform},
     },
     kernel::{id::ProgramId, time::Time},
     store::{self, terms::Stored},
@@ -75,9 +75,15 @@ async fn create(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>,
     store::program::lock(&mut tx, &[id]).await?;
     let program = caller.find_own_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let now = api.now();
+    let versions = store::terms::versions(&mut tx, &api.engine.terms, std::slice::from_ref(&program)).await?;
+    let latest = versions.get(&id).and_then(|versions| versions.iter().max_by_key(|version| version.number));
+    let before = latest.map_or(&[][..], |latest| &latest.terms.boosts);
     let (terms, effective_at) = input.read(|object, errors| {
         let terms = object.required("terms", errors).object(errors);
         let terms = terms.and_then(|terms| terms::parse::read(&terms, program.currency, program.upstream, errors));
+        if caller.scope.merchant().is_some() && terms.as_ref().is_some_and(|terms| asks_platform(&terms.boosts, before)) {
+            errors.push("terms.boosts", "platform_funds", "only the operator lets the platform pay: `\"funded_by\": \"merchant\"`");
+        }
         let effective_at = object.optional("effective_at").time(errors);
         if effective_at.is_some_and(|at| at < now) {
             errors.push("effective_at", "effective_in_past", "terms never change what has happened: now or later is wanted");

@@ -20,7 +20,7 @@ pub const TERMS: Kind = Kind::Object(&[
     Field::optional("payable_on", Kind::Word(PayableOn::WORDS), "What makes an approved share payable; `approval` if left out."),
     Field::optional("claim_days", DAYS, "An unclaimed share waits so many times 24 hours; 30 if left out."),
     Field::optional("unclaimed_to", Kind::Word(UnclaimedTo::WORDS), "Who gets it then; `publisher` if left out."),
-    Field::optional("boosts", Kind::List { of: &BOOST, max: BOOSTS_MAX }, "Bonuses to buyers: kept and shown, not paid yet."),
+    Field::optional("boosts", Kind::List { of: &BOOST, max: BOOSTS_MAX }, "Bonuses to buyers, beside the commission."),
 ]);
 /// What may be wrong with terms as a whole.
 pub const TERMS_CODES: &[(u16, &str)] = &[
@@ -31,6 +31,7 @@ pub const TERMS_CODES: &[(u16, &str)] = &[
     (422, "not_upstream"),
     (422, "exactly_one_reward"),
     (422, "out_of_range"),
+    (422, "platform_funds"),
 ];
 
 const RULES: i64 = terms::RULES as i64;

@@ -61,6 +61,7 @@ codes! {
         NotText = "not_text", "Not CSV text in UTF-8.", "Ce n’est pas du texte CSV en UTF-8.";
         NotUpstream = "not_upstream", "Only a program that a network pays for reports commissions.", "Seul un programme payé par un réseau indique des commissions.";
         OutOfRange = "out_of_range", "Outside of what is possible there.", "Hors de ce qui est possible ici.";
+        PlatformFunds = "platform_funds", "Only the operator lets the platform pay.", "Seul l’opérateur peut faire payer la plateforme.";
         ProgramEnded = "program_ended", "This offer has ended.", "Cette offre est terminée.";
         RateLimited = "rate_limited", "Too many requests; see `Retry-After`.", "Trop de demandes ; voir `Retry-After`.";
         ReservedType = "reserved_type", "Refund, cancel, approve and reject are no goals.", "Refund, cancel, approve et reject ne sont pas des objectifs.";
@@ -74,6 +75,7 @@ codes! {
         Unavailable = "unavailable", "Not known to be stored: send it again.", "L’enregistrement n’est pas confirmé : renvoyez la demande.";
         UnexpectedReasonText = "unexpected_reason_text", "Words of one’s own stand beside the reason `other` only.", "Un texte libre n’accompagne que le motif `other`.";
         UnexpectedOwner = "unexpected_owner", "An operator’s key belongs to nobody.", "La clé d’un opérateur n’appartient à personne.";
+        UnknownBoost = "unknown_boost", "The terms in effect have no such boost.", "Les conditions en vigueur n’ont pas ce boost.";
         UnknownBuyer = "unknown_buyer", "There is no such buyer.", "Cet acheteur n’existe pas.";
         UnknownColumn = "unknown_column", "A column that is not known; the detail names it.", "Une colonne inconnue ; le détail la nomme.";
         UnknownCurrency = "unknown_currency", "Not an ISO 4217 code in upper case with minor units.", "Ce n’est pas un code ISO 4217 en majuscules avec des subdivisions.";

@@ -105,6 +105,11 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         "end_coupon" => call.ids = vec![world.fresh_coupon().await],
         "create_key" => call.body = Some(json!({"role": "buyer", "owner": world.buyer})),
         "get_key" | "revoke_key" => call.ids = vec![world.fresh_key().await],
+        "list_boosts" => call.query = vec![("program", world.program.clone())],
+        "list_vouchers" => drop(world.fresh_vouchers().await),
+        "create_vouchers" => call.body = Some(json!({"count": 1, "percent_of_buyer_share": "50"})),
+        "get_vouchers" | "list_voucher_codes" | "get_voucher_sheet" => call.ids[1] = world.fresh_vouchers().await,
+        "list_dormant_buyers" => call.query = vec![("days", "0".to_owned())],
         "tie_clicks" => call.body = Some(json!({"click_ids": []})),
         "create_conversions" => call.body = Some(json!([world.new_sale(None)])),
         "approve_conversion" => call.ids = vec![world.fresh_conversion().await],
@@ -152,7 +157,7 @@ fn own(world: &World, kind: Kind) -> String {
         "inv" => world.invoice.clone(),
         "imp" => world.import.clone(),
         // Its operations say themselves which one.
-        "sec" | "key" => String::new(),
+        "sec" | "key" | "vch" => String::new(),
         other => panic!("the access matrix has no row with an id of {other}_"),
     }
 }

@@ -84,7 +84,8 @@ async fn revoked(database: &str, owner: &str) -> String {
 
 fn terms() -> Value {
     json!({"commission": [{"pay": {"percent": "5"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"},
-        "attribution": {"model": "linear"}})
+        "attribution": {"model": "linear"},
+        "boosts": [{"kind": "return", "percent_of_buyer_share": "50", "within_days": 7, "fades_to_zero_at_days": 30, "funded_by": "merchant"}]})
 }
 
 async fn link(operator: &Operator, program: &str, publisher: &str) -> (String, String) {
@@ -382,6 +383,11 @@ impl World {
     pub async fn fresh_coupon(&self) -> String {
         let coupon = json!({"program": self.program, "code": self.number(), "publisher": self.publisher});
         text(&self.operator.create("/coupons", coupon).await["id"])
+    }
+
+    pub async fn fresh_vouchers(&self) -> String {
+        let vouchers = json!({"count": 2, "flat": "1.00", "funded_by": "merchant"});
+        text(&self.operator.create(&format!("/programs/{}/vouchers", self.program), vouchers).await["id"])
     }
 
     /// A pending sale through the first publisher's link.

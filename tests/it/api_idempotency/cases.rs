@@ -45,6 +45,7 @@ pub async fn posts(stage: &Stage) -> (Vec<Case>, Vec<Case>) {
         Case::new("/merchants/{id}/secrets", format!("/merchants/{}/secrets", merchant.id), json!({})),
         Case::plain("/programs", new_program(&merchant.id)),
         Case::new("/programs/{id}/terms", format!("/programs/{program}/terms"), json!({"terms": terms()})),
+        Case::new("/programs/{id}/vouchers", format!("/programs/{program}/vouchers"), json!({"count": 2, "flat": "1.00"})),
         Case::plain("/publishers", json!({"name": "Another"})),
         Case::plain("/links", link(None)),
         Case::plain("/links", link(Some("chosen"))),

@@ -99,6 +99,7 @@ async fn counts(database: &str) -> BTreeMap<&'static str, i64> {
         "publisher",
         "link",
         "coupon",
+        "voucher",
         "buyer",
         "api_key",
         "order_fact",

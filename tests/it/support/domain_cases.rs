@@ -343,3 +343,17 @@ fn rolled_sale(dice: &mut Dice<'_>, sold_in: Currency, clicks: &[OpenedClick]) -
         _ => said.customer(Some("old"), Some(true)),
     }
 }
+
+/// Every event at least once, some twice or three times, in a sequence that the choices decide.
+pub fn sequence(events: usize, choices: &[u16]) -> Vec<usize> {
+    let mut dice = Dice::new(choices);
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    for event in 0..events {
+        places.push((dice.below(1 << 16), event));
+        while dice.chance(25) {
+            places.push((dice.below(1 << 16), event));
+        }
+    }
+    places.sort_unstable();
+    places.into_iter().map(|(_, event)| event).collect()
+}

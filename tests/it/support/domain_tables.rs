@@ -4,8 +4,9 @@ use ristourne::domain::terms::when::fold_code;
 use ristourne::domain::{
     command::{Act, Command, Restored},
     decision::Decision,
-    facts::{ClickTie, Facts},
+    facts::{ClickTie, Facts, LoyaltyFacts},
     idempotency::{Kept, Slot},
+    loyalty::{Pot, names},
     order::Order,
     rate::{AGE_DAYS_MAX, Rate},
     sale::{OrderKey, Sale, SentClick},
@@ -29,6 +30,7 @@ pub struct Tables {
     ties: BTreeMap<ClickId, ClickTie>,
     tier_bases: BTreeMap<(ProgramId, PublisherId, Month), i64>,
     rates: BTreeMap<(Day, Currency), Rate>,
+    loyalty: LoyaltyFacts,
 }
 
 impl Tables {
@@ -56,6 +58,7 @@ impl Tables {
             for (publisher, month, delta) in &change.tier_deltas {
                 *self.tier_bases.entry((key.program, *publisher, *month)).or_default() += delta;
             }
+            self.loyalty.fold(change);
             self.orders.insert(key.clone(), change.order.clone());
         }
     }
@@ -124,6 +127,7 @@ impl Tables {
         facts.ties.extend(wanted.clicks.iter().filter_map(|click| self.ties.get(click).map(|tie| (*click, *tie))));
         wanted.buyers.extend(facts.ties.values().map(|tie| tie.buyer));
         facts.buyers.extend(wanted.buyers.iter().filter_map(|id| catalogue.buyers.get(id).map(|buyer| (*id, buyer.clone()))));
+        self.load_loyalty(catalogue, command, &mut facts);
         for publisher in &wanted.publishers {
             facts.publishers.extend(catalogue.publishers.get(publisher).map(|known| (*publisher, known.clone())));
             let month = catalogue.zone.month(message.received_at);
@@ -132,6 +136,39 @@ impl Tables {
             }
         }
         facts
+    }
+
+    /// What boosts look at: of the programs and people so far, and of the coupons of their orders.
+    fn load_loyalty(&self, catalogue: &Facts, command: &Command, facts: &mut Facts) {
+        let sent = match &command.act {
+            Act::Sale { sale, .. } => Some(sale),
+            _ => None,
+        };
+        let stored = facts.orders.values().filter_map(|order| Some(&order.sale.as_ref()?.sale));
+        let codes: BTreeSet<String> =
+            sent.into_iter().chain(stored).filter_map(|sale| Some(fold_code(sale.content.coupon.as_ref()?))).collect();
+        let own = |known: &&(ProgramId, String)| facts.programs.contains_key(&known.0) && codes.contains(&known.1);
+        let vouchers = catalogue.loyalty.vouchers.iter().filter(|(known, _)| own(known));
+        facts.loyalty.vouchers = vouchers.map(|(known, voucher)| (known.clone(), voucher.clone())).collect();
+        let mut boosts: BTreeSet<String> = facts.loyalty.vouchers.values().map(ristourne::domain::loyalty::Voucher::name).collect();
+        for version in facts.programs.values().flat_map(|program| &program.versions) {
+            boosts.extend(names(&version.terms.boosts));
+        }
+        let is_known = |pot: &Pot| match pot {
+            Pot::Boost(program, name) => facts.programs.contains_key(program) && boosts.contains(name),
+            Pot::Voucher(program, code) => facts.programs.contains_key(program) && codes.contains(code),
+            Pot::Welcome(buyer) | Pot::Referral(buyer) => facts.buyers.contains_key(buyer),
+        };
+        facts.loyalty.pots = self.loyalty.pots.iter().filter(|(pot, _)| is_known(pot)).map(|(pot, held)| (pot.clone(), *held)).collect();
+        let is_own =
+            |(buyer, program, _): &(BuyerId, ProgramId, String)| facts.buyers.contains_key(buyer) && facts.programs.contains_key(program);
+        facts.loyalty.orders =
+            self.loyalty.orders.iter().filter(|(of, _)| is_own(of)).map(|(of, orders)| (of.clone(), orders.clone())).collect();
+        let bases = self.loyalty.bases.iter().filter(|((buyer, _), _)| facts.buyers.contains_key(buyer));
+        facts.loyalty.bases = bases.map(|(of, base)| (*of, *base)).collect();
+        facts.loyalty.currencies.clone_from(&catalogue.loyalty.currencies);
+        let brought: Vec<BuyerId> = facts.buyers.values().filter_map(|buyer| buyer.referred_by).collect();
+        facts.buyers.extend(brought.iter().filter_map(|id| catalogue.buyers.get(id).map(|buyer| (*id, buyer.clone()))));
     }
 
     /// What recording a sale looks up.

@@ -1,6 +1,7 @@
 //! What tests share: fresh databases and directories.
 pub mod document;
 pub mod domain;
+pub mod domain_boosts;
 pub mod domain_cases;
 pub mod domain_said;
 pub mod domain_tables;

@@ -1,8 +1,6 @@
 //! Conversions: what is due on each order now, a projection that is written anew with every fact of the order.
-use super::bulk::{self, Column};
-use super::db::Tx;
-use super::error::StoreError;
-use super::filter::Filter;
+mod bonus;
+
 use crate::domain::{
     access::Whose,
     conversion::{Conversion, Credit, Flags, Shares, Status},
@@ -15,16 +13,22 @@ use crate::kernel::{
     money::Money,
     time::{Day, Time},
 };
+use crate::store::{
+    bulk::{self, Column},
+    db::Tx,
+    error::StoreError,
+    filter::Filter,
+};
 use crate::{args, statements};
 use std::collections::HashMap;
 
 statements! {
     LIST = "SELECT id, program, goal, order_id, status, flags, reason, reason_text, sale_currency, amount, refunded, currency, commission,
         share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at, payable_at,
-        claim_until FROM conversion";
+        claim_until, bonuses FROM conversion";
     LIST_CREDITED = "SELECT id, program, goal, order_id, status, flags, reason, reason_text, sale_currency, conversion.amount, refunded, currency,
         commission, share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at,
-        payable_at, claim_until FROM credit c JOIN conversion ON conversion.id = c.conversion";
+        payable_at, claim_until, bonuses FROM credit c JOIN conversion ON conversion.id = c.conversion";
     CREDITS = "SELECT conversion, publisher, link, click, weight, amount FROM credit
         WHERE conversion IN (SELECT value FROM json_each($1)) ORDER BY conversion, position",
         postgres "SELECT conversion, publisher, link, click, weight, amount FROM credit
@@ -49,7 +53,8 @@ const UPSERT: &str = "ON CONFLICT (id) DO UPDATE SET status = excluded.status, f
     share_platform = excluded.share_platform, net = excluded.net, buyer = excluded.buyer, publisher = excluded.publisher,
     link = excluded.link, click = excluded.click, terms_version = excluded.terms_version, occurred_at = excluded.occurred_at,
     day = excluded.day, recorded_at = excluded.recorded_at, approved_at = excluded.approved_at, payable_at = excluded.payable_at,
-    claim_until = excluded.claim_until, approve_at = excluded.approve_at, expire_at = excluded.expire_at";
+    claim_until = excluded.claim_until, approve_at = excluded.approve_at, expire_at = excluded.expire_at,
+    bonuses = excluded.bonuses";
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -77,6 +82,7 @@ struct Row {
     approved_at: Option<i64>,
     payable_at: Option<i64>,
     claim_until: Option<i64>,
+    bonuses: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -106,6 +112,7 @@ impl Row {
             Some(code) => Some(Why::stored(&code, self.reason_text).ok_or_else(|| corrupt("reason"))?),
             None => None,
         };
+        let bonuses = self.bonuses.as_deref().map_or(Some(Vec::new()), bonus::parse).ok_or_else(|| corrupt("bonuses"))?;
         Ok(Conversion {
             id,
             program: ProgramId::from_raw(self.program),
@@ -119,6 +126,7 @@ impl Row {
             commission: Money::new(self.commission, paid_in),
             shares: Shares { publisher: self.share_publisher, buyer: self.share_buyer, platform: self.share_platform },
             credits,
+            bonuses,
             buyer: self.buyer.map(BuyerId::from_raw),
             terms_version: u32::try_from(self.terms_version).map_err(|_| corrupt("terms_version"))?,
             occurred_at: Time::from_micros(self.occurred_at),
@@ -299,6 +307,7 @@ pub async fn save(tx: &mut Tx, rows: &[Saved<'_>]) -> Result<(), StoreError> {
         ("claim_until", Column::int_or_null(rows, |row| row.conversion.claim_until.map(Time::micros))),
         ("approve_at", Column::int_or_null(rows, Saved::approve_at)),
         ("expire_at", Column::int_or_null(rows, Saved::expire_at)),
+        ("bonuses", Column::string_or_null(rows, |row| bonus::text(&row.conversion.bonuses))),
     ];
     bulk::insert(tx, "conversion", &columns, UPSERT).await?;
     save_credits(tx, rows).await
