@@ -256,6 +256,15 @@ pub async fn lock(tx: &mut Tx, programs: &[ProgramId], rates_exclusive: bool) ->
     program::lock(tx, programs).await
 }
 
+/// Merchants of these programs whose account decides about orders: those who pay ahead, and those who have credit. A program's merchant never
+/// changes, and whose credit comes meanwhile is found by a job; so this is read before they are locked.
+pub async fn add_payers(tx: &mut Tx, wanted: &mut Wanted, programs: &[ProgramId]) -> Result<(), StoreError> {
+    for merchant in merchant::payers(tx, programs).await? {
+        wanted.add_party(Owner::Merchant(merchant));
+    }
+    Ok(())
+}
+
 /// Waits for what programs share, ascending, after all their locks: the parties and documents beside orders, and the buyers whose first
 /// orders may be rewarded.
 pub async fn lock_shared(tx: &mut Tx, cache: &TermsCache, programs: &[ProgramId], wanted: &Wanted) -> Result<(), StoreError> {

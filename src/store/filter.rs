@@ -108,15 +108,6 @@ impl<'a> Filter<'a> {
         self
     }
 
-    /// Adds ` HAVING condition $n`, behind a `GROUP BY`.
-    #[must_use]
-    pub fn having(mut self, condition: &'static str, value: impl Into<Arg<'a>>) -> Self {
-        self.args.push(value.into());
-        let n = self.args.len();
-        self.push(&format!(" HAVING {condition} ${n}"));
-        self
-    }
-
     /// Adds the order and a limit: `.order("ORDER BY id DESC", 100)`.
     #[must_use]
     pub fn order(mut self, order: &'static str, limit: i64) -> Self {

@@ -6,12 +6,18 @@ use crate::kernel::{
     id::{BuyerId, ConversionId, ProgramId},
     time::Time,
 };
-use crate::statements;
+use crate::{args, statements};
 
 statements! {
     PLACED = "SELECT id, program, goal, buyer, occurred_at FROM conversion";
-    BASES = "SELECT program, buyer, CAST(SUM(net) AS BIGINT) AS net FROM conversion";
-    LAST = "SELECT buyer, CAST(MAX(occurred_at) AS BIGINT) AS occurred_at FROM conversion";
+    BASES = "SELECT program, buyer, CAST(SUM(net) AS BIGINT) AS net FROM conversion WHERE buyer IN (SELECT value FROM json_each($1))
+        AND program IN (SELECT value FROM json_each($2)) AND approved_at IS NOT NULL GROUP BY program, buyer",
+        postgres "SELECT program, buyer, CAST(SUM(net) AS BIGINT) AS net FROM conversion WHERE buyer = ANY($1) AND program = ANY($2)
+        AND approved_at IS NOT NULL GROUP BY program, buyer";
+    DORMANT = "SELECT buyer, CAST(MAX(occurred_at) AS BIGINT) AS occurred_at FROM conversion WHERE buyer > $1 AND status <> 'rejected'
+        GROUP BY buyer HAVING MAX(occurred_at) < $2 ORDER BY buyer LIMIT $3";
+    DORMANT_IN = "SELECT buyer, CAST(MAX(occurred_at) AS BIGINT) AS occurred_at FROM conversion WHERE buyer > $1 AND status <> 'rejected'
+        AND program = $4 GROUP BY buyer HAVING MAX(occurred_at) < $2 ORDER BY buyer LIMIT $3";
 }
 
 /// A buyer's order that is not rejected.
@@ -37,7 +43,12 @@ pub async fn placed(tx: &mut Tx, buyers: &[BuyerId], programs: &[ProgramId]) -> 
     if buyers.is_empty() || programs.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<Row> = of_buyers(Filter::new(PLACED), buyers, programs).only(true, "status <> 'rejected'").all(tx).await?;
+    let rows: Vec<Row> = Filter::new(PLACED)
+        .any_of("buyer", Some(numbers(buyers, |id| id.raw())))
+        .any_of("program", Some(numbers(programs, |id| id.raw())))
+        .only(true, "status <> 'rejected'")
+        .all(tx)
+        .await?;
     let placed = |row: Row| Placed {
         id: ConversionId::from_raw(row.id),
         program: ProgramId::from_raw(row.program),
@@ -59,15 +70,12 @@ pub async fn bases(tx: &mut Tx, buyers: &[BuyerId], programs: &[ProgramId]) -> R
     if buyers.is_empty() || programs.is_empty() {
         return Ok(Vec::new());
     }
-    let filter = of_buyers(Filter::new(BASES), buyers, programs).only(true, "approved_at IS NOT NULL").tail("GROUP BY program, buyer");
-    let rows: Vec<Row> = filter.all(tx).await?;
+    let rows: Vec<Row> = tx.all(BASES, args![numbers(buyers, |id| id.raw()), numbers(programs, |id| id.raw())]).await?;
     Ok(rows.into_iter().map(|row| ((BuyerId::from_raw(row.buyer), ProgramId::from_raw(row.program)), row.net)).collect())
 }
 
-fn of_buyers<'a>(filter: Filter<'a>, buyers: &[BuyerId], programs: &[ProgramId]) -> Filter<'a> {
-    filter
-        .any_of("buyer", Some(buyers.iter().map(|id| id.raw()).collect::<Vec<_>>()))
-        .any_of("program", Some(programs.iter().map(|id| id.raw()).collect::<Vec<_>>()))
+fn numbers<T>(ids: &[T], number: impl Fn(&T) -> i64) -> Vec<i64> {
+    ids.iter().map(number).collect()
 }
 
 /// Buyers whose last order in a program that is not rejected was placed before that moment, by number, behind `after`.
@@ -83,14 +91,10 @@ pub async fn dormant(
         buyer: i64,
         occurred_at: i64,
     }
-    let rows: Vec<Row> = Filter::new(LAST)
-        .only(true, "buyer IS NOT NULL AND status <> 'rejected'")
-        .and("program =", program.map(ProgramId::raw))
-        .and("buyer >", after.map(BuyerId::raw))
-        .tail("GROUP BY buyer")
-        .having("MAX(occurred_at) <", before.micros())
-        .order("ORDER BY buyer", limit)
-        .all(tx)
-        .await?;
+    let (after, before) = (after.map_or(0, BuyerId::raw), before.micros());
+    let rows: Vec<Row> = match program {
+        None => tx.all(DORMANT, args![after, before, limit]).await?,
+        Some(program) => tx.all(DORMANT_IN, args![after, before, limit, program.raw()]).await?,
+    };
     Ok(rows.into_iter().map(|row| (BuyerId::from_raw(row.buyer), Time::from_micros(row.occurred_at))).collect())
 }

@@ -1,8 +1,8 @@
 //! Lays a receipt out, from an order and what is due on it.
 
 use super::{
-    AsSoldLines, BonusLine, CommissionLines, CreditLine, EntryLines, Event, ExpiredLine, OrderLine, PostingLine, RateLine, ReasonText,
-    Receipt, RefundLine, RefundedLine, RuleLine, SaleLines, ShareLine, SplitLines, Step, TermsLine, TierLine, TouchLine,
+    AsSoldLines, CommissionLines, CreditLine, EntryLines, Event, ExpiredLine, OrderLine, PostingLine, RateLine, ReasonText, Receipt,
+    RefundLine, RefundedLine, RuleLine, SaleLines, ShareLine, SplitLines, Step, TermsLine, TierLine, TouchLine, bonus,
 };
 use crate::domain::{
     account::Account,
@@ -69,7 +69,7 @@ pub fn receipt(order: &Order, due: &Due, program: &Program, version: &Version, e
             .collect(),
         commission: commission_lines(due, terms, to),
         split: split_lines(due, terms, to),
-        bonuses: due.workings.offers.iter().flat_map(|offer| bonus_lines(offer, due.shares.buyer, to)).collect(),
+        bonuses: due.workings.offers.iter().flat_map(|offer| bonus::lines(offer, due.shares.buyer, to)).collect(),
         buyer: due.buyer,
         claim_until: due.claim_until,
         cashback: due.conversion(order).as_ref().and_then(cashback),
@@ -221,33 +221,6 @@ fn split_lines(due: &Due, terms: &Terms, to: Currency) -> Option<SplitLines> {
         platform: share(terms.split.platform, shared.by_terms.platform, shared.shares.platform),
         credits: credits.collect(),
         expired: (shared.expired > 0).then(|| ExpiredLine { amount: money(shared.expired), to: terms.unclaimed_to.word() }),
-    })
-}
-
-/// `share` is the buyer's.
-fn bonus_lines(offer: &Offer, share: i64, to: Currency) -> impl Iterator<Item = BonusLine> {
-    let money = move |minor| Money::new(minor, to);
-    offer.parts.iter().map(move |part| {
-        let (percent, days, base) = match part.seen {
-            Seen::Flat => (None, None, None),
-            Seen::Percent(percent) => (Some(percent), None, None),
-            Seen::Days { percent, days } => (Some(percent), Some(days), None),
-            Seen::Base { percent, base } => (Some(percent), None, Some(money(base))),
-        };
-        BonusLine {
-            kind: offer.kind.word(),
-            boost: offer.boost.clone(),
-            funded_by: offer.funded_by.word(),
-            buyer: Some(part.buyer),
-            percent,
-            share: percent.map(|_| money(share)),
-            days,
-            base,
-            exact: part.exact.to_string(),
-            wanted: money(part.wanted),
-            cap: part.cap.map(money),
-            amount: money(part.amount()),
-        }
     })
 }
 

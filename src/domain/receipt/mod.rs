@@ -1,8 +1,10 @@
 //! The receipt: every amount of a conversion with the steps that led to it. `due` run again, laid out for reading.
 
+mod bonus;
 mod build;
 mod paid;
 
+pub use bonus::BonusLine;
 pub use build::receipt;
 pub use paid::PaymentLine;
 
@@ -11,7 +13,6 @@ use crate::domain::{
     click::Quality,
     conversion::{Flags, Status},
     entry,
-    loyalty::BonusKind,
     order::Actor,
     reason::Reason,
     terms::{Model, PayableOn, UnclaimedTo, boost::Funder, pay::Pay},

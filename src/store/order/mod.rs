@@ -9,6 +9,7 @@ mod tests;
 
 use crate::domain::{
     decision::{Change, FactKind},
+    loyalty::Loyalty,
     order::{Actor, Order},
     sale::OrderKey,
 };
@@ -249,6 +250,14 @@ async fn save_contexts(tx: &mut Tx, changes: &[Changed<'_>]) -> Result<(), Store
     ];
     bulk::insert(tx, "order_context", &columns, "").await?;
     Ok(())
+}
+
+fn loyalty_body(found: &Loyalty) -> Result<String, StoreError> {
+    loyalty::text(found)
+}
+
+fn loyalty_of(body: &str, revision: u32, at: Time) -> Option<Loyalty> {
+    loyalty::parse(body, revision, at)
 }
 
 /// When a context was found.

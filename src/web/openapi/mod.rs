@@ -51,6 +51,8 @@ const TAGS: &[(&str, &str)] = &[
     ("publishers", "Those who place links."),
     ("links", "What publishers place."),
     ("coupons", "Publishers' own codes: sales that use one are credited to them."),
+    ("boosts", "What programs promise buyers beside the commission."),
+    ("vouchers", "Random codes to hand out, each good for one order."),
     ("buyers", "Those whose purchases earn cashback."),
     ("conversions", "Our record of each order: what is due on it, to whom, and why."),
     ("clicks", "Single clicks."),
