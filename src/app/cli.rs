@@ -5,7 +5,7 @@
 use crate::app::{
     backup, completions, demo, explain, export,
     failure::Failure,
-    import, key, serve, simulate,
+    import, key, payout, serve, simulate,
     telemetry::{self, LogArgs},
     verify,
 };
@@ -42,6 +42,9 @@ enum Command {
     /// Read clicks, sales, exchange rates or a set-up from a file
     #[command(subcommand)]
     Import(import::Command),
+    /// Pay publishers and buyers: prepare a batch, export it for the bank, settle or cancel it
+    #[command(subcommand)]
+    Payout(payout::Command),
     /// Write the journal, or what `import` reads, to stdout
     #[command(subcommand)]
     Export(export::Command),
@@ -68,6 +71,7 @@ impl Command {
             Self::Verify(args) => verify::run(args).await,
             Self::Import(command) => import::run(command).await,
             Self::Simulate(args) => simulate::run(args).await,
+            Self::Payout(command) => payout::run(command).await,
             Self::Export(command) => export::run(command).await,
             Self::Completions(args) => completions::run(&args, Cli::command()),
         }

@@ -4,7 +4,7 @@ use crate::{
     app::{config::DatabaseArgs, failure::Failure, serve::say},
     domain::{
         due::due,
-        receipt::{CommissionLines, EntryLines, ReasonText, Receipt, SaleLines, SplitLines, TouchLine, receipt},
+        receipt::{CommissionLines, EntryLines, PaymentLine, ReasonText, Receipt, SaleLines, SplitLines, TouchLine, receipt},
     },
     kernel::id::ConversionId,
     store::{
@@ -45,7 +45,8 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 async fn find(db: &Db, id: ConversionId) -> Result<Option<Receipt>, Failure> {
     let Some(facts) = facts::receipt(&mut db.read().await?, &TermsCache::default(), id).await? else { return Ok(None) };
     let Some(due) = due(&facts.order, &facts.version.terms)? else { return Ok(None) };
-    Ok(receipt(&facts.order, &due, &facts.program, &facts.version, &facts.entries))
+    let receipt = receipt(&facts.order, &due, &facts.program, &facts.version, &facts.entries);
+    Ok(receipt.map(|receipt| receipt.paid_by(&facts.payments)))
 }
 
 /// For people who read it in a terminal.
@@ -90,6 +91,11 @@ fn write(out: &mut String, receipt: &Receipt) -> fmt::Result {
         write!(out, "  {}  {}", step.at, step.event.word())?;
         write!(out, "{}", step.by.map(|by| format!(" by {by}")).unwrap_or_default())?;
         writeln!(out, "{}", step.reason.as_ref().map(|reason| format!(": {}", words(reason))).unwrap_or_default())?;
+    }
+    for line in &receipt.payments {
+        let PaymentLine { payment, payee, amount, status, settled_at, returned_at } = line;
+        let at = returned_at.or(*settled_at).map(|at| format!(" {at}")).unwrap_or_default();
+        writeln!(out, "  {amount} to {payee} by {payment}, {}{at}", status.word())?;
     }
     entries(out, &receipt.entries)
 }

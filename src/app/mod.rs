@@ -13,6 +13,7 @@ pub mod key;
 pub mod key_list;
 pub mod key_ring;
 pub mod opening;
+pub mod payout;
 pub mod serve;
 pub mod server;
 pub mod simulate;

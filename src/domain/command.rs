@@ -6,6 +6,8 @@ use crate::domain::{
     invoice::Invoice,
     movement::{Movement, What},
     order::{Actor, FactKind, Order},
+    payment::Payment,
+    payout::{Batch, LeftOut, Step},
     rate::Rate,
     reason::{Reason, Refusal},
     sale::{OpenedClick, OrderKey, Refund, Sale},
@@ -171,6 +173,12 @@ pub enum Act {
         currency: Option<Currency>,
         until: Time,
     },
+    /// Something about payouts.
+    Payout(Step),
+    /// Settled payments hold other parts of the order than it knows.
+    CountPaid {
+        key: OrderKey,
+    },
     /// Refused before it could be a command; only noted.
     Refused {
         http: u16,
@@ -200,6 +208,11 @@ pub enum Restored {
 }
 
 impl Act {
+    /// Whether it has a transaction of its own: what a payout takes is read once, when everything before it is stored.
+    pub const fn is_alone(&self) -> bool {
+        matches!(self, Self::Payout(_))
+    }
+
     /// The order it is about.
     pub fn key(&self) -> Option<&OrderKey> {
         match self {
@@ -212,7 +225,8 @@ impl Act {
             | Self::Adjust { key, .. }
             | Self::MerchantPaid { key }
             | Self::Expire { key }
-            | Self::Release { key } => Some(key),
+            | Self::Release { key }
+            | Self::CountPaid { key } => Some(key),
             Self::Restore(Restored::Fact { order, .. }) => Some(&order.key),
             Self::Tie { .. }
             | Self::Rates { .. }
@@ -220,6 +234,7 @@ impl Act {
             | Self::Move(..)
             | Self::Reverse { .. }
             | Self::Invoice { .. }
+            | Self::Payout(_)
             | Self::Refused { .. } => None,
         }
     }
@@ -250,6 +265,8 @@ pub enum Outcome {
     },
     /// A new invoice or credit note. 201.
     Invoiced(Box<Invoice>),
+    /// A payout run as it now is.
+    Payout(Box<PayoutDone>),
     Refused(Refusal),
     /// The first answer to this `Idempotency-Key`, again.
     Replayed(Kept),
@@ -258,6 +275,17 @@ pub enum Outcome {
         http: u16,
         code: &'static str,
     },
+}
+
+/// What a step of a payout came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayoutDone {
+    pub batch: Batch,
+    /// All of its payments, or the one that the step was about.
+    pub payments: Vec<Payment>,
+    /// Of a new batch.
+    pub left_out: Vec<LeftOut>,
+    pub is_new: bool,
 }
 
 /// What a sign-in did to one click: tied, or refused with a reason.
@@ -272,7 +300,8 @@ impl Outcome {
     pub fn http(&self) -> u16 {
         match self {
             Self::Recorded(_) | Self::Moved { is_new: true, .. } | Self::Invoiced(_) => 201,
-            Self::Duplicate(_) | Self::Test(_) | Self::Tied(_) | Self::RatesStored { .. } | Self::Moved { .. } => 200,
+            Self::Payout(done) if done.is_new => 201,
+            Self::Duplicate(_) | Self::Test(_) | Self::Tied(_) | Self::RatesStored { .. } | Self::Moved { .. } | Self::Payout(_) => 200,
             Self::Unattributed(_) | Self::Parked(_) => 202,
             Self::Refused(refusal) if refusal.is_conflict() => 409,
             Self::Refused(Refusal::NotFound) => 404,
@@ -300,6 +329,7 @@ impl Outcome {
                 }
             }
             Self::Invoiced(_) => "invoiced",
+            Self::Payout(_) => "payout",
             Self::Refused(refusal) => refusal.code(),
             Self::Replayed(_) => "replayed",
             Self::Noted { code, .. } => code,

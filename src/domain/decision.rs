@@ -9,6 +9,7 @@ use crate::domain::{
     idempotency::{Kept, Slot},
     invoice::Owed,
     order::Order,
+    payout::Run,
     rate::Rate,
     touch::ClickTie,
 };
@@ -34,6 +35,8 @@ pub struct Decision {
     pub documents: Vec<Written>,
     /// The postings that a new invoice lists.
     pub invoiced: Vec<(InvoiceId, Owed)>,
+    /// What a payout changes beside its payments.
+    pub run: Option<Box<Run>>,
 }
 
 /// What changes about one order.

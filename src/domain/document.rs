@@ -5,6 +5,7 @@ use crate::domain::{
     entry::{self, Entry, Row, Subject},
     invoice::Invoice,
     movement::Movement,
+    payment::Payment,
 };
 use crate::kernel::{currency::Currency, id::EntryId, time::Time};
 
@@ -13,6 +14,7 @@ use crate::kernel::{currency::Currency, id::EntryId, time::Time};
 pub enum Document {
     Movement(Movement),
     Invoice(Box<Invoice>),
+    Payment(Payment),
 }
 
 impl Document {
@@ -20,6 +22,7 @@ impl Document {
         match self {
             Self::Movement(movement) => Subject::Movement(movement.id),
             Self::Invoice(invoice) => Subject::Invoice(invoice.id),
+            Self::Payment(payment) => Subject::Payment(payment.id),
         }
     }
 
@@ -27,6 +30,7 @@ impl Document {
         match self {
             Self::Movement(movement) => movement.amount.currency,
             Self::Invoice(invoice) => invoice.draft.currency,
+            Self::Payment(payment) => payment.amount.currency,
         }
     }
 
@@ -35,6 +39,7 @@ impl Document {
         match self {
             Self::Movement(movement) => movement.row(),
             Self::Invoice(invoice) => invoice.row(),
+            Self::Payment(payment) => payment.row(),
         }
     }
 }

@@ -110,7 +110,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     ];
     let waits = waits.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
     let silence = (status == Status::Pending && !flags.held && !flags.unsigned).then(|| sale.occurred_at.plus_days(terms.hold_days));
-    Ok(Some(Due {
+    let due = Due {
         status,
         flags,
         reason: reason(order, &attributed, waits.filter(|_| flags.held && status == Status::Pending), commission.as_ref()),
@@ -125,7 +125,8 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         net: if earns { net(context, &left)? } else { 0 },
         claim_until: open.then(|| claim_until(context, terms)),
         workings: Workings { attributed, left, commission, shared },
-    }))
+    };
+    Ok(Some(due.or_paid(order)))
 }
 
 /// What is left, in the program's currency. Within the range of amounts, so that sums of them are too.
@@ -217,6 +218,14 @@ fn reason(order: &Order, attributed: &Attributed, waits: Option<Reason>, commiss
 }
 
 impl Due {
+    /// Paid, if settled payments hold each share of what is payable.
+    fn or_paid(self, order: &Order) -> Self {
+        // Whose the debt is does not matter for this.
+        let row = || self.row(MerchantId::from_raw(0), order.key.program);
+        let is_paid = self.status == Status::Payable && order.paid.as_ref().is_some_and(|paid| paid.covers(&row()));
+        if is_paid { Self { status: Status::Paid, ..self } } else { self }
+    }
+
     /// The conversion as people see it. None of an order that is parked.
     pub fn conversion(&self, order: &Order) -> Option<Conversion> {
         let (sale, context) = (order.sale.as_ref()?, order.context.as_ref()?);

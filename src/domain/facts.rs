@@ -14,6 +14,8 @@ use crate::domain::{
     merchant::Merchant,
     movement::What,
     order::Order,
+    payee::Payee,
+    payout::{Batch, Wallet},
     program::Program,
     publisher::Publisher,
     rate::RateTable,
@@ -23,10 +25,10 @@ use crate::domain::{
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{BatchId, BuyerId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Month, Time, Zone},
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The world as the commands of one batch need it. What a command names and is not here does not exist.
 #[derive(Debug, Clone)]
@@ -70,6 +72,11 @@ pub struct Facts {
     pub series: HashMap<(Series, i64), i64>,
     /// The ends of the journal's chains, where a document is to state them.
     pub heads: Vec<Link>,
+    /// What payees have to get in the currency of a payout that is prepared; only those with a balance.
+    pub wallets: BTreeMap<(Currency, Payee), Wallet>,
+    pub batches: HashMap<BatchId, Batch>,
+    /// What settled payments hold of the orders that are counted, minor units by payee.
+    pub covered: HashMap<ConversionId, BTreeMap<Payee, i64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -134,6 +141,9 @@ impl Facts {
             owed: HashMap::new(),
             series: HashMap::new(),
             heads: Vec::new(),
+            wallets: BTreeMap::new(),
+            batches: HashMap::new(),
+            covered: HashMap::new(),
         }
     }
 
@@ -175,6 +185,9 @@ impl Facts {
         }
         for (day, currency, rate) in &decision.rates {
             self.rates.insert(*day, *currency, *rate);
+        }
+        if let Some(run) = &decision.run {
+            self.batches.insert(run.batch.id, run.batch.clone());
         }
         for written in &decision.documents {
             self.documents.insert(written.document.subject(), written.document.clone());

@@ -1,5 +1,6 @@
 //! Movements: money that moved beside orders, each a dated act of somebody, with a reason.
 
+pub use crate::domain::payee::Payee;
 use crate::domain::{
     account::{Account, Owner, Stage},
     entry::{self, Row},
@@ -29,13 +30,6 @@ pub enum What {
     WrittenOff { of: Party },
     /// A balance that its owner gave up, or that lay dormant: it goes to the platform.
     Waived { by: Payee },
-}
-
-/// Somebody who is paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Payee {
-    Publisher(crate::kernel::id::PublisherId),
-    Buyer(BuyerId),
 }
 
 /// Somebody who may owe.
@@ -82,31 +76,6 @@ pub struct Movement {
 pub struct Reversed {
     pub at: Time,
     pub reason: Option<String>,
-}
-
-impl Payee {
-    pub const fn payable(self) -> Account {
-        match self {
-            Self::Publisher(id) => Account::Publisher(id, Stage::Payable),
-            Self::Buyer(id) => Account::Buyer(id, Stage::Payable),
-        }
-    }
-
-    /// Whose balance it is, if it is one that is paid out.
-    pub const fn of_payable(account: Account) -> Option<Self> {
-        match account {
-            Account::Publisher(id, Stage::Payable) => Some(Self::Publisher(id)),
-            Account::Buyer(id, Stage::Payable) => Some(Self::Buyer(id)),
-            _ => None,
-        }
-    }
-
-    pub const fn owner(self) -> Owner {
-        match self {
-            Self::Publisher(id) => Owner::Publisher(id),
-            Self::Buyer(id) => Owner::Buyer(id),
-        }
-    }
 }
 
 impl Party {

@@ -1,6 +1,9 @@
 //! An order: the set of its facts, and what was looked up once when its sale was recorded.
 
 use crate::domain::{
+    account::Account,
+    entry::Row,
+    payee::Payee,
     rate::Conversion,
     sale::{OrderKey, Refund, Sale},
     touch::Touch,
@@ -37,6 +40,8 @@ pub struct Order {
     pub merchant_paid: Option<Time>,
     /// The unclaimed share went to `unclaimed_to`, for good.
     pub expired: Option<Time>,
+    /// What settled payments hold of it; the last one counts. A dated act, outside the promise about permutations.
+    pub paid: Option<Paid>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +136,27 @@ pub struct Adjust {
     pub revision: u32,
 }
 
+/// What each payee has got of an order, in payments that are settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paid {
+    /// Minor units of the program's currency. Empty again when a payment came back.
+    pub covered: BTreeMap<Payee, i64>,
+    pub at: Time,
+    /// 1, 2, 3, …: all are kept, the last counts.
+    pub revision: u32,
+}
+
+impl Paid {
+    /// Whether every payee has got what an order holds for them, debits positive.
+    pub fn covers(&self, row: &Row) -> bool {
+        let has = |account: &Account, due: i64| match Payee::of_payable(*account) {
+            Some(payee) => self.covered.get(&payee).copied().unwrap_or(0) >= due,
+            None => !matches!(account, Account::Unclaimed(..)),
+        };
+        !self.covered.is_empty() && row.iter().all(|(account, debit)| has(account, -debit))
+    }
+}
+
 /// Which fact of the order is new; the order holds its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FactKind {
@@ -145,6 +171,7 @@ pub enum FactKind {
     Tie,
     MerchantPaid,
     Expire,
+    Paid,
 }
 
 /// A sign-in that gave the unclaimed share its buyer.
@@ -203,6 +230,7 @@ impl Order {
             tie: None,
             merchant_paid: None,
             expired: None,
+            paid: None,
         }
     }
 

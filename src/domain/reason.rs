@@ -59,6 +59,10 @@ codes! {
         SellerUnknown = "seller_unknown", "The seller’s name is not set: PATCH /seller.", "Le nom du vendeur n’est pas défini : PATCH /seller.";
         NothingToInvoice = "nothing_to_invoice", "Nothing is owed that no document lists yet, or it comes to nothing.", "Rien n’est dû qui ne figure déjà sur un document, ou le total est nul.";
         CurrencyWanted = "currency_wanted", "Something is owed in several currencies: name one.", "Des sommes sont dues en plusieurs devises : nommez-en une.";
+        PaymentExported = "payment_exported", "The bank has been told of this payment: it is settled or returned, no longer cancelled.", "La banque connaît ce paiement : il est réglé ou retourné, et ne s’annule plus.";
+        PaymentNotExported = "payment_not_exported", "The bank has not been told of this payment: export it first.", "La banque ne connaît pas encore ce paiement : exportez-le d’abord.";
+        PaymentClosed = "payment_closed", "The payment was cancelled or came back; a new run pays what is due.", "Le paiement a été annulé ou est revenu ; un nouveau versement paiera ce qui est dû.";
+        NothingToExport = "nothing_to_export", "The batch holds no payment for this form.", "Le lot ne contient aucun paiement pour ce format.";
         RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";
     }
 }
@@ -76,6 +80,10 @@ impl Refusal {
                 | Self::RateConflict
                 | Self::SellerUnknown
                 | Self::NothingToInvoice
+                | Self::PaymentExported
+                | Self::PaymentNotExported
+                | Self::PaymentClosed
+                | Self::NothingToExport
         )
     }
 }

@@ -126,7 +126,7 @@ pub async fn check(db: &Db, vault: &Vault) -> Result<Checked, StoreError> {
                 _ => Err(KeysError::Length(u8::try_from(number).unwrap_or_default())),
             }),
             Owner::Secret(_) => open_secret(vault, &bytes).map(drop),
-            Owner::Answer(_) => vault.open_secret(&bytes).map(drop).map_err(KeysError::from),
+            Owner::Answer(_) | Owner::Account(_) | Owner::Payment(_) => vault.open_secret(&bytes).map(drop).map_err(KeysError::from),
         };
         if let Err(error) = opened {
             checked.breaches.push(Breach::new("sealed_not_opened", owner, error.to_string()));

@@ -121,7 +121,17 @@ async fn write(setting: Setting, mut jobs: mpsc::Receiver<Job>, desk: Desk<Answe
 }
 
 /// Runs a batch until its commands have answers: for whoever is a node of its own without a queue. `head` as in [`ledger_batch::run`].
+///
+/// Commands that stand alone have a transaction each.
 pub async fn settle(setting: &Setting, head: &mut Option<Link>, commands: &[Command]) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(commands.len());
+    for together in commands.chunk_by(|one, next| !one.act.is_alone() && !next.act.is_alone()) {
+        answers.extend(settle_batch(setting, head, together).await);
+    }
+    answers
+}
+
+async fn settle_batch(setting: &Setting, head: &mut Option<Link>, commands: &[Command]) -> Vec<Answer> {
     match attempt(setting, head, commands).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
         Err(error) if error.is_connection() || commands.len() == 1 => {

@@ -10,12 +10,13 @@ use crate::domain::{
     entry::{self, Link, Row, Subject},
     facts::ProgramFacts,
     order::Order,
+    payee::Payee,
     touch::Touch,
 };
 use crate::engine::recount::recount;
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, InvoiceId, MovementId, ProgramId},
+    id::{BuyerId, ClickId, ConversionId, InvoiceId, MovementId, PaymentId, ProgramId},
     time::{DAY, Time, Zone},
 };
 use crate::store::{
@@ -87,6 +88,8 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
         let buyers: HashMap<ClickId, BuyerId> =
             crate::store::tie::of_clicks(tx, &tied).await?.into_iter().map(|(click, tie)| (click, tie.buyer)).collect();
         report.breaches.extend(orders.values().filter_map(|order| tie_differs(order, &buyers)));
+        let (covered, told) = (crate::store::payment::covered(tx, &ids).await?, crate::store::payment::told(tx, &ids).await?);
+        report.breaches.extend(orders.values().filter_map(|order| paid_differs(order, covered.get(&order.id), told.get(&order.id))));
         let mut touches = rows::touches(tx, &page.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
         let mut entries: HashMap<ConversionId, Vec<journal_rows::Stored>> = HashMap::new();
         for chained in journal_rows::of_subjects(tx, ids.iter().map(|id| Subject::Order(*id))).await? {
@@ -115,9 +118,16 @@ async fn documents(tx: &mut Tx, report: &mut Report, totals: &mut Totals) -> Res
     let mut after = MovementId::from_raw(0);
     loop {
         let page = crate::store::movement::page(tx, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { break };
         after = last.id;
         check_documents(tx, page.into_iter().map(Document::Movement).collect(), report, totals).await?;
+    }
+    let mut after = PaymentId::from_raw(0);
+    loop {
+        let page = crate::store::payment::page(tx, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        check_documents(tx, page.into_iter().map(Document::Payment).collect(), report, totals).await?;
     }
 }
 
@@ -162,6 +172,14 @@ fn tie_differs(order: &Order, buyers: &HashMap<ClickId, BuyerId>) -> Option<Brea
     let stored = buyers.get(&tie.click);
     (stored != Some(&tie.buyer))
         .then(|| Breach::new("tie_differs", order.id, format!("{} is tied to {stored:?}, the order to {}", tie.click, tie.buyer)))
+}
+
+/// Whether an order knows what settled payments hold of it. One of which no payment ever held anything may have been paid elsewhere, before
+/// it was taken over; one that a payment has not told yet is told by the job.
+fn paid_differs(order: &Order, covered: Option<&BTreeMap<Payee, i64>>, told: Option<&bool>) -> Option<Breach> {
+    let known = order.paid.as_ref().map(|paid| &paid.covered).filter(|covered| !covered.is_empty());
+    let differs = told == Some(&true) && known != covered;
+    differs.then(|| Breach::new("paid_differs", order.id, format!("it knows {known:?} as paid, settled payments hold {covered:?}")))
 }
 
 /// One order with all that is stored about it.

@@ -3,6 +3,8 @@
 pub mod csv;
 pub mod fec;
 pub mod ledger;
+pub mod pain001;
 pub mod postback;
 pub mod setup;
+pub mod transfers;
 pub mod verdict;

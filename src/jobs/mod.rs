@@ -5,6 +5,7 @@
 
 pub mod approve_due;
 pub mod count_orphans;
+pub mod count_paid;
 pub mod expire_unclaimed;
 pub mod invoices;
 pub mod merchant_paid;
@@ -87,12 +88,16 @@ pub async fn run(engine: &Engine, now: Time) -> Result<usize, StoreError> {
             tracing::info!(issued, "monthly invoices");
         }
     }
+    let told = done("count_paid", now, count_paid::run(engine, now).await?);
+    if told > 0 {
+        tracing::info!(told, "orders whose payments ended");
+    }
     let forgotten = retention::run(engine, now).await?;
     if forgotten > 0 {
         tracing::info!(forgotten, "answers kept for their Idempotency-Key");
     }
     count_orphans::run(engine, now).await?;
-    Ok(approved + expired + paid)
+    Ok(approved + expired + paid + told)
 }
 
 /// Notes that a job came to its end, having changed so many orders.

@@ -1,6 +1,7 @@
 //! Floor 0: ids, money, time, seals, signatures and text. Pure values that know nothing of affiliates.
 
 pub mod address;
+pub mod bank;
 pub mod code;
 pub mod country;
 pub mod currency;

@@ -1,7 +1,10 @@
 //! Carries out the decisions of a batch: every row that they change, in bulk, each table once.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{balance, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, rate, series, tie, tier, webhook};
+use super::{
+    balance, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, payment, payout, rate, series, tie, tier,
+    webhook,
+};
 use crate::domain::{
     command::{Act, Command},
     conversion::Conversion,
@@ -9,6 +12,7 @@ use crate::domain::{
     document::Document,
     entry::{Entry, Link, Subject},
     facts::Facts,
+    payout::{Batch, Run},
     sale::OrderKey,
 };
 use crate::kernel::id::{ConversionId, MerchantId, ProgramId};
@@ -24,7 +28,9 @@ pub async fn apply(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Decision)]
     save_conversions(tx, facts, decided).await?;
     leave_sales(tx, decided).await?;
     save_looked_up(tx, decided).await?;
+    save_runs(tx, decided).await?;
     save_documents(tx, decided).await?;
+    save_lines(tx, decided).await?;
     post(tx, decided, head).await
 }
 
@@ -146,19 +152,41 @@ async fn save_looked_up(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Resul
 async fn save_documents(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
     let written = decided.iter().flat_map(|(_, decision)| &decision.documents);
     let last: BTreeMap<Subject, &Document> = written.map(|written| (written.document.subject(), &written.document)).collect();
-    let (mut movements, mut invoices) = (Vec::new(), Vec::new());
+    let (mut movements, mut invoices, mut payments) = (Vec::new(), Vec::new(), Vec::new());
     for document in last.into_values() {
         match document {
             Document::Movement(movement) => movements.push(movement),
+            Document::Payment(payment) => payments.push(payment),
             // Issued once, changed never.
             Document::Invoice(invoice) => invoices.push(&**invoice),
         }
     }
     movement::save(tx, &movements).await?;
+    payment::save(tx, &payments).await?;
     invoice::save(tx, &invoices).await?;
     let lines: Vec<_> = decided.iter().flat_map(|(_, decision)| &decision.invoiced).copied().collect();
     invoice::save_lines(tx, &lines).await?;
     series::save(tx, &invoices.iter().map(|invoice| invoice.number).collect::<Vec<_>>()).await
+}
+
+fn each_run<'a>(decided: &[(&'a Command, &'a Decision)]) -> impl Iterator<Item = &'a Run> {
+    decided.iter().filter_map(|(_, decision)| decision.run.as_deref())
+}
+
+/// Payout runs as they now are, before their payments.
+async fn save_runs(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
+    let last: BTreeMap<_, &Batch> = each_run(decided).map(|run| (run.batch.id, &run.batch)).collect();
+    payout::save(tx, &last.into_values().collect::<Vec<_>>()).await?;
+    let left_out: Vec<_> = each_run(decided).flat_map(|run| run.left_out.iter().map(|left| (run.batch.id, left))).collect();
+    payout::leave_out(tx, &left_out).await
+}
+
+/// The lines that payments take and give back.
+async fn save_lines(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
+    let freed: Vec<_> = each_run(decided).flat_map(|run| &run.freed).copied().collect();
+    payment::free(tx, &freed).await?;
+    let taken: Vec<_> = each_run(decided).flat_map(|run| &run.taken).copied().collect();
+    payment::take(tx, &taken).await
 }
 
 /// The entries of a decision, with the program of those that are about an order.

@@ -30,7 +30,8 @@ statements! {
         LEFT JOIN orders o ON o.id = e.subject AND e.subject_kind = 'order'
         LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement'
         LEFT JOIN invoice v ON v.id = e.subject AND e.subject_kind = 'invoice'
-        WHERE COALESCE(o.id, m.id, v.id) IS NULL ORDER BY e.id LIMIT 100";
+        LEFT JOIN payment p ON p.id = e.subject AND e.subject_kind = 'payment'
+        WHERE COALESCE(o.id, m.id, v.id, p.id) IS NULL ORDER BY e.id LIMIT 100";
     INVOICE_SUMS = "SELECT invoice, CAST(SUM(amount) AS BIGINT) AS net, COUNT(*) AS lines FROM invoice_line
         WHERE invoice IN (SELECT value FROM json_each($1)) GROUP BY invoice",
         postgres "SELECT invoice, CAST(SUM(amount) AS BIGINT) AS net, COUNT(*) AS lines FROM invoice_line
@@ -43,6 +44,17 @@ statements! {
         GROUP BY s.series, s.year, s.last ORDER BY s.series, s.year";
     NUMBERS_WITHOUT_SERIES = "SELECT i.id AS n FROM invoice i LEFT JOIN series s ON s.series = i.series AND s.year = i.year
         WHERE s.series IS NULL ORDER BY i.id LIMIT 100";
+    /// With its own line nothing is left of what a payment holds, and that line is what it takes from the balance.
+    PAYMENT_SUMS = "SELECT p.id AS n FROM payment p LEFT JOIN payment_line l ON l.payment = p.id
+        LEFT JOIN journal_entry e ON e.id = l.entry AND e.subject = p.id GROUP BY p.id, p.amount, p.lines
+        HAVING COALESCE(SUM(l.amount), 0) <> 0 OR COUNT(l.entry) <> p.lines + 1
+            OR COALESCE(SUM(CASE WHEN e.id IS NOT NULL THEN l.amount END), 0) <> p.amount ORDER BY p.id LIMIT 100";
+    PAYMENT_LINES = "SELECT DISTINCT l.payment AS n FROM payment_line l LEFT JOIN payment p ON p.id = l.payment
+        LEFT JOIN posting q ON q.entry = l.entry AND q.line = l.line LEFT JOIN journal_entry e ON e.id = l.entry
+        WHERE p.id IS NULL OR q.entry IS NULL OR e.id IS NULL OR q.amount <> l.amount OR q.currency <> p.currency OR q.owner <> p.payee
+            OR q.account NOT LIKE '%:payable' OR l.live <> (p.status IN ('prepared', 'exported', 'settled'))
+            OR l.conversion IS DISTINCT FROM (CASE WHEN e.subject_kind = 'order' THEN e.subject END) ORDER BY n LIMIT 100";
+    PAID_TWICE = "SELECT entry AS n FROM payment_line WHERE live GROUP BY entry, line HAVING COUNT(*) > 1 ORDER BY n LIMIT 100";
     FACTS_WITHOUT_MESSAGE = "SELECT DISTINCT f.conversion AS n FROM order_fact f LEFT JOIN inbox i ON i.id = f.inbox WHERE i.id IS NULL ORDER BY n LIMIT 100";
     RECORDED_WITHOUT_ORDER = "SELECT i.id AS n FROM inbox i LEFT JOIN orders o ON o.id = i.conversion
             WHERE i.verdict IN ('recorded', 'unattributed', 'parked') AND o.id IS NULL ORDER BY i.id LIMIT 100";
@@ -167,6 +179,9 @@ pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, i64)>, StoreErr
         ("entry_without_order", LONE_ENTRIES),
         ("invoice_line_differs", INVOICE_LINES),
         ("number_without_series", NUMBERS_WITHOUT_SERIES),
+        ("payment_sum_differs", PAYMENT_SUMS),
+        ("payment_line_differs", PAYMENT_LINES),
+        ("line_paid_twice", PAID_TWICE),
         ("fact_without_message", FACTS_WITHOUT_MESSAGE),
         ("message_without_order", RECORDED_WITHOUT_ORDER),
         ("webhook_id_not_used_up", USED_WEBHOOK_IDS),

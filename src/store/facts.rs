@@ -3,6 +3,7 @@
 //! The number of statements does not grow with the batch: first what the commands name, then what the stored sales of those orders name,
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
 mod debt;
+mod payouts;
 
 use super::db::Tx;
 use super::error::StoreError;
@@ -15,6 +16,7 @@ use crate::domain::{
     idempotency::Slot,
     movement::What,
     order::Order,
+    payee::Payee,
     program::Program,
     rate::AGE_DAYS_MAX,
     sale::{OpenedClick, OrderKey, Sale, SentClick},
@@ -70,6 +72,7 @@ pub struct Wanted {
     invoiced: BTreeMap<MerchantId, Time>,
     /// Documents that take a number.
     series: BTreeSet<Series>,
+    payouts: payouts::Wanted,
 }
 
 impl Wanted {
@@ -128,6 +131,12 @@ impl Wanted {
             Act::Reverse { movement, .. } => {
                 self.movements.insert(*movement);
             }
+            Act::Payout(step) => {
+                // All that concerns payouts is done in a row: it is the platform's.
+                self.parties.insert(Owner::Platform);
+                self.payouts.add(step);
+            }
+            Act::CountPaid { key } => self.payouts.count(key),
             Act::Refund { .. }
             | Act::Cancel { .. }
             | Act::Approve { .. }
@@ -178,6 +187,12 @@ impl Wanted {
             }
         }
         self.publishers.extend(order.context.iter().filter_map(|context| Some(context.coupon.as_ref()?.publisher)));
+        for payee in order.paid.iter().flat_map(|paid| paid.covered.keys()) {
+            match payee {
+                Payee::Publisher(id) => drop(self.publishers.insert(*id)),
+                Payee::Buyer(id) => drop(self.buyers.insert(*id)),
+            }
+        }
         if let Some(tie) = order.tie {
             self.clicks.insert(tie.click);
             self.buyers.insert(tie.buyer);
@@ -223,7 +238,9 @@ pub async fn add_payers(tx: &mut Tx, wanted: &mut Wanted, programs: &[ProgramId]
 
 /// Waits for what programs share, ascending, after all their locks: the parties and documents beside orders.
 pub async fn lock_shared(tx: &mut Tx, wanted: &Wanted) -> Result<(), StoreError> {
-    let parties = wanted.parties.iter().map(|owner| owner.number());
+    let is_payee = wanted.parties.iter().any(|owner| matches!(owner, Owner::Publisher(_) | Owner::Buyer(_)));
+    // A payee's balance is what a payout takes: their lock is that of payouts.
+    let parties = wanted.parties.iter().map(|owner| owner.number()).chain(is_payee.then_some(Owner::Platform.number()));
     let movements = wanted.movements.iter().map(|id| id.raw());
     let series = wanted.series.iter().map(|series| series.lock_number());
     let shared: BTreeSet<i64> = parties.chain(movements).chain(series).collect();
@@ -253,6 +270,7 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
     beside::load_documents(tx, &wanted, &mut facts).await?;
     beside::load_invoicing(tx, &wanted, &mut facts).await?;
     debt::load(tx, &wanted, &mut facts).await?;
+    wanted.payouts.load(tx, &mut facts).await?;
     load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)
 }

@@ -36,6 +36,8 @@ pub mod migrate;
 pub mod movement;
 pub mod node;
 pub mod order;
+pub mod payment;
+pub mod payout;
 pub mod program;
 pub mod publisher;
 pub mod rate;
@@ -53,6 +55,7 @@ pub mod tie;
 pub mod tier;
 pub mod turn;
 pub mod verdict;
+pub mod wallet;
 pub mod webhook;
 
 pub use db::{Db, Kind, Options, Tx};
@@ -85,6 +88,8 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         order::ALL,
         order::export::ALL,
         order::orphan::ALL,
+        payment::ALL,
+        payout::ALL,
         program::ALL,
         publisher::ALL,
         rate::ALL,
@@ -101,6 +106,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         tie::ALL,
         tier::ALL,
         verdict::ALL,
+        wallet::ALL,
         webhook::ALL,
     ]);
     all

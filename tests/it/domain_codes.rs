@@ -1,16 +1,18 @@
 //! Every reason and every refusal is reached: one row each, and a value without a row fails.
 
+use crate::domain_payouts;
 use crate::support::domain::{Said, World, back, back_lines, in_category, noon, pays_flat, pays_percent, sale, terms, when};
 use ristourne::domain::{
     account::{Account, Stage},
     click::Quality,
-    command::{Act, Command, Moved, Once, Outcome, Restored},
+    command::{Act, Command, Moved, Once, Outcome, PayoutDone, Restored},
     idempotency::{Scope, Slot},
     identity::Identity,
     invoice::Owed,
     merchant::{Billing, Merchant},
     movement::What,
     order::Actor,
+    payout::{Form, Step},
     publisher::Kind,
     reason::{Reason, Refusal},
     sale::OpenedClick,
@@ -212,6 +214,16 @@ fn invoiced(world: &mut World, seller: Option<&str>, currencies: &[&str]) -> Out
     world.tell(Actor::Operator, Act::Invoice { merchant, currency: None, until: noon().plus(DAY) })
 }
 
+/// What a step about a payout run is refused with, after it was exported as these forms.
+fn payout(exported: &[Form], step: impl Fn(&PayoutDone) -> Step) -> Vec<Refusal> {
+    let mut world = World::new();
+    let (_, done) = domain_payouts::paid_out(&mut world);
+    for form in exported {
+        domain_payouts::step(&mut world, Step::Export { batch: done.batch.id, form: *form }).expect("exported");
+    }
+    domain_payouts::step(&mut world, step(&done)).err().into_iter().collect()
+}
+
 const REFUSALS: &[Row<Refusal>] = &[
     (Refusal::IdempotencyConflict, || {
         refused(|world| {
@@ -303,6 +315,16 @@ const REFUSALS: &[Row<Refusal>] = &[
     (Refusal::SellerUnknown, || refused(|world| invoiced(world, None, &[]))),
     (Refusal::NothingToInvoice, || refused(|world| invoiced(world, Some("Ristourne SAS"), &[]))),
     (Refusal::CurrencyWanted, || refused(|world| invoiced(world, Some("Ristourne SAS"), &["EUR", "USD"]))),
+    (Refusal::PaymentExported, || payout(&[Form::Pain001], |done| Step::Cancel { batch: done.batch.id })),
+    (Refusal::PaymentNotExported, || payout(&[], |done| Step::Settle { payment: done.payments[0].id })),
+    (Refusal::PaymentClosed, || {
+        let mut world = World::new();
+        let (_, done) = domain_payouts::paid_out(&mut world);
+        let payment = done.payments[0].id;
+        domain_payouts::step(&mut world, Step::Remove { payment }).expect("taken out");
+        domain_payouts::step(&mut world, Step::Settle { payment }).err().into_iter().collect()
+    }),
+    (Refusal::NothingToExport, || payout(&[], |done| Step::Export { batch: done.batch.id, form: Form::Csv })),
     (Refusal::RateConflict, || refused(|world| world.rates("2026-11-22", &[("JPY", "160")]))),
 ];
 

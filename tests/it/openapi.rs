@@ -7,6 +7,7 @@ use crate::support::{
 };
 use regex::Regex;
 use reqwest::{Method, header};
+use ristourne::engine::clock::Clock;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -218,6 +219,7 @@ impl Story {
             } else if parameter["in"] == "query" && (parameter["required"] == true || name == "owner") {
                 let value = match name {
                     "owner" => self.ids["pub"].clone(),
+                    "year" => Clock::System.now().to_string()[..4].to_owned(),
                     _ => text(&parameter["schema"]["enum"][0]),
                 };
                 query.push(format!("{name}={value}"));
@@ -260,6 +262,24 @@ impl Story {
             "create_merchant" => {
                 self.operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
             }
+            "create_bonus" => {
+                for id in ["set_buyer_payout_method", "set_payout_debtor"] {
+                    let operation = operations().find(|operation| self::id(operation) == id).expect("an operation");
+                    let path = operation.path.trim_start_matches("/api/v1").replace("{id}", &self.ids["buy"]);
+                    let example = &operation.spec["requestBody"]["content"]["application/json"]["example"];
+                    self.operator.call(Method::PUT, &path, Some(example)).await.expect(200);
+                }
+            }
+            "create_payout" => {
+                self.ids.insert("pay".to_owned(), text(&body["payments"][0]["id"]));
+            }
+            // What was paid is payable again: the next step is about another run.
+            "cancel_payout" | "return_payment" => {
+                let batch = self.operator.create("/payouts", json!({"currency": "EUR"})).await;
+                self.ids.extend([("bat".to_owned(), text(&batch["id"])), ("pay".to_owned(), text(&batch["payments"][0]["id"]))]);
+                let export = format!("/payouts/{}/export?format=pain001", self.ids["bat"]);
+                self.operator.post(&export, json!({})).await;
+            }
             _ => {}
         }
     }
@@ -299,7 +319,7 @@ async fn every_example_is_accepted_in_its_turn() {
     // In the order of the nouns: what is made first is what the next names.
     let order: Vec<String> = DOCUMENT["tags"].as_array().expect("tags").iter().map(|tag| text(&tag["name"])).collect();
     let place = |operation: &Operation| order.iter().position(|tag| operation.spec["tags"][0] == **tag);
-    for method in ["post", "patch", "get", "delete"] {
+    for method in ["post", "put", "patch", "get", "delete"] {
         let mut turn: Vec<Operation> = api(method).collect();
         turn.sort_by_key(|operation| (place(operation), operation.path.matches('{').count()));
         if method == "delete" {

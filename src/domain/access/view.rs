@@ -10,6 +10,7 @@ use crate::domain::{
     buyer::Buyer,
     command::Outcome,
     conversion::Conversion,
+    payee::Payee,
     receipt::{CreditLine, PostingLine, Receipt, TouchLine},
     terms::{Rule, Terms},
 };
@@ -72,6 +73,12 @@ impl Scope {
                 split.credits = std::mem::take(&mut split.credits).into_iter().map(|credit| own_credit(credit, id)).collect();
             }
         }
+        receipt.payments.retain(|line| match (self, line.payee) {
+            (Self::All, _) => true,
+            (Self::Publisher(id), Payee::Publisher(payee)) => id == payee,
+            (Self::Buyer(id), Payee::Buyer(payee)) => id == payee,
+            _ => false,
+        });
         for entry in &mut receipt.entries {
             entry.postings = self.postings(std::mem::take(&mut entry.postings));
         }

@@ -8,7 +8,7 @@ use crate::domain::{
     entry::Kind,
     facts::Facts,
     left,
-    order::{Actor, Adjust, Order, RefundFact, Reopened, Verdict},
+    order::{Actor, Adjust, Order, Paid, RefundFact, Reopened, Verdict},
     reason::{Reason, Refusal},
     sale::{OrderKey, Refund},
     verdict::Grounds,
@@ -133,4 +133,17 @@ pub(super) fn expire(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -
         return Err(Refusal::NotDue);
     }
     add(facts, key, FactKind::Expire, Kind::ShareExpired, now, mint, |order| order.expired = Some(now))
+}
+
+/// What settled payments hold of the order is looked up under its program's lock; nothing is posted, for a payout moves no order.
+pub(super) fn count_paid(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -> Step {
+    let program = program(facts, key)?;
+    let order = facts.orders.get(key).ok_or(Refusal::NotFound)?;
+    let covered = facts.covered.get(&order.id).cloned().unwrap_or_default();
+    let (known, revision) = order.paid.as_ref().map_or((None, 0), |paid| (Some(&paid.covered), paid.revision));
+    if known.map_or(covered.is_empty(), |known| *known == covered) {
+        return duplicate(program, Some(order));
+    }
+    let paid = Paid { covered, at: now, revision: revision + 1 };
+    add(facts, key, FactKind::Paid, Kind::PayoutSettled, now, mint, |order| order.paid = Some(paid))
 }

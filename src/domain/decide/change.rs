@@ -34,6 +34,7 @@ pub(super) fn empty() -> Decision {
         rates: Vec::new(),
         documents: Vec::new(),
         invoiced: Vec::new(),
+        run: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod acts;
 mod change;
 mod invoice;
 mod movement;
+mod payout;
 mod record;
 mod restore;
 mod tie;
@@ -71,6 +72,8 @@ fn act(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
         Act::Move(what, moved) => return movement::make(facts, *what, moved, by, now, mint),
         Act::Invoice { merchant, currency, until } => return invoice::issue(facts, *merchant, *currency, *until, now, mint),
         Act::Reverse { movement, reason } => return movement::reverse(facts, *movement, reason.as_ref(), now, mint),
+        Act::Payout(step) => return payout::step(facts, step, by, now, mint),
+        Act::CountPaid { key } => acts::count_paid(facts, key, now, mint),
         Act::Restore(restored) => return restore::restore(facts, restored, now, mint),
         Act::Refused { http, code, .. } => Ok((Outcome::Noted { http: *http, code }, Vec::new())),
     };

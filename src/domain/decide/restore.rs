@@ -14,6 +14,7 @@ use crate::domain::{
     facts::Facts,
     left,
     order::{Context, FactKind, Order, RefundFact, SaleFact},
+    payee::Payee,
     reason::{Reason, Refusal},
     sale::{Content, Refund, Sale},
     touch::{ClickTie, Touch},
@@ -114,6 +115,7 @@ const fn entry_kind(fact: &FactKind) -> Kind {
         FactKind::Tie => Kind::BuyerTied,
         FactKind::MerchantPaid => Kind::MerchantPaid,
         FactKind::Expire => Kind::ShareExpired,
+        FactKind::Paid => Kind::PayoutSettled,
     }
 }
 
@@ -129,6 +131,11 @@ fn known(stored: &Order, given: &Order, fact: &FactKind) -> Known {
         FactKind::Tie => same(stored.tie, given.tie),
         FactKind::MerchantPaid => same(stored.merchant_paid, given.merchant_paid),
         FactKind::Expire => same(stored.expired, given.expired),
+        FactKind::Paid => match (&stored.paid, &given.paid) {
+            (Some(stored), Some(given)) if stored.revision < given.revision => Known::No,
+            (Some(stored), Some(given)) if stored.revision > given.revision => Known::Yes,
+            (stored, given) => same(stored.as_ref(), given.as_ref()),
+        },
     }
 }
 
@@ -198,6 +205,7 @@ fn put(order: &mut Order, given: &Order, fact: &FactKind) -> Result<(), Refusal>
         FactKind::Tie => order.tie = given.tie,
         FactKind::MerchantPaid => order.merchant_paid = given.merchant_paid,
         FactKind::Expire => order.expired = given.expired,
+        FactKind::Paid => order.paid.clone_from(&given.paid),
     }
     Ok(())
 }
@@ -236,6 +244,14 @@ fn sound(given: &Order, now: Time) -> Result<(), Refusal> {
 fn check(facts: &Facts, given: &Order) -> Result<(), Refusal> {
     if let (Some(fact), Some(context)) = (&given.sale, &given.context) {
         looked_up(facts, given, &fact.sale, context)?;
+    }
+    let payees = given.paid.iter().flat_map(|paid| paid.covered.keys());
+    let is_known = |payee: &Payee| match payee {
+        Payee::Publisher(id) => facts.publishers.contains_key(id),
+        Payee::Buyer(id) => facts.buyers.contains_key(id),
+    };
+    if !payees.into_iter().all(is_known) {
+        return Err(Refusal::UnknownReference);
     }
     match given.tie {
         Some(tie) if !facts.buyers.contains_key(&tie.buyer) => Err(Refusal::UnknownReference),

@@ -70,6 +70,7 @@ pub fn receipt(order: &Order, due: &Due, program: &Program, version: &Version, e
         claim_until: due.claim_until,
         steps: steps(order, due, terms),
         entries: entries.iter().map(entry_lines).collect(),
+        payments: Vec::new(),
     })
 }
 

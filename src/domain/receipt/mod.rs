@@ -1,8 +1,10 @@
 //! The receipt: every amount of a conversion with the steps that led to it. `due` run again, laid out for reading.
 
 mod build;
+mod paid;
 
 pub use build::receipt;
+pub use paid::PaymentLine;
 
 use crate::domain::{
     click::Quality,
@@ -63,6 +65,8 @@ pub struct Receipt {
     pub claim_until: Option<Time>,
     pub steps: Vec<Step>,
     pub entries: Vec<EntryLines>,
+    /// Who was paid, when and by which payment; a payee's key sees its own.
+    pub payments: Vec<PaymentLine>,
 }
 
 /// A code with its texts; those of `other` may be the words of who said it.

@@ -129,7 +129,7 @@ pub enum Ledger {
 
 impl Ledger {
     /// The answers in order, unless the database takes none at all.
-    async fn submit(&mut self, commands: Vec<Command>) -> Result<Vec<Answer>, ImportError> {
+    pub async fn submit(&mut self, commands: Vec<Command>) -> Result<Vec<Answer>, ImportError> {
         let answers = match self {
             Self::Own(setting, head) => ledger_writer::settle(setting, head, &commands).await,
             Self::Queue(writer) => writer.submit_all(commands).await,

@@ -4,11 +4,12 @@ use crate::domain::{
     entry::{Entry, Subject},
     facts::ProgramFacts,
     order::Order,
+    payment::Payment,
     program::Program,
     terms::Version,
 };
 use crate::kernel::id::ConversionId;
-use crate::store::{Tx, entry, error::StoreError, order};
+use crate::store::{Tx, entry, error::StoreError, order, payment};
 
 /// What a receipt is made of.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct ReceiptFacts {
     /// The terms that the sale was decided by.
     pub version: Version,
     pub entries: Vec<Entry>,
+    /// In which its lines stand or stood, and how much of it each pays.
+    pub payments: Vec<(Payment, i64)>,
 }
 
 /// None if there is no such order, or its sale is still awaited.
@@ -29,5 +32,6 @@ pub async fn receipt(tx: &mut Tx, cache: &TermsCache, id: ConversionId) -> Resul
     let ProgramFacts { program, versions } = programs.remove(&order.key.program).ok_or_else(|| corrupt("program"))?;
     let version = versions.into_iter().find(|version| version.number == number).ok_or_else(|| corrupt("terms_version"))?;
     let entries = entry::of_subject(tx, Subject::Order(id)).await?.into_iter().map(|stored| stored.entry).collect();
-    Ok(Some(ReceiptFacts { order, program, version, entries }))
+    let payments = payment::of_conversion(tx, id).await?;
+    Ok(Some(ReceiptFacts { order, program, version, entries, payments }))
 }

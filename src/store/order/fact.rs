@@ -3,7 +3,7 @@ use super::{Fact, json, read};
 use crate::domain::{
     click::Quality,
     decision::FactKind,
-    order::{Actor, Adjust, Order, RefundFact, Reopened, SaleFact, Tie, Verdict},
+    order::{Actor, Adjust, Order, Paid, RefundFact, Reopened, SaleFact, Tie, Verdict},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
     verdict::Grounds,
 };
@@ -15,7 +15,7 @@ use crate::kernel::{
 };
 use crate::store::error::StoreError;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 type Text<'a> = Cow<'a, str>;
 
@@ -129,6 +129,13 @@ struct TieJson {
     self_referral: bool,
 }
 
+/// Minor units by payee.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PaidJson {
+    covered: BTreeMap<String, i64>,
+}
+
 /// The body of a fact without content.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +188,11 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
             ("tie", String::new(), tie.at, json(&body)?)
         }
         FactKind::MerchantPaid => ("merchant_paid", String::new(), order.merchant_paid.ok_or_else(absent)?, json(&NothingJson {})?),
+        FactKind::Paid => {
+            let paid = order.paid.as_ref().ok_or_else(absent)?;
+            let covered = paid.covered.iter().map(|(payee, minor)| (payee.to_string(), *minor)).collect();
+            ("paid", paid.revision.to_string(), paid.at, json(&PaidJson { covered })?)
+        }
         FactKind::Expire => ("expire", String::new(), order.expired.ok_or_else(absent)?, json(&NothingJson {})?),
     };
     Ok(Fact { conversion: order.id, kind: word.to_owned(), key, inbox, at, body })
@@ -268,6 +280,14 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
         "expire" => {
             read::<NothingJson>(body)?;
             order.expired = Some(*at);
+        }
+        "paid" => {
+            let revision = revision(key)?;
+            let covered = read::<PaidJson>(body)?.covered;
+            let covered = covered.into_iter().map(|(payee, minor)| Some((payee.parse().ok()?, minor))).collect::<Option<_>>()?;
+            if order.paid.as_ref().is_none_or(|known| known.revision <= revision) {
+                order.paid = Some(Paid { covered, at: *at, revision });
+            }
         }
         _ => return None,
     }

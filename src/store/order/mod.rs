@@ -82,7 +82,7 @@ fn state(order: &Order) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub conversion: ConversionId,
-    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`.
+    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`, `paid`.
     pub kind: String,
     /// Tells facts of one kind apart: a revision, a `refund_id`, who approved; else empty.
     pub key: String,
@@ -294,10 +294,11 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         "tie" => FactKind::Tie,
         "merchant_paid" => FactKind::MerchantPaid,
         "expire" => FactKind::Expire,
+        "paid" => FactKind::Paid,
         _ => return None,
     };
     let is_keyed = match kind {
-        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen => true,
+        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen | FactKind::Paid => true,
         // Of an order that was reopened before.
         FactKind::Cancel | FactKind::Reject => !fact_key.is_empty(),
         FactKind::Tie | FactKind::MerchantPaid | FactKind::Expire => false,

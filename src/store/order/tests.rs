@@ -169,6 +169,7 @@ fn kinds(order: &Order) -> Vec<FactKind> {
     kinds.extend(order.tie.map(|_| FactKind::Tie));
     kinds.extend(order.merchant_paid.map(|_| FactKind::MerchantPaid));
     kinds.extend(order.expired.map(|_| FactKind::Expire));
+    kinds.extend(order.paid.as_ref().map(|_| FactKind::Paid));
     let by = [Actor::Merchant, Actor::Operator, Actor::Clock];
     kinds.extend(by.into_iter().filter(|by| order.approvals.by(*by).is_some()).map(FactKind::Approve));
     kinds

@@ -256,5 +256,5 @@ async fn explain(State(api): State<Api>, caller: Caller, Ids(id): Ids<Conversion
     let due = due.ok_or_else(Problem::not_found)?;
     let receipt = receipt::receipt(&facts.order, &due, &facts.program, &facts.version, &facts.entries);
     let receipt = receipt.ok_or_else(Problem::not_found)?;
-    Ok(ok(&caller.scope.receipt(receipt)))
+    Ok(ok(&caller.scope.receipt(receipt.paid_by(&facts.payments))))
 }

@@ -31,6 +31,10 @@ mod orphan;
 mod owner;
 mod page;
 mod patch;
+mod payment;
+mod payout;
+mod payout_method;
+mod payout_report;
 mod program;
 mod publisher;
 mod rate;
@@ -58,6 +62,7 @@ use self::{
     owner::{OWNER, check_owner, owner_exists, owner_of},
     page::{Page, empty, ok, whole},
     patch::{set, set_or_clear},
+    payment::{Texts, View as PaymentView},
     routes::Routes,
     seller::{BLOCK_CHARS_MAX, COUNTRY, COUNTRY_CODES, NUMBER_CHARS_MAX, country},
     stream::{Accept, Chunk, CsvLine, FORMAT, Format, Record, nothing, stream_list, stream_table},
@@ -127,7 +132,11 @@ fn all() -> Routes {
         .and(invoice::routes())
         .and(invoice_line::routes())
         .and(account::routes())
+        .and(payout_method::routes())
+        .and(payout::routes())
+        .and(payment::routes())
         .and(report::routes())
+        .and(payout_report::routes())
         .and(click::routes())
         .and(import::routes())
         .and(rate::routes())

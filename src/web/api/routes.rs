@@ -5,7 +5,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     handler::Handler,
-    routing::{MethodRouter, delete, get, patch, post},
+    routing::{MethodRouter, delete, get, patch, post, put},
 };
 use http::Method;
 
@@ -33,6 +33,10 @@ impl Routes {
     #[must_use]
     pub fn patch<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H, operation: Operation) -> Self {
         self.on(Method::PATCH, path, patch(handler), operation)
+    }
+    #[must_use]
+    pub fn put<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H, operation: Operation) -> Self {
+        self.on(Method::PUT, path, put(handler), operation)
     }
     #[must_use]
     pub fn delete<H: Handler<T, Api>, T: 'static>(self, path: &'static str, handler: H, operation: Operation) -> Self {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 codes! {
     /// A code that no list of the domain has.
     pub enum Code {
+        AccountSealed = "account_sealed", "An account does not open: the server has not the master key that sealed it.", "Un compte ne s’ouvre pas : le serveur n’a pas la clé maîtresse qui l’a scellé.";
         BodyIncomplete = "body_incomplete", "The body did not come whole, or not in time.", "Le corps n’est pas arrivé en entier, ou pas à temps.";
         BuyerExists = "buyer_exists", "Another buyer has this e-mail address or external id.", "Un autre acheteur a cette adresse ou cet identifiant externe.";
         CodeTaken = "code_taken", "The program has this coupon code already.", "Le programme a déjà ce code promo.";
@@ -29,12 +30,14 @@ codes! {
         ImmutableField = "immutable_field", "This never changes; the detail says why.", "Cela ne change jamais ; le détail dit pourquoi.";
         Internal = "internal", "Something went wrong on our side.", "Une erreur est survenue de notre côté.";
         InvalidAmount = "invalid_amount", "Not an amount such as 12.34.", "Ce n’est pas un montant comme 12.34.";
+        InvalidBic = "invalid_bic", "Not a BIC of 8 or 11 characters.", "Ce n’est pas un BIC de 8 ou 11 caractères.";
         InvalidClickParam = "invalid_click_param", "1 to 64 ASCII letters, digits, `.`, `_` or `-` are wanted.", "Il faut 1 à 64 lettres ASCII, chiffres, `.`, `_` ou `-`.";
         InvalidCountry = "invalid_country", "Not two letters of ISO 3166 such as FR.", "Ce ne sont pas deux lettres d’ISO 3166 comme FR.";
         InvalidCursor = "invalid_cursor", "Not the `next` of a page of this list.", "Ce n’est pas le `next` d’une page de cette liste.";
         InvalidDate = "invalid_date", "Not a date such as 2026-11-22.", "Ce n’est pas une date comme 2026-11-22.";
         InvalidDomain = "invalid_domain", "Not a host name such as shop.example.", "Ce n’est pas un nom d’hôte comme shop.example.";
         InvalidEmail = "invalid_email", "Not an e-mail address.", "Ce n’est pas une adresse e-mail.";
+        InvalidIban = "invalid_iban", "Not an IBAN: length or check digits are wrong.", "Ce n’est pas un IBAN : longueur ou clé de contrôle fausse.";
         InvalidId = "invalid_id", "Not an id of that kind.", "Ce n’est pas un identifiant de ce type.";
         InvalidIdempotencyKey = "invalid_idempotency_key", "One Idempotency-Key of 1 to 255 characters is wanted.", "Il faut une seule Idempotency-Key de 1 à 255 caractères.";
         InvalidPercent = "invalid_percent", "Not a percentage from 0 to 100 with at most 4 decimals.", "Ce n’est pas un pourcentage de 0 à 100 avec 4 décimales au plus.";
@@ -54,6 +57,7 @@ codes! {
         MissingField = "missing_field", "This field is required.", "Ce champ est obligatoire.";
         NegativeAmount = "negative_amount", "0 or more is wanted.", "Il faut 0 ou plus.";
         NegativeLine = "negative_line", "A line’s total is 0 or more.", "Le total d’une ligne est de 0 ou plus.";
+        NoDebtor = "no_debtor", "Nobody has said yet whose account payouts are debited from.", "Le compte débité par les versements n’est pas encore indiqué.";
         NoPixel = "no_pixel", "This program takes no unsigned messages.", "Ce programme n’accepte pas de messages sans signature.";
         NotCsv = "not_csv", "The body is not CSV.", "Le corps n’est pas du CSV.";
         NotJson = "not_json", "The body is not JSON.", "Le corps n’est pas du JSON.";

@@ -59,6 +59,7 @@ const TAGS: &[(&str, &str)] = &[
     ("movements", "What moved beside orders: bonuses, fees, merchants' payments, what was written off or waived."),
     ("invoices", "Invoices and credit notes of what merchants owe, their payments, and how accounts stand."),
     ("seller", "Who stands on documents as their seller: the operator."),
+    ("payouts", "How publishers and buyers are paid, the runs that pay them, and each payment."),
     ("reports", "Clicks, conversions and commission over time."),
     ("imports", "Clicks, sales and rates from elsewhere."),
     ("rates", "Exchange rates, as the ECB publishes them."),
@@ -166,7 +167,7 @@ fn write(operation: &Operation, schemas: &mut Schemas) -> Value {
 }
 
 fn takes_body(operation: &Operation) -> bool {
-    matches!(operation.method, Method::POST | Method::PATCH)
+    matches!(operation.method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 fn roles(roles: Roles) -> Vec<&'static str> {

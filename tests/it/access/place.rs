@@ -79,6 +79,24 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         }
         "create_waiver" => call.body = Some(json!({"owner": world.buyer, "amount": World::euros("1.00"), "reason": "waived"})),
         "reverse_movement" => (call.ids, call.body) = (vec![world.fresh_movement().await], Some(json!({"reason": "a mistake"}))),
+        "get_publisher_payout_method"
+        | "get_buyer_payout_method"
+        | "get_payout_debtor"
+        | "list_payouts"
+        | "get_payout"
+        | "list_payments" => {}
+        "set_publisher_payout_method" | "set_buyer_payout_method" => {
+            call.body = Some(json!({"method": "manual", "holder": "Ada Byron", "minimums": {"EUR": "0.01"}}));
+        }
+        "hold_publisher_payouts" | "hold_buyer_payouts" => call.body = Some(json!({"held": false})),
+        "set_payout_debtor" => call.body = Some(json!({"name": "Ristourne SAS", "iban": "FR7630006000011234567890189"})),
+        "get_payment" | "list_payment_lines" => call.ids = vec![world.payment(role)],
+        "create_payout" => call.body = Some(json!({"currency": "EUR"})),
+        "export_payout" => (call.ids, call.query) = (vec![world.fresh_payout().await.0], vec![("format", "csv".to_owned())]),
+        "cancel_payout" => call.ids = vec![world.fresh_payout().await.1],
+        "settle_payout" => call.ids = vec![world.fresh_exported().await],
+        "return_payment" => (call.ids, call.body) = (vec![world.fresh_exported().await], Some(json!({"reason": "refused"}))),
+        "report_payouts" => call.query = vec![("year", "2026".to_owned())],
         "create_merchant" | "create_publisher" => call.body = Some(json!({"name": "New"})),
         "create_buyer" | "create_secret" => call.body = Some(json!({})),
         "revoke_secret" => call.ids[1] = world.fresh_secret().await,
@@ -150,6 +168,8 @@ fn own(world: &World, kind: Kind) -> String {
         "inb" => world.message.clone(),
         "mov" => world.movement.clone(),
         "inv" => world.invoice.clone(),
+        "bat" => world.batch.clone(),
+        "pay" => world.payment(Role::Operator),
         "imp" => world.import.clone(),
         // Its operations say themselves which one.
         "sec" | "key" => String::new(),

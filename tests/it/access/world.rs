@@ -1,4 +1,5 @@
 //! Two of every party with rows of every kind: what the first ones see, and what they must not.
+use crate::support::payouts::{self, by_hand, payment_to};
 use crate::support::server::{Merchant, Operator, Server, click, ristourne_ok, text};
 use reqwest::Method;
 use ristourne::{
@@ -33,6 +34,9 @@ pub struct World {
     pub movement: String,
     /// Of that merchant.
     pub invoice: String,
+    /// A payout run, with payments to that publisher and that buyer.
+    pub batch: String,
+    payments: [String; 2],
     /// The slug of the link.
     slug: String,
     second: Second,
@@ -57,6 +61,8 @@ struct Second {
     /// A table that the operator sent.
     import: String,
     invoice: String,
+    /// A payment to that buyer.
+    payment: String,
     /// A click of the other publisher in a conversion that it shares with the first.
     rivals_click: String,
     /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
@@ -146,6 +152,16 @@ impl World {
         let imported = operator.upload("/imports/rates", "Date,CHF\n2025-01-02,0.9401\n").await.expect(201);
 
         let movement = bonus(&operator, &merchant, &buyer).await;
+        let their_movement = bonus(&operator, &other, &stranger).await;
+        let paid = sold(&operator, &merchant, &program, "A-4", &[&clicked(&slug).await], &buyer).await;
+        operator.post(&format!("/conversions/{}/approve", text(&paid["id"])), json!({})).await;
+        for payee in [&publisher, &buyer, &stranger] {
+            by_hand(&operator, payee).await;
+        }
+        let debtor = json!({"name": "Ristourne SAS", "iban": "FR7630006000011234567890189"});
+        operator.call(reqwest::Method::PUT, "/payout-debtor", Some(&debtor)).await.expect(200);
+        let batch = operator.create("/payouts", json!({"currency": "EUR"})).await;
+        let payments = [payment_to(&batch, &publisher), payment_to(&batch, &buyer)];
         // What they might waive.
         let waived = json!({"buyer": buyer, "amount": Self::euros("50.00"), "funded_by": "platform", "reason": "late"});
         operator.create("/bonuses", waived).await;
@@ -162,9 +178,10 @@ impl World {
         let second = Second {
             secret,
             message: message(&operator, &theirs).await,
-            movement: bonus(&operator, &other, &stranger).await,
+            movement: their_movement,
             import: text(&imported["id"]),
             invoice: invoice(&operator, &other).await,
+            payment: payment_to(&batch, &stranger),
             merchant: other,
             program: theirs,
             publisher: rival,
@@ -193,10 +210,28 @@ impl World {
             import: text(&sent["id"]),
             movement,
             invoice: invoice_of_first,
+            payments,
+            batch: text(&batch["id"]),
             slug,
             second,
             next: AtomicU32::new(0),
         }
+    }
+
+    /// One that the role sees.
+    pub fn payment(&self, role: Role) -> String {
+        let [to_publisher, to_buyer] = &self.payments;
+        if role == Role::Publisher { to_publisher.clone() } else { to_buyer.clone() }
+    }
+
+    /// A run that is prepared, and its payment to the buyer.
+    pub async fn fresh_payout(&self) -> (String, String) {
+        payouts::prepared(&self.operator, &self.buyer).await
+    }
+
+    /// A payment to the buyer that the bank knows.
+    pub async fn fresh_exported(&self) -> String {
+        payouts::exported(&self.operator, &self.buyer).await.1
     }
 
     pub fn key(&self, role: Role) -> &str {
@@ -224,6 +259,7 @@ impl World {
             movement,
             import,
             invoice,
+            payment,
             rivals_click,
             rivals,
             ..
@@ -240,6 +276,7 @@ impl World {
             (Role::Merchant, "clk") => click,
             (_, "mov") => movement,
             (Role::Merchant, "inv") => invoice,
+            (Role::Publisher | Role::Buyer, "pay") => payment,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
             (Role::Merchant | Role::Publisher, "lnk") => link,
@@ -265,6 +302,7 @@ impl World {
             message,
             movement,
             invoice,
+            payment,
             rivals_click,
             rivals,
             rivals_link,
@@ -272,9 +310,22 @@ impl World {
         } = &self.second;
         let found: &[&String] = match role {
             Role::Operator => &[],
-            Role::Merchant => {
-                &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement, invoice, import]
-            }
+            Role::Merchant => &[
+                &merchant.id,
+                secret,
+                program,
+                link,
+                buyer,
+                &self.buyer,
+                coupon,
+                conversion,
+                click,
+                message,
+                movement,
+                invoice,
+                import,
+                payment,
+            ],
             Role::Publisher => &[
                 secret,
                 publisher,
@@ -287,10 +338,11 @@ impl World {
                 click,
                 message,
                 movement,
+                payment,
                 rivals_click,
                 rivals,
             ],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, rivals],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, payment, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }

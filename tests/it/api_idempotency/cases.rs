@@ -1,5 +1,6 @@
 //! A POST of every operation: those that take effect, and those that are refused because of what is stored.
 use super::{Stage, terms};
+use crate::support::payouts::{by_hand, exported, prepared};
 use crate::support::server::{click, client, text};
 use reqwest::Method;
 use ristourne::engine::clock::Clock;
@@ -67,6 +68,7 @@ pub async fn posts(stage: &Stage) -> (Vec<Case>, Vec<Case>) {
     ];
     taken.extend(movements(stage, &buyer).await);
     taken.extend(invoices(stage).await);
+    taken.extend(payouts(stage, &buyer).await);
     let refused = vec![
         Case::plain("/links", link(Some("chosen"))),
         Case::plain("/coupons", coupon("blog10")),
@@ -113,4 +115,23 @@ async fn invoices(stage: &Stage) -> Vec<Case> {
     let invoice = text(&operator.create("/invoices", owing().await).await["id"]);
     let payment = Case::new("/invoices/{id}/payments", format!("/invoices/{invoice}/payments"), json!({"amount": "5.00"}));
     vec![Case::plain("/invoices", owing().await).noted(1), payment.noted(1)]
+}
+
+/// Each about a payment of its own.
+async fn payouts(stage: &Stage, buyer: &str) -> Vec<Case> {
+    let operator = &stage.operator;
+    by_hand(operator, buyer).await;
+    let (cancelled, _) = prepared(operator, buyer).await;
+    let (sent, _) = prepared(operator, buyer).await;
+    let (_, settled) = exported(operator, buyer).await;
+    let (_, returned) = exported(operator, buyer).await;
+    let step = |payout: &str, what: &str| format!("/payouts/{payout}/{what}");
+    let cases = vec![
+        Case::new("/payouts/{id}/cancel", step(&cancelled, "cancel"), json!({})),
+        Case::new("/payouts/{id}/export", step(&sent, "export?format=csv"), json!({})),
+        Case::new("/payouts/{id}/settle", step(&settled, "settle"), json!({})),
+        Case::new("/payouts/{id}/return", step(&returned, "return"), json!({"reason": "refused"})),
+        Case::plain("/payouts", json!({"currency": "EUR"})),
+    ];
+    cases.into_iter().map(|case| case.noted(1)).collect()
 }

@@ -118,7 +118,7 @@ async fn dies_and_recovers(database: &str, rounds: usize) {
 }
 
 /// So many deaths, or as many as the environment says.
-fn rounds(few: usize) -> usize {
+pub fn rounds(few: usize) -> usize {
     let many = std::env::var_os("RISTOURNE_TEST_FAULT_ROUNDS");
     many.map_or(few, |many| many.to_str().and_then(|many| many.parse().ok()).expect("RISTOURNE_TEST_FAULT_ROUNDS is a number"))
 }

@@ -4,6 +4,7 @@
 //! run.
 mod away;
 mod killed;
+mod paid;
 
 use crate::support::letter::Letter;
 use crate::support::load::until;

@@ -68,6 +68,10 @@ impl Tables {
         facts.debt_limit = catalogue.debt_limit;
         facts.seller.clone_from(&catalogue.seller);
         facts.owed.clone_from(&catalogue.owed);
+        facts.wallets.clone_from(&catalogue.wallets);
+        facts.batches.clone_from(&catalogue.batches);
+        facts.documents.clone_from(&catalogue.documents);
+        facts.covered.clone_from(&catalogue.covered);
         let message = &command.message;
         if let Some(key) = message.merchant.zip(message.webhook_id.clone())
             && let Some(hash) = self.webhooks.get(&key)

@@ -8,6 +8,7 @@ pub mod dump;
 pub mod letter;
 pub mod load;
 pub mod mmdb;
+pub mod payouts;
 pub mod postgres;
 pub mod retail;
 pub mod server;

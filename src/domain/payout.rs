@@ -1,0 +1,412 @@
+//! Payouts: how payees want to be paid, what a run takes from their balances, and why it leaves somebody out.
+
+use crate::codes;
+use crate::domain::{
+    entry::{Link, Subject},
+    order::Actor,
+    payee::Payee,
+    word::words,
+};
+use crate::kernel::{
+    currency::Currency,
+    id::{BatchId, EntryId, PaymentId},
+    money::Money,
+    time::{DAY, Time},
+};
+use std::{collections::BTreeMap, fmt};
+
+/// Below this many units of its currency a balance stays where it is, unless its payee says otherwise.
+const MINIMUM_UNITS: i64 = 10;
+/// How long nothing is paid to an account that was just put in the place of another. Microseconds.
+pub const PAUSE: i64 = 3 * DAY;
+
+words! {
+    /// How somebody is paid.
+    pub enum Method {
+        Sepa = "sepa",
+        Manual = "manual",
+    }
+}
+
+words! {
+    /// What a batch is exported as. `csv` holds the payments that a pain.001 cannot take, `csv_all` every payment.
+    pub enum Form {
+        Pain001 = "pain001",
+        Csv = "csv",
+        CsvAll = "csv_all",
+    }
+}
+
+words! {
+    /// Where a payout run stands, by its payments.
+    pub enum BatchStatus {
+        Prepared = "prepared",
+        Exported = "exported",
+        Settled = "settled",
+        Cancelled = "cancelled",
+    }
+}
+
+codes! {
+    /// Why a payout run leaves a payee out. The payee reads it.
+    pub enum Why {
+        Debt = "debt", "The balance is below zero; later earnings are set against it first.", "Le solde est négatif ; les gains suivants le compensent d’abord.";
+        Held = "held", "Payouts to this account are on hold.", "Les versements vers ce compte sont suspendus.";
+        NoMethod = "no_method", "Nothing says yet where to pay to.", "Aucune coordonnée de paiement n’est encore enregistrée.";
+        Returned = "returned", "The last payment came back; the account’s details must be changed.", "Le dernier versement est revenu ; il faut modifier les coordonnées.";
+        IbanChanged = "iban_changed", "The account was changed less than 72 hours ago.", "Le compte a été modifié il y a moins de 72 heures.";
+        BelowMinimum = "below_minimum", "The balance is below the minimum for a payout.", "Le solde est inférieur au minimum de versement.";
+    }
+}
+
+codes! {
+    /// Why a payment came back. The payee reads it.
+    pub enum ReturnReason {
+        AccountClosed = "account_closed", "The account is closed.", "Le compte est clôturé.";
+        WrongIban = "wrong_iban", "The account number is wrong.", "Le numéro de compte est faux.";
+        WrongName = "wrong_name", "The name does not match the account.", "Le nom ne correspond pas au compte.";
+        Refused = "refused", "The payee’s bank refused the payment.", "La banque du bénéficiaire a refusé le paiement.";
+        NotExecuted = "not_executed", "Our bank did not execute the payment.", "Notre banque n’a pas exécuté le paiement.";
+        Recalled = "recalled", "The payment was called back.", "Le paiement a été rappelé.";
+        Unknown = "unknown", "The bank gave no reason.", "La banque n’a pas donné de raison.";
+        Other = "other", "Another reason; the note says which.", "Une autre raison ; la note dit laquelle.";
+    }
+}
+
+impl ReturnReason {
+    /// Every code, for declarations.
+    pub const CODES: &'static [&'static str] =
+        &["account_closed", "wrong_iban", "wrong_name", "refused", "not_executed", "recalled", "unknown", "other"];
+    /// Nothing is paid to this account until its details are changed.
+    pub const BLOCKING: [Self; 3] = [Self::AccountClosed, Self::WrongIban, Self::WrongName];
+}
+
+/// Where somebody is paid to. Its `Debug` shows no account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Details {
+    pub method: Method,
+    /// The account holder's name.
+    pub holder: String,
+    /// As much of the account as people are shown.
+    pub shown: String,
+    /// The account itself, as the vault stores it.
+    pub sealed: Vec<u8>,
+    pub changed_at: Time,
+}
+
+impl fmt::Debug for Details {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Details").field("method", &self.method).field("changed_at", &self.changed_at).finish_non_exhaustive()
+    }
+}
+
+/// How a payee wants to be paid, and what stands against it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    pub payee: Payee,
+    pub details: Option<Details>,
+    /// Minor units below which a balance stays, where they are not the usual ones.
+    pub minimums: BTreeMap<Currency, i64>,
+    /// The operator's hold, with why.
+    pub held: Option<String>,
+    /// The account is new in the place of another: nothing is paid before then.
+    pub paused_until: Option<Time>,
+    /// The account was changed then, and the address of before has not been told.
+    pub notice_due_at: Option<Time>,
+    /// A payment to these details came back: nothing is paid until they are changed.
+    pub blocked: Option<ReturnReason>,
+}
+
+impl Profile {
+    /// Of somebody who has said nothing yet.
+    pub const fn empty(payee: Payee) -> Self {
+        Self { payee, details: None, minimums: BTreeMap::new(), held: None, paused_until: None, notice_due_at: None, blocked: None }
+    }
+
+    /// Minor units below which a balance stays.
+    pub fn minimum(&self, currency: Currency) -> i64 {
+        self.minimums.get(&currency).copied().unwrap_or(MINIMUM_UNITS * currency.scale())
+    }
+
+    /// Takes new details; a payee who had others waits, in case somebody else sent them.
+    pub fn change(&mut self, details: Details) {
+        let now = details.changed_at;
+        if self.details.replace(details).is_some() {
+            self.paused_until = Some(now.plus(PAUSE));
+            self.notice_due_at = self.notice_due_at.or(Some(now));
+        }
+        self.blocked = None;
+    }
+
+    /// What stands against a payment of this much, if anything does.
+    fn against(&self, amount: Money, fee: i64, now: Time) -> Result<&Details, Against> {
+        let missing = self.minimum(amount.currency).max(fee + 1) - amount.minor;
+        if self.held.is_some() {
+            return Err(Against { why: Why::Held, missing: None, until: None });
+        }
+        let Some(details) = &self.details else { return Err(Against { why: Why::NoMethod, missing: None, until: None }) };
+        if self.blocked.is_some() {
+            return Err(Against { why: Why::Returned, missing: None, until: None });
+        }
+        if let Some(until) = self.paused_until.filter(|until| now < *until) {
+            return Err(Against { why: Why::IbanChanged, missing: None, until: Some(until) });
+        }
+        if missing > 0 {
+            return Err(Against { why: Why::BelowMinimum, missing: Some(missing), until: None });
+        }
+        Ok(details)
+    }
+}
+
+/// Why nothing is paid now, with what is missing or when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Against {
+    pub why: Why,
+    /// Minor units below the minimum.
+    pub missing: Option<i64>,
+    pub until: Option<Time>,
+}
+
+/// A line of the journal on a payee's `:payable` account that no live payment holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FreeLine {
+    pub entry: EntryId,
+    /// 1, 2, 3, … within the entry.
+    pub line: i64,
+    /// Minor units, debit positive.
+    pub amount: i64,
+    pub at: Time,
+    pub subject: Subject,
+}
+
+/// What a payee has to get in one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wallet {
+    pub profile: Profile,
+    /// All of them: their sum is the balance.
+    pub lines: Vec<FreeLine>,
+    /// Owes more than the operator lets stand, in whatever currency.
+    pub in_debt: bool,
+}
+
+/// What a run does with a wallet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assessed {
+    /// Nothing is due.
+    Nothing,
+    Pay {
+        amount: i64,
+        lines: Vec<FreeLine>,
+        details: Details,
+    },
+    LeaveOut {
+        balance: i64,
+        against: Against,
+    },
+}
+
+impl Wallet {
+    /// The lines up to `until`, and whatever was taken back since: a payment never turns what is left into a debt.
+    pub fn assess(&self, currency: Currency, until: Option<Time>, fee: i64, now: Time) -> Assessed {
+        let due = |lines: &[FreeLine]| -lines.iter().map(|line| line.amount).sum::<i64>();
+        let balance = due(&self.lines);
+        if balance < 0 || (self.in_debt && balance > 0) {
+            let against = Against { why: Why::Debt, missing: None, until: None };
+            return Assessed::LeaveOut { balance, against };
+        }
+        let is_taken = |line: &&FreeLine| line.amount > 0 || until.is_none_or(|until| line.at < until);
+        let lines: Vec<FreeLine> = self.lines.iter().filter(is_taken).copied().collect();
+        let amount = due(&lines);
+        if amount <= 0 {
+            return Assessed::Nothing;
+        }
+        match self.profile.against(Money::new(amount, currency), fee, now) {
+            Ok(details) => Assessed::Pay { amount, lines, details: details.clone() },
+            Err(against) => Assessed::LeaveOut { balance, against },
+        }
+    }
+}
+
+/// A payout run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    pub id: BatchId,
+    pub currency: Currency,
+    /// Only what was posted before; everything, if nobody said.
+    pub until: Option<Time>,
+    pub by: Actor,
+    pub prepared_at: Time,
+    /// When a part of it was first told to a bank.
+    pub exported_at: Option<Time>,
+    pub cancelled_at: Option<Time>,
+    /// The heads of the journal's chains before it: kept elsewhere, they show a tail that was cut off.
+    pub heads: Vec<Link>,
+}
+
+impl Batch {
+    /// `is_open`: a payment of it is still under way.
+    pub const fn status(&self, is_open: bool) -> BatchStatus {
+        match (self.cancelled_at, self.exported_at, is_open) {
+            (Some(_), ..) => BatchStatus::Cancelled,
+            (None, None, _) => BatchStatus::Prepared,
+            (None, Some(_), true) => BatchStatus::Exported,
+            (None, Some(_), false) => BatchStatus::Settled,
+        }
+    }
+}
+
+/// A payee whom a run left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftOut {
+    pub payee: Payee,
+    /// Minor units, positive is the payee's.
+    pub balance: i64,
+    pub against: Against,
+}
+
+/// A line that a payment holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    pub payment: PaymentId,
+    pub line: FreeLine,
+}
+
+/// What a payout's command writes beside its payments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub batch: Batch,
+    /// Of a new batch.
+    pub left_out: Vec<LeftOut>,
+    /// With the payments' own lines.
+    pub taken: Vec<Taken>,
+    /// Payments whose lines are free again.
+    pub freed: Vec<PaymentId>,
+}
+
+/// What may be done about payouts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A new batch of everything due in a currency; `fee` is kept from each payment, minor units, not negative.
+    Prepare {
+        currency: Currency,
+        until: Option<Time>,
+        fee: i64,
+    },
+    Cancel {
+        batch: BatchId,
+    },
+    /// Takes one payment out of its batch.
+    Remove {
+        payment: PaymentId,
+    },
+    Export {
+        batch: BatchId,
+        form: Form,
+    },
+    SettleAll {
+        batch: BatchId,
+    },
+    Settle {
+        payment: PaymentId,
+    },
+    Return {
+        payment: PaymentId,
+        reason: ReturnReason,
+        note: Option<String>,
+    },
+}
+
+impl Step {
+    pub const fn batch(&self) -> Option<BatchId> {
+        match self {
+            Self::Cancel { batch } | Self::Export { batch, .. } | Self::SettleAll { batch } => Some(*batch),
+            _ => None,
+        }
+    }
+
+    pub const fn payment(&self) -> Option<PaymentId> {
+        match self {
+            Self::Remove { payment } | Self::Settle { payment } | Self::Return { payment, .. } => Some(*payment),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a payment to these details stands in this form of a batch.
+pub fn fits(form: Form, method: Method, currency: Currency) -> bool {
+    let by_sepa = method == Method::Sepa && currency == Currency::EUR;
+    match form {
+        Form::Pain001 => by_sepa,
+        Form::Csv => !by_sepa,
+        Form::CsvAll => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::id::{BuyerId, ConversionId};
+
+    #[test]
+    fn codes_are_listed() {
+        assert_eq!(ReturnReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(), ReturnReason::CODES);
+    }
+
+    fn line(entry: i64, amount: i64) -> FreeLine {
+        let (entry, at) = (EntryId::from_raw(entry), Time::from_micros(entry));
+        FreeLine { entry, line: 1, amount, at, subject: Subject::Order(ConversionId::from_raw(1)) }
+    }
+
+    fn wallet(amounts: &[i64]) -> Wallet {
+        let mut profile = Profile::empty(Payee::Buyer(BuyerId::from_raw(1)));
+        let (method, at) = (Method::Sepa, Time::from_micros(0));
+        profile.change(Details { method, holder: "A".to_owned(), shown: "…".to_owned(), sealed: Vec::new(), changed_at: at });
+        Wallet { profile, lines: (1..).zip(amounts).map(|(entry, amount)| line(entry, *amount)).collect(), in_debt: false }
+    }
+
+    fn why(wallet: &Wallet) -> Option<Why> {
+        match wallet.assess(Currency::EUR, None, 0, Time::from_micros(PAUSE)) {
+            Assessed::LeaveOut { against, .. } => Some(against.why),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn what_was_taken_back_since_is_taken_too() {
+        let assess = |amounts: &[i64], until: i64| match wallet(amounts).assess(
+            Currency::EUR,
+            Some(Time::from_micros(until)),
+            0,
+            Time::from_micros(9),
+        ) {
+            Assessed::Pay { amount, lines, .. } => Some((amount, lines.len())),
+            _ => None,
+        };
+        assert_eq!(assess(&[-2000, -3000, 500], 2), Some((1500, 2)));
+        assert_eq!(assess(&[-2000, -3000, 500], 9), Some((4500, 3)));
+        assert_eq!(assess(&[-2000, 2000, -3000], 2), None);
+    }
+
+    #[test]
+    fn why_nothing_is_paid() {
+        assert_eq!(why(&wallet(&[-1000])), None);
+        assert_eq!(why(&wallet(&[-999])), Some(Why::BelowMinimum));
+        assert_eq!(why(&wallet(&[-1000, 1001])), Some(Why::Debt));
+        assert_eq!(why(&Wallet { in_debt: true, ..wallet(&[-1000]) }), Some(Why::Debt));
+        let with = |change: &dyn Fn(&mut Profile)| {
+            let mut wallet = wallet(&[-1000]);
+            change(&mut wallet.profile);
+            why(&wallet)
+        };
+        assert_eq!(with(&|profile| profile.held = Some("looked into".to_owned())), Some(Why::Held));
+        assert_eq!(with(&|profile| profile.details = None), Some(Why::NoMethod));
+        assert_eq!(with(&|profile| profile.blocked = Some(ReturnReason::WrongIban)), Some(Why::Returned));
+        let again = |at: i64| {
+            with(&|profile| {
+                let details = profile.details.clone().expect("details");
+                profile.change(Details { changed_at: Time::from_micros(at), ..details });
+            })
+        };
+        assert_eq!((again(0), again(1)), (None, Some(Why::IbanChanged)), "72 hours");
+    }
+}
