@@ -1,6 +1,7 @@
 //! What commands about payouts need to know.
 use super::listed;
 use crate::domain::{
+    account::Owner,
     document::Document,
     facts::Facts,
     payee::Payee,
@@ -11,7 +12,7 @@ use crate::kernel::{
     currency::Currency,
     id::{BatchId, ConversionId, PaymentId},
 };
-use crate::store::{StoreError, Tx, chain, payment, payout, wallet};
+use crate::store::{StoreError, Tx, balance, chain, payment, payout, wallet};
 use std::collections::{BTreeSet, HashMap};
 
 /// What such commands name.
@@ -62,9 +63,15 @@ async fn load_wallets(tx: &mut Tx, currency: Currency, facts: &mut Facts) -> Res
     let payees = wallet::payees(tx, currency).await?;
     let mut profiles: HashMap<Payee, Profile> =
         wallet::profiles(tx, &payees).await?.into_iter().map(|profile| (profile.payee, profile)).collect();
+    let mut indebted: BTreeSet<Payee> = BTreeSet::new();
+    if let Some(limit) = facts.debt_limit {
+        let owners: Vec<Owner> = payees.iter().map(|payee| payee.owner()).collect();
+        let balances = balance::of_owners(tx, &owners).await?;
+        indebted.extend(balances.iter().filter(|held| limit.is_exceeded(held.amount)).filter_map(|held| Payee::of_payable(held.account)));
+    }
     for (payee, lines) in wallet::free_lines(tx, &payees, currency).await? {
         let profile = profiles.remove(&payee).unwrap_or_else(|| Profile::empty(payee));
-        facts.wallets.insert((currency, payee), Wallet { profile, lines, in_debt: false });
+        facts.wallets.insert((currency, payee), Wallet { profile, lines, in_debt: indebted.contains(&payee) });
     }
     Ok(())
 }

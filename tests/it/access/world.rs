@@ -191,6 +191,8 @@ impl World {
             import: text(&imported["id"]),
             invoice: invoice(&operator, &other).await,
             movement: their_movement,
+            import: text(&imported["id"]),
+            invoice: invoice(&operator, &other).await,
             payment: payment_to(&batch, &stranger),
             claim: claim(&operator, &theirs, &stranger, "M-1").await,
             merchant: other,
