@@ -21,10 +21,10 @@ use std::collections::HashMap;
 statements! {
     LIST = "SELECT id, program, goal, order_id, status, flags, reason, reason_text, sale_currency, amount, refunded, currency, commission,
         share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at, payable_at,
-        claim_until FROM conversion";
+        claim_until, expired_at FROM conversion";
     LIST_CREDITED = "SELECT id, program, goal, order_id, status, flags, reason, reason_text, sale_currency, conversion.amount, refunded, currency,
         commission, share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at,
-        payable_at, claim_until FROM credit c JOIN conversion ON conversion.id = c.conversion";
+        payable_at, claim_until, expired_at FROM credit c JOIN conversion ON conversion.id = c.conversion";
     CREDITS = "SELECT conversion, publisher, link, click, weight, amount FROM credit
         WHERE conversion IN (SELECT value FROM json_each($1)) ORDER BY conversion, position",
         postgres "SELECT conversion, publisher, link, click, weight, amount FROM credit
@@ -49,7 +49,7 @@ const UPSERT: &str = "ON CONFLICT (id) DO UPDATE SET status = excluded.status, f
     share_platform = excluded.share_platform, net = excluded.net, buyer = excluded.buyer, publisher = excluded.publisher,
     link = excluded.link, click = excluded.click, terms_version = excluded.terms_version, occurred_at = excluded.occurred_at,
     day = excluded.day, recorded_at = excluded.recorded_at, approved_at = excluded.approved_at, payable_at = excluded.payable_at,
-    claim_until = excluded.claim_until, approve_at = excluded.approve_at, expire_at = excluded.expire_at";
+    claim_until = excluded.claim_until, expired_at = excluded.expired_at, approve_at = excluded.approve_at, expire_at = excluded.expire_at";
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -77,6 +77,7 @@ struct Row {
     approved_at: Option<i64>,
     payable_at: Option<i64>,
     claim_until: Option<i64>,
+    expired_at: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -127,6 +128,8 @@ impl Row {
             approved_at: self.approved_at.map(Time::from_micros),
             net: self.net,
             claim_until: self.claim_until.map(Time::from_micros),
+            expired_at: self.expired_at.map(Time::from_micros),
+            cashback: None,
         })
     }
 }
@@ -297,6 +300,7 @@ pub async fn save(tx: &mut Tx, rows: &[Saved<'_>]) -> Result<(), StoreError> {
         ("approved_at", Column::int_or_null(rows, |row| row.conversion.approved_at.map(Time::micros))),
         ("payable_at", Column::int_or_null(rows, |row| row.conversion.payable_at.map(Time::micros))),
         ("claim_until", Column::int_or_null(rows, |row| row.conversion.claim_until.map(Time::micros))),
+        ("expired_at", Column::int_or_null(rows, |row| row.conversion.expired_at.map(Time::micros))),
         ("approve_at", Column::int_or_null(rows, Saved::approve_at)),
         ("expire_at", Column::int_or_null(rows, Saved::expire_at)),
     ];

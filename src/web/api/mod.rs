@@ -8,6 +8,7 @@ mod account;
 mod balance;
 mod batch;
 mod buyer;
+mod claim;
 mod click;
 mod conversion;
 mod coupon;
@@ -65,6 +66,7 @@ use self::{
 };
 use crate::{
     domain::{
+        claim::Settings as Claims,
         command::{Act, Channel, Command, Message, Outcome},
         order::Actor,
         program::Program,
@@ -103,6 +105,8 @@ pub struct Api {
     imports: Arc<import::Imports>,
     /// How many simulations there may be.
     simulations: Arc<Semaphore>,
+    /// How claims of missing cashback are taken.
+    claims: Claims,
 }
 
 /// Every noun's operations, in the order of the document.
@@ -116,6 +120,7 @@ fn all() -> Routes {
         .and(link::routes())
         .and(coupon::routes())
         .and(buyer::routes())
+        .and(claim::routes())
         .and(conversion::routes())
         .and(batch::routes())
         .and(verdict::routes())
@@ -140,14 +145,15 @@ pub fn operations() -> Vec<Operation> {
     all().operations
 }
 
-/// The API, ready to be nested under [`PREFIX`]; `keys` tell who may use it, and an import has at most so many bytes.
-pub fn router(engine: Arc<Engine>, keys: Arc<Keys>, import_bytes_max: u64) -> Router {
+/// The API, ready to be nested under [`PREFIX`]; `keys` tell who may use it, an import has at most so many bytes, and claims are taken so.
+pub fn router(engine: Arc<Engine>, keys: Arc<Keys>, import_bytes_max: u64, claims: Claims) -> Router {
     let routes = all();
     let guard = Arc::new(Guard::new(keys, routes.operations));
     routes.router.route_layer(middleware::from_fn_with_state(guard, guard::guard)).with_state(Api {
         engine,
         imports: Arc::new(import::Imports::new(import_bytes_max)),
         simulations: Arc::new(Semaphore::new(simulate::AT_ONCE)),
+        claims,
     })
 }
 
