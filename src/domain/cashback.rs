@@ -1,48 +1,10 @@
 //! What a buyer reads of the cashback of one order: where it stands, until when, and why not.
 
 use crate::domain::{
-    conversion::{Conversion, Status},
+    conversion::{Cashback, CashbackState, CashbackText, Conversion, Status},
     reason::Reason,
-    word::words,
 };
 use crate::kernel::{code::Language, money::Money, time::Time};
-use serde::Serialize;
-use utoipa::ToSchema;
-
-words! {
-    /// Where the cashback of an order stands. `tracked`: recorded, not confirmed yet; `confirmed`: the shop owes it and has not paid;
-    /// `payable`: it goes with the next payout; `unclaimed`: it waits for its buyer; `expired`: nobody claimed it in time.
-    pub enum CashbackState {
-        Tracked = "tracked",
-        Confirmed = "confirmed",
-        Payable = "payable",
-        Paid = "paid",
-        Refused = "refused",
-        Unclaimed = "unclaimed",
-        Expired = "expired",
-    }
-}
-
-/// The cashback of an order as its buyer understands it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Cashback {
-    pub state: CashbackState,
-    /// The buyer's share now, without bonuses.
-    pub amount: Money,
-    /// What the state waits for or began with: the latest confirmation, the confirmation, the day it became payable, the end of the time to
-    /// claim it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub date: Option<Time>,
-    pub text: CashbackText,
-}
-
-/// The same in a sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct CashbackText {
-    pub en: String,
-    pub fr: String,
-}
 
 /// None where there is none to speak of: nobody is credited, or the terms give buyers nothing.
 pub fn cashback(conversion: &Conversion) -> Option<Cashback> {

@@ -8,14 +8,13 @@ use crate::domain::{
     document::Written,
     due::Counted,
     entry::Entry,
-    facts::Visit,
     idempotency::{Kept, Slot},
     invoice::Owed,
     loyalty::{Held, Limit, Pot},
     order::Order,
     payout::Run,
     rate::Rate,
-    touch::ClickTie,
+    touch::{ClickTie, Visit},
 };
 use crate::kernel::{
     currency::Currency,

@@ -10,7 +10,6 @@ use crate::domain::{
     loyalty::{self, Bonus, Held, Offer, Pot},
     order::{Context, Order, Tie},
     reason::Reason,
-    sale::Sale,
     split::{self, Shared},
     terms::{PayableOn, SelfReferral, Terms, boost::Funder},
     verdict::{Grounds, Why},
@@ -73,13 +72,13 @@ pub struct Counted {
 pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let (Some(fact), Some(context)) = (&order.sale, &order.context) else { return Ok(None) };
     let sale = &fact.sale;
-    let Bound { attributed, tie, claimed, self_referral } = bound(order, sale, context, terms);
+    let Bound { attributed, tie, claimed, found, self_referral } = bound(order, fact, context, terms);
     let left = left::left(order, sale);
     let rejected = order.rejection().is_some() || order.cancellation().is_some();
     let earns = !rejected && !attributed.credited.is_empty();
     let (mut commission, mut shared) = (None, None);
     // What came later, the sale or the claim, looked it up.
-    let tier_base = claimed.filter(|claimed| claimed.attributes).and_then(|c| c.fact.tier_base).unwrap_or(context.tier_base);
+    let tier_base = found.and_then(|found| found.tier_base).unwrap_or(context.tier_base);
     if earns {
         let setting = commission::Setting {
             goal: &order.key.goal,
@@ -182,10 +181,13 @@ struct Bound<'a> {
     tie: Option<Tie>,
     /// The claim that the order has its buyer from, and perhaps its publisher.
     claimed: Option<Claimed<'a>>,
+    /// What that looked up, if it came after the sale.
+    found: Option<ClaimFound>,
     self_referral: bool,
 }
 
-fn bound<'a>(order: &'a Order, sale: &Sale, context: &Context, terms: &Terms) -> Bound<'a> {
+fn bound<'a>(order: &'a Order, fact: &SaleFact, context: &Context, terms: &Terms) -> Bound<'a> {
+    let sale = &fact.sale;
     let asked = attribution::Asked {
         program: order.key.program,
         occurred_at: sale.occurred_at,
@@ -199,11 +201,12 @@ fn bound<'a>(order: &'a Order, sale: &Sale, context: &Context, terms: &Terms) ->
     let is_counted = |tie: &Tie| attribution::is_counted(&context.touches, &attributed.judged, tie.click);
     let tie = order.tie.filter(|tie| attributed.buyer.is_none() && is_counted(tie));
     let claimed = claimed.filter(|_| tie.is_none());
-    let self_referral = context.self_referral || tie.is_some_and(|tie| tie.self_referral) || claimed.is_some_and(|c| c.fact.self_referral);
+    let found = claimed.and_then(|claimed| claimed.fact.found).filter(|found| found.revision == fact.revision);
+    let self_referral = context.self_referral || tie.is_some_and(|tie| tie.self_referral) || found.is_some_and(|found| found.self_referral);
     if self_referral && terms.attribution.self_referral == SelfReferral::Refuse && !attributed.credited.is_empty() {
         attributed = Attributed { credited: Vec::new(), reason: Some(Reason::SelfReferral), ..attributed };
     }
-    Bound { attributed, tie, claimed, self_referral }
+    Bound { attributed, tie, claimed, found, self_referral }
 }
 
 /// A rejected sale still says whose it was.

@@ -1,6 +1,6 @@
 //! What a batch of commands knows: loaded under the programs' locks, changed only by `fold`, written once by `apply`.
 
-pub use crate::domain::touch::ClickTie;
+pub use crate::domain::touch::{ClickTie, Visit};
 use crate::domain::{
     account::{Account, Owner},
     buyer::Buyer,
@@ -131,14 +131,6 @@ pub struct ProgramFacts {
     pub program: Program,
     /// Every version, at least one.
     pub versions: Vec<Version>,
-}
-
-/// A click of a known buyer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Visit {
-    pub click: OpenedClick,
-    /// When a sign-in tied it; none if the buyer was known at the click.
-    pub tied_at: Option<Time>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

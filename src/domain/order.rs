@@ -200,12 +200,20 @@ pub struct ClaimFact {
     pub at: Time,
     /// The buyer's own clicks in the program, as far as known; newest first.
     pub touches: Vec<Known>,
-    /// As [`Context::tier_base`], of the publisher that the claim brought in; none where the sale came later and looked it up itself.
-    pub tier_base: Option<i64>,
-    /// The buyer is a publisher that was credited when the claim came.
-    pub self_referral: bool,
+    /// What was looked up when it came after the sale; a sale that comes later looks it up itself.
+    pub found: Option<ClaimFound>,
     /// It was answered otherwise, and gives the order no buyer any more.
     pub closed: bool,
+}
+
+/// What a claim looked up, of the revision of the sale that was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimFound {
+    pub revision: u32,
+    /// As [`Context::tier_base`], of the publisher that the claim brought in; none where it brought none, or the terms have no tiers.
+    pub tier_base: Option<i64>,
+    /// The buyer is a credited publisher.
+    pub self_referral: bool,
 }
 
 /// What came from other orders, from the clock or from settings: looked up once, when the sale is recorded, and stored.

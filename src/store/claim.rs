@@ -6,9 +6,9 @@ use super::filter::Filter;
 use crate::domain::{
     claim::{Claim, ClaimReason, ClaimStatus, Proof, State, Step},
     click::Quality,
-    facts::Visit,
     order::Actor,
     sale::{OpenedClick, OrderKey, SALE},
+    touch::Visit,
 };
 use crate::kernel::{
     id::{BuyerId, ClaimId, ClickId, ConversionId, LinkId, MerchantId, MovementId, ProgramId, PublisherId},

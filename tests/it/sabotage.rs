@@ -66,7 +66,8 @@ async fn fill(server: &Server) {
     let adjusted = text(&adjusted["conversion"]["id"]);
     operator.post(&format!("/conversions/{adjusted}/adjust"), json!({"amount": "99.00", "reason": "a typing error"})).await;
     tie(&operator, &clicks[1]).await;
-    claims(&operator, &program, &clicks[0]).await;
+    let visit = click(&http, &server.base, &operator.link(&program, &operator.publisher("Portal").await).await).await;
+    claims(&operator, &program, &visit).await;
     assert!(operator.get("/conversions").await["data"].as_array().is_some_and(|rows| rows.len() > 10));
 }
 

@@ -13,10 +13,10 @@ use crate::domain::{
     entry::Kind,
     facts::{Facts, LoyaltyFacts, Visit},
     movement::What,
-    order::{Actor, ClaimFact, Order},
+    order::{Actor, ClaimFact, ClaimFound, Order},
     reason::Refusal,
     sale::{Content, Line, OrderKey, Sale},
-    touch::{Known, TouchBuyer},
+    touch::{Known, TouchBuyer, Visit},
 };
 use crate::kernel::{
     id::{BuyerId, ClaimId, ConversionId},
@@ -111,7 +111,7 @@ fn new_fact(facts: &Facts, new: &NewClaim, before: Option<&Order>, claim: ClaimI
     let visits = facts.visits.get(&new.buyer).map_or(&[][..], Vec::as_slice);
     let mut touches: Vec<Known> = visits.iter().filter_map(|visit| touch(facts, new.buyer, &new.key, before, visit)).collect();
     newest(&mut touches);
-    let fact = ClaimFact { claim, at: now, touches, tier_base: None, self_referral: false, closed: false };
+    let fact = ClaimFact { claim, at: now, touches, found: None, closed: false };
     match before {
         Some(order) => looked_up(facts, order, new.buyer, fact, now),
         None => fact,
@@ -158,11 +158,12 @@ fn looked_up(facts: &Facts, order: &Order, buyer: BuyerId, fact: ClaimFact, now:
     let (attributed, counted) = attribution::claimed(&version.terms, &asked, context.recorded_at, &claims, attributed);
     let Some(counted) = counted.filter(|counted| counted.buyer == buyer) else { return fact };
     let looks = counted.attributes && version.terms.has_tiers();
-    ClaimFact {
+    let found = ClaimFound {
+        revision: sale.revision,
         tier_base: looks.then(|| record::tier_base(facts, order, &attributed, now)),
         self_referral: record::is_self_referral(facts, buyer, attributed.credited.iter().map(|credit| credit.publisher)),
-        ..fact
-    }
+    };
+    ClaimFact { found: Some(found), ..fact }
 }
 
 /// A sign-in shows clicks to be the buyer's: their claims in those programs know them from now on.

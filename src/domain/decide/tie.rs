@@ -13,7 +13,7 @@ use crate::domain::{
     order::Tie,
     reason::{Reason, Refusal},
     sale::{OpenedClick, OrderKey},
-    touch::ClickTie,
+    touch::{ClickTie, Visit},
 };
 use crate::kernel::{
     id::{BuyerId, ClickId},

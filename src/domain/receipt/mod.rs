@@ -9,9 +9,8 @@ pub use build::receipt;
 pub use paid::PaymentLine;
 
 use crate::domain::{
-    cashback::Cashback,
     click::Quality,
-    conversion::{Flags, Status},
+    conversion::{Cashback, Flags, Status},
     entry,
     order::Actor,
     reason::Reason,

@@ -143,9 +143,18 @@ struct ClaimJson<'a> {
     #[serde(borrow)]
     touches: Vec<TouchJson<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    found: Option<FoundJson>,
+    closed: bool,
+}
+
+/// What a claim looked up, of a revision of the sale.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FoundJson {
+    revision: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tier_base: Option<i64>,
     self_referral: bool,
-    closed: bool,
 }
 
 /// The body of a fact without content.
@@ -432,8 +441,7 @@ impl From<&ClaimFact> for ClaimJson<'_> {
         Self {
             claim: fact.claim,
             touches: fact.touches.iter().map(TouchJson::from).collect(),
-            tier_base: fact.tier_base,
-            self_referral: fact.self_referral,
+            found: fact.found.map(|ClaimFound { revision, tier_base, self_referral }| FoundJson { revision, tier_base, self_referral }),
             closed: fact.closed,
         }
     }
@@ -442,14 +450,8 @@ impl From<&ClaimFact> for ClaimJson<'_> {
 impl ClaimJson<'_> {
     fn into_fact(self, at: Time) -> Option<ClaimFact> {
         let touches = self.touches.into_iter().map(TouchJson::into_known).collect::<Option<_>>()?;
-        Some(ClaimFact {
-            claim: self.claim,
-            at,
-            touches,
-            tier_base: self.tier_base,
-            self_referral: self.self_referral,
-            closed: self.closed,
-        })
+        let found = |FoundJson { revision, tier_base, self_referral }| ClaimFound { revision, tier_base, self_referral };
+        Some(ClaimFact { claim: self.claim, at, touches, found: self.found.map(found), closed: self.closed })
     }
 }
 

@@ -24,6 +24,7 @@ use crate::store::{
     filter::Filter,
 };
 use crate::{args, statements};
+use context::TouchJson;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -37,8 +38,6 @@ statements! {
         ORDER BY conversion, revision",
         postgres "SELECT conversion, revision, body FROM order_context WHERE conversion = ANY($1) ORDER BY conversion, revision";
     WITHOUT_RATE = "SELECT id, program, goal, order_id FROM orders WHERE state = 'no_rate' ORDER BY first_seen_at, id";
-    PARKED = "SELECT id, program, goal, order_id FROM orders WHERE state = 'parked' AND first_seen_at < $1
-        AND EXISTS (SELECT 1 FROM order_fact f WHERE f.conversion = orders.id AND f.kind <> 'claim') ORDER BY first_seen_at LIMIT $2";
 }
 
 #[derive(sqlx::FromRow)]

@@ -115,9 +115,17 @@ fn touch() -> impl Strategy<Value = Touch> {
     prop_oneof![known().prop_map(Touch::Known), text().prop_map(Touch::Unknown)]
 }
 fn claim() -> impl Strategy<Value = (BuyerId, ClaimFact)> {
-    let parts = (1..i64::MAX, raw(), time(), vec(known(), 0..3), option::of(any::<i64>()), any::<(bool, bool)>());
-    parts.prop_map(|(buyer, claim, at, touches, tier_base, (self_referral, closed))| {
-        (BuyerId::from_raw(buyer), ClaimFact { claim: ClaimId::from_raw(claim), at, touches, tier_base, self_referral, closed })
+    let parts = (
+        1..i64::MAX,
+        raw(),
+        time(),
+        vec(known(), 0..3),
+        option::of((any::<u32>(), option::of(any::<i64>()), any::<bool>())),
+        any::<bool>(),
+    );
+    parts.prop_map(|(buyer, claim, at, touches, found, closed)| {
+        let found = found.map(|(revision, tier_base, self_referral)| ClaimFound { revision, tier_base, self_referral });
+        (BuyerId::from_raw(buyer), ClaimFact { claim: ClaimId::from_raw(claim), at, touches, found, closed })
     })
 }
 prop_compose! {
