@@ -1,7 +1,6 @@
 //! A conversion: our record of one order and goal, as people and programs see it.
 
 use crate::domain::{
-    cashback::Cashback,
     loyalty::{Bonus, BonusKind},
     terms::boost::Funder,
     verdict::Why,

@@ -8,7 +8,7 @@ use crate::domain::{
     entry::Row,
     left::{self, Left},
     loyalty::{self, Bonus, Held, Offer, Pot},
-    order::{Context, Order, Tie},
+    order::{ClaimFound, Context, Order, SaleFact, Tie},
     reason::Reason,
     split::{self, Shared},
     terms::{PayableOn, SelfReferral, Terms, boost::Funder},

@@ -21,7 +21,7 @@ use crate::domain::{
     program::Program,
     publisher::Publisher,
     rate::RateTable,
-    sale::{OpenedClick, OrderKey},
+    sale::OrderKey,
     series::Series,
     terms::Version,
 };

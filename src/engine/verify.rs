@@ -160,26 +160,6 @@ async fn invoices(tx: &mut Tx, report: &mut Report, totals: &mut Totals) -> Resu
     Ok(())
 }
 
-/// Invoices: the same, and what they list.
-async fn invoices(tx: &mut Tx, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {
-    let mut after = InvoiceId::from_raw(0);
-    loop {
-        let page = crate::store::invoice::page(tx, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        let sums = rows::invoice_sums(tx, &page.iter().map(|invoice| invoice.id.raw()).collect::<Vec<_>>()).await?;
-        for invoice in &page {
-            let (net, lines) = sums.get(&invoice.id.raw()).copied().unwrap_or_default();
-            report.breaches.extend(audit::invoice(invoice, net, lines));
-        }
-        check_documents(tx, page.into_iter().map(|invoice| Document::Invoice(Box::new(invoice))).collect(), report, totals).await?;
-    }
-    for (series, detail) in rows::series_gaps(tx).await? {
-        report.breaches.push(Breach::new("series_gap", series, detail));
-    }
-    Ok(())
-}
-
 /// Claims against the orders that hold them, and the goodwill that was paid for them.
 async fn claims(tx: &mut Tx, report: &mut Report) -> Result<(), StoreError> {
     let mut after = ClaimId::from_raw(0);

@@ -168,8 +168,6 @@ async fn save_documents(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Resul
             // Issued once, changed never.
             Document::Invoice(invoice) => invoices.push(&**invoice),
             Document::Payment(payment) => payments.push(payment),
-            // Issued once, changed never.
-            Document::Invoice(invoice) => invoices.push(&**invoice),
         }
     }
     movement::save(tx, &movements).await?;

@@ -4,7 +4,7 @@
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{buyer, claim, coupon, customer, idempotency, link, merchant, order, program, publisher, rate, terms, tie, tier, webhook};
+use super::{claim, coupon, customer, idempotency, link, merchant, order, program, rate, terms, tie, webhook};
 use crate::domain::{
     account::Owner,
     command::{Act, Answered, Command, Goodwill, Restored},
@@ -32,6 +32,7 @@ mod beside;
 mod debt;
 mod loyalty;
 mod payouts;
+mod people;
 mod receipt;
 
 pub use super::terms::TermsCache;
@@ -279,15 +280,6 @@ pub async fn lock_shared(tx: &mut Tx, cache: &TermsCache, programs: &[ProgramId]
     program::lock_numbers(tx, listed(&shared)).await
 }
 
-/// Merchants of these programs whose account decides about orders: those who pay ahead, and those who have credit. A program's merchant never
-/// changes, and whose credit comes meanwhile is found by a job; so this is read before they are locked.
-pub async fn add_payers(tx: &mut Tx, wanted: &mut Wanted, programs: &[ProgramId]) -> Result<(), StoreError> {
-    for merchant in merchant::payers(tx, programs).await? {
-        wanted.add_party(Owner::Merchant(merchant));
-    }
-    Ok(())
-}
-
 /// Loads what the commands need; the locks are held.
 pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted) -> Result<Facts, StoreError> {
     let mut wanted = wanted.clone();
@@ -309,13 +301,13 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
     load_links(tx, &wanted, &mut facts).await?;
     loyalty::load_currencies(tx, &mut wanted, &mut facts).await?;
     load_rest(tx, &wanted, &programs, &mut facts).await?;
-    load_people(tx, &wanted, &mut facts).await?;
+    people::load_people(tx, &wanted, &mut facts).await?;
     loyalty::load(tx, &wanted, &mut facts).await?;
     beside::load_documents(tx, &wanted, &mut facts).await?;
     debt::load(tx, &wanted, &mut facts).await?;
     beside::load_invoicing(tx, &wanted, &mut facts).await?;
     wanted.payouts.load(tx, &mut facts).await?;
-    load_tiers(tx, &wanted, &mut facts).await?;
+    people::load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)
 }
 

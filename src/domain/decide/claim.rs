@@ -11,7 +11,7 @@ use crate::domain::{
     decision::{Change, Decision, FactKind, LoyaltyChange},
     document::Document,
     entry::Kind,
-    facts::{Facts, LoyaltyFacts, Visit},
+    facts::{Facts, LoyaltyFacts},
     movement::What,
     order::{Actor, ClaimFact, ClaimFound, Order},
     reason::Refusal,

@@ -213,8 +213,6 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
         conversion,
         customer_new: customer_new(facts, order, sale),
         tier_base: if version.terms.has_tiers() { tier_base(facts, order, &attributed, now) } else { 0 },
-        in_debt: in_debt(facts, order, &attributed, to),
-        budget_used_up: kept.is_some_and(|context| context.budget_used_up),
         self_referral: buyer.is_some_and(|buyer| is_self_referral(facts, buyer, attributed.credited.iter().map(|c| c.publisher))),
         in_debt: in_debt(facts, order, &attributed, to),
         budget_used_up: kept.is_some_and(|context| context.budget_used_up),

@@ -9,7 +9,7 @@ use crate::domain::{
     command::{Outcome, TieVerdict},
     decision::{Change, Decision, FactKind, LoyaltyChange},
     entry::Kind,
-    facts::{Facts, LoyaltyFacts, Visit},
+    facts::{Facts, LoyaltyFacts},
     order::Tie,
     reason::{Reason, Refusal},
     sale::{OpenedClick, OrderKey},

@@ -11,7 +11,6 @@ use crate::domain::{
     due::Due,
     entry::Entry,
     left::refusal,
-    loyalty::{Offer, Seen},
     order::{Actor, Order},
     program::Program,
     reason::Reason,

@@ -14,7 +14,7 @@ use crate::domain::{
     entry,
     order::Actor,
     reason::Reason,
-    terms::{Model, PayableOn, UnclaimedTo, boost::Funder, pay::Pay},
+    terms::{Model, PayableOn, UnclaimedTo, pay::Pay},
     verdict::{Grounds, Why},
     word::words,
 };
@@ -75,36 +75,6 @@ pub struct Receipt {
     pub entries: Vec<EntryLines>,
     /// Who was paid, when and by which payment; a payee's key sees its own.
     pub payments: Vec<PaymentLine>,
-}
-
-/// What a boost pays, and from what it was worked out. Amounts in the program's currency.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ReceiptBonus)]
-pub struct BonusLine {
-    #[schema(value_type = BonusKind)]
-    pub kind: &'static str,
-    pub boost: String,
-    #[schema(value_type = Funder)]
-    pub funded_by: &'static str,
-    /// Who gets it.
-    #[schema(required)]
-    pub buyer: Option<BuyerId>,
-    /// Of the buyer's share, before it faded.
-    pub percent: Option<Percent>,
-    /// The buyer's share that a percentage is of.
-    pub share: Option<Money>,
-    /// Whole days since the buyer's last order.
-    pub days: Option<i64>,
-    /// The buyer's approved amount that a tier was chosen by.
-    pub base: Option<Money>,
-    /// Minor units before the rounding, as a fraction.
-    pub exact: String,
-    /// Rounded half up.
-    pub wanted: Money,
-    /// What was left of a budget; 0 where a code, a quota or a first order was used up.
-    pub cap: Option<Money>,
-    /// What it pays.
-    pub amount: Money,
 }
 
 /// A code with its texts; those of `other` may be the words of who said it.

@@ -3,7 +3,7 @@ use super::{Fact, context::TouchJson, json, loyalty, read};
 use crate::domain::{
     click::Quality,
     decision::FactKind,
-    order::{Actor, Adjust, ClaimFact, Order, Paid, RefundFact, Reopened, SaleFact, Tie, Verdict},
+    order::{Actor, Adjust, ClaimFact, ClaimFound, Order, Paid, RefundFact, Reopened, SaleFact, Tie, Verdict},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
     verdict::Grounds,
 };
@@ -215,7 +215,7 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
         FactKind::MerchantPaid => ("merchant_paid", String::new(), order.merchant_paid.ok_or_else(absent)?, json(&NothingJson {})?),
         FactKind::Loyalty => {
             let found = order.loyalty.as_ref().ok_or_else(absent)?;
-            ("loyalty", found.revision.to_string(), found.at, loyalty_body(found)?)
+            ("loyalty", found.revision.to_string(), found.at, loyalty::text(found)?)
         }
         FactKind::Paid => {
             let paid = order.paid.as_ref().ok_or_else(absent)?;
@@ -316,7 +316,7 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
         "loyalty" => {
             let revision = revision(key)?;
             if order.loyalty.as_ref().is_none_or(|known| known.revision <= revision) {
-                order.loyalty = Some(loyalty_of(body, revision, *at)?);
+                order.loyalty = Some(loyalty::parse(body, revision, *at)?);
             }
         }
         "paid" => {

@@ -9,7 +9,6 @@ mod tests;
 
 use crate::domain::{
     decision::{Change, FactKind},
-    loyalty::Loyalty,
     order::{Actor, Order},
     sale::OrderKey,
 };
@@ -24,7 +23,6 @@ use crate::store::{
     filter::Filter,
 };
 use crate::{args, statements};
-use context::TouchJson;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -249,14 +247,6 @@ async fn save_contexts(tx: &mut Tx, changes: &[Changed<'_>]) -> Result<(), Store
     ];
     bulk::insert(tx, "order_context", &columns, "").await?;
     Ok(())
-}
-
-fn loyalty_body(found: &Loyalty) -> Result<String, StoreError> {
-    loyalty::text(found)
-}
-
-fn loyalty_of(body: &str, revision: u32, at: Time) -> Option<Loyalty> {
-    loyalty::parse(body, revision, at)
 }
 
 /// When a context was found.

@@ -3,7 +3,7 @@ use super::*;
 use crate::domain::{
     click::Quality,
     loyalty::{Brought, Loyalty, TierBase, Voucher},
-    order::{Actor, Adjust, Approvals, ClaimFact, Context, OwnedCoupon, RefundFact, Reopened, SaleFact, Tie, Verdict},
+    order::{Actor, Adjust, Approvals, ClaimFact, ClaimFound, Context, OwnedCoupon, RefundFact, Reopened, SaleFact, Tie, Verdict},
     publisher::Kind,
     rate::{Applied, Conversion, Rate},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
