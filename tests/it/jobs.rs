@@ -4,6 +4,7 @@ use crate::support::{
     server::{Server, click, client, ristourne_ok},
     sql::Sql,
 };
+use reqwest::Method;
 use ristourne::{
     engine::{
         clock::Clock,
@@ -36,9 +37,54 @@ async fn engine(database: &str, spool: &TempDir, at: Time) -> (Arc<Engine>, Stop
         spool_dir: spool.path().to_owned(),
         geo_database: None,
         click_wait_max: Duration::from_millis(25),
-        invoice_monthly: false,
+        invoice_monthly: true,
     };
     Engine::start(options).await.expect("the engine starts")
+}
+
+/// Runs the jobs at this time, on two nodes at once where two can share a database; gives how many orders they changed.
+async fn run_everywhere(database: &str, spool: &TempDir, at: Time) -> usize {
+    let nodes = if database.starts_with("postgres") { 2 } else { 1 };
+    let mut engines = Vec::new();
+    for _ in 0..nodes {
+        engines.push(engine(database, spool, at).await);
+    }
+    let runs = engines.iter().map(|(engine, _)| {
+        let engine = Arc::clone(engine);
+        tokio::spawn(async move { jobs::run(&engine, at).await.expect("the jobs run") })
+    });
+    let mut sum = 0;
+    for run in runs.collect::<Vec<_>>() {
+        sum += run.await.expect("no panic");
+    }
+    for (engine, stop) in engines {
+        stop.stop(engine).await;
+    }
+    sum
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_that_is_over_is_invoiced_once() {
+    for_each_database(async |database| {
+        let server = Server::start(database);
+        let operator = server.operator();
+        operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
+        for n in 0..3 {
+            let merchant = operator.merchant(&format!("Shop {n}")).await.id;
+            let fee = json!({"amount": {"amount": "9.00", "currency": "EUR"}, "reason": "set-up"});
+            operator.create(&format!("/merchants/{merchant}/fees"), fee).await;
+        }
+        server.stop();
+        let (spool, now) = (TempDir::new("invoices-spool"), Clock::System.now());
+        for (days, issued) in [(0, 0), (32, 3), (33, 3)] {
+            run_everywhere(database, &spool, now.plus(days * DAY).plus(60_000_000)).await;
+            let mut sql = Sql::open(database).await;
+            assert_eq!(sql.number("SELECT COUNT(*) FROM invoice").await, issued, "after {days} days");
+            sql.close().await;
+        }
+        assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,23 +114,7 @@ async fn due_orders_are_approved_and_expire_once() {
         for (days, changed) in [(1, 0), (2, orders), (2, 0), (3, orders), (40, 0)] {
             // A minute later than the last of the orders.
             let at = now.plus(days * DAY).plus(60_000_000);
-            let nodes = if database.starts_with("postgres") { 2 } else { 1 };
-            let mut engines = Vec::new();
-            for _ in 0..nodes {
-                engines.push(engine(database, &spool, at).await);
-            }
-            let runs = engines.iter().map(|(engine, _)| {
-                let engine = Arc::clone(engine);
-                tokio::spawn(async move { jobs::run(&engine, at).await.expect("the jobs run") })
-            });
-            let mut sum = 0;
-            for run in runs.collect::<Vec<_>>() {
-                sum += run.await.expect("no panic");
-            }
-            assert_eq!(sum, changed, "after {days} days");
-            for (engine, stop) in engines {
-                stop.stop(engine).await;
-            }
+            assert_eq!(run_everywhere(database, &spool, at).await, changed, "after {days} days");
         }
         assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
 
