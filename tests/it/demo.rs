@@ -99,7 +99,7 @@ async fn the_whole_demo_shows_everything() {
     shows("SELECT DISTINCT channel FROM inbox", &["postback", "signed_url", "pixel", "api", "clock"]).await;
     shows(
         "SELECT DISTINCT kind FROM journal_entry",
-        &["recorded", "approved", "refunded", "rejected", "replaced", "adjusted", "buyer_tied", "share_expired"],
+        &["recorded", "approved", "refunded", "rejected", "replaced", "adjusted", "reopened", "buyer_tied", "share_expired"],
     )
     .await;
     shows(

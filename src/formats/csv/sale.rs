@@ -24,7 +24,7 @@ const BY: usize = 7;
 const BODY: usize = 8;
 const LOOKED_UP: usize = 9;
 /// The columns of a table from elsewhere: the fields of a postback's query, and `items` as JSON.
-pub const POSTBACK_COLUMNS: [&str; 17] = [
+pub const POSTBACK_COLUMNS: [&str; 18] = [
     "program",
     "type",
     "of",
@@ -42,6 +42,7 @@ pub const POSTBACK_COLUMNS: [&str; 17] = [
     "commission",
     "refund_id",
     "reason",
+    "reason_text",
 ];
 /// Characters of an order's number, and of a fact's key.
 const TEXT_CHARS_MAX: usize = 128;

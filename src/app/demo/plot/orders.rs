@@ -189,13 +189,19 @@ impl Plot {
         let desk = |verb: &str, body: Value| Event::Desk { path: format!("/conversions/{id}/{verb}"), body };
         let is_held = conversion["flags"].as_array().is_some_and(|flags| flags.contains(&json!("held")));
         if is_held {
-            let event = match self.dice.between(0, 9) {
+            let verdict = self.dice.between(0, 9);
+            let event = match verdict {
                 0..5 => desk("approve", json!({})),
                 5..8 => desk("reject", json!({"reason": "fraud"})),
                 _ => return,
             };
             let wait = self.dice.between(DAY, 4 * DAY);
             self.add(at.plus(wait), event);
+            // Somebody complained, and was right.
+            if verdict == 7 {
+                let words = json!({"reason": "other", "reason_text": "Vérifiée avec la boutique."});
+                self.add(at.plus(wait + 2 * DAY), desk("reopen", words));
+            }
         } else if self.dice.permille(15) {
             let body =
                 json!({"amount": conversion["amount"]["amount"].as_str().map(nine_tenths), "reason": "Remise accordée après l’achat"});
