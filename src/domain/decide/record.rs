@@ -239,17 +239,19 @@ fn kept_due<'a>(facts: &'a Facts, order: &Order) -> Option<(Due, &'a Context)> {
     stored.context.as_ref().filter(|_| !due.credits.is_empty()).map(|context| (due, context))
 }
 
-/// Notes that a prepaid merchant's credit, less what is promised already, does not cover the commission.
+/// Notes that a prepaid merchant's credit, less what is promised already, does not cover what it owes for the sale.
 fn hold_unpaid(facts: &Facts, program: &ProgramFacts, order: &mut Order) -> Result<(), Refusal> {
     let (merchant, currency) = (program.program.merchant, program.program.currency);
     if !facts.merchants.get(&merchant).is_some_and(|merchant| merchant.billing.prepaid) {
         return Ok(());
     }
-    let commission = change::due_of(program, order)?.map_or(0, |due| due.commission);
+    let (owed, pending) = (Account::MerchantOwed(merchant), Account::MerchantPending(merchant));
+    let row = change::due_of(program, order)?.map(|due| due.row(merchant, program.program.id));
+    // An order that is approved already owes it. Bonuses that the merchant pays are looked up afterwards: the next sale counts them.
+    let promised: i64 = row.iter().flat_map(|row| [owed, pending].map(|account| row.get(&account).copied().unwrap_or(0))).sum();
     let held = |account| facts.balances.get(&(account, currency)).copied().unwrap_or(0);
-    let owed = held(Account::MerchantOwed(merchant)) + held(Account::MerchantPending(merchant)) + commission;
     if let Some(context) = order.context.as_mut() {
-        context.budget_used_up = commission > 0 && owed > 0;
+        context.budget_used_up = promised > 0 && held(owed) + held(pending) + promised > 0;
     }
     Ok(())
 }
