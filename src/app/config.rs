@@ -2,6 +2,7 @@
 
 use crate::{
     app::{failure::Failure, opening},
+    domain::claim,
     domain::debt::DebtLimit,
     engine::{clock::Clock, engine},
     kernel::{address::Trusted, seal::MasterKey, time::Zone},
@@ -295,11 +296,18 @@ pub struct LimitArgs {
     /// The most bytes of one import over the API
     #[arg(long, env = "RISTOURNE_IMPORT_BYTES_MAX", default_value_t = limits::IMPORT_BYTES_MAX, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     pub import_bytes_max: u64,
+    /// How many days a merchant has to answer a claim of missing cashback
+    #[arg(long, env = "RISTOURNE_CLAIM_ANSWER_DAYS", default_value_t = claim::ANSWER_DAYS, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=365))]
+    pub claim_answer_days: u32,
+    /// Claims of one buyer that may wait for an answer at once
+    #[arg(long, env = "RISTOURNE_CLAIMS_OPEN_MAX", default_value_t = claim::OPEN_MAX, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub claims_open_max: u32,
 }
 
 impl LimitArgs {
     pub fn options(self) -> limits::Options {
-        limits::Options { api: self.limit_api, postbacks: self.limit_postbacks, import_bytes_max: self.import_bytes_max }
+        let claims = claim::Settings { answer_days: self.claim_answer_days, open_max: self.claims_open_max };
+        limits::Options { api: self.limit_api, postbacks: self.limit_postbacks, import_bytes_max: self.import_bytes_max, claims }
     }
 }
 

@@ -49,10 +49,11 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 }
 
 fn in_words(report: &Report, keys: &Checked, master: bool) -> String {
-    let Report { orders, documents, entries, balances, clicks, breaches } = report;
+    let Report { orders, documents, claims, entries, balances, clicks, breaches } = report;
     let mut lines = vec![
         format!("orders decided again from their facts: {orders}"),
         format!("movements and documents held against their entries: {documents}"),
+        format!("claims held against their orders: {claims}"),
         format!("journal entries balanced and chained: {entries}"),
         format!("balances equal to their postings and to what orders and documents hold: {balances}"),
         format!("clicks counted against the statistics: {clicks}"),
@@ -71,6 +72,7 @@ fn in_words(report: &Report, keys: &Checked, master: bool) -> String {
 
 fn as_json(report: &Report, keys: &Checked) -> serde_json::Value {
     let breaches: Vec<_> = report.breaches.iter().map(|b| json!({"code": b.code, "subject": b.subject, "detail": b.detail})).collect();
-    json!({"orders": report.orders, "documents": report.documents, "entries": report.entries, "balances": report.balances, "clicks": report.clicks, "secrets": keys.stored,
+    json!({"orders": report.orders, "documents": report.documents, "claims": report.claims,
+        "entries": report.entries, "balances": report.balances, "clicks": report.clicks, "secrets": keys.stored,
         "unsealed": keys.plain, "breaches": breaches})
 }

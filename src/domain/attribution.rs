@@ -2,10 +2,10 @@
 
 use crate::domain::{
     click::Quality,
-    order::OwnedCoupon,
+    order::{ClaimFact, OwnedCoupon},
     publisher::Kind,
     reason::Reason,
-    terms::{self, Model},
+    terms::{self, Model, Terms},
     touch::{Known, Touch},
 };
 use crate::kernel::{
@@ -13,6 +13,7 @@ use crate::kernel::{
     percent::Percent,
     time::{self, Time},
 };
+use std::collections::BTreeMap;
 
 /// Who is credited for a sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +87,49 @@ pub fn attribute(terms: &terms::Attribution, asked: &Asked<'_>) -> Attributed {
     let suspect = counted.iter().any(|touch| is_credited(touch) && matches!(touch.quality, Quality::Bot | Quality::Suspect));
     let buyer = if credited.is_empty() { None } else { buyer };
     Attributed { credited, reason, buyer, suspect, judged }
+}
+
+/// The claim that gives an order its buyer.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimed<'a> {
+    pub buyer: BuyerId,
+    pub fact: &'a ClaimFact,
+    /// It brought the publisher too: the sale had no touch of its own that counts.
+    pub attributes: bool,
+}
+
+/// What claims make of an order without a buyer: the first whose own click lies in the window counts. It credits that click where nothing
+/// else is credited, and else ties the unclaimed share, if it came in time for that. A sale that the shop gives to another channel is
+/// the shop's to give.
+pub fn claimed<'a>(
+    terms: &Terms,
+    asked: &Asked<'_>,
+    recorded_at: Time,
+    claims: &'a BTreeMap<BuyerId, ClaimFact>,
+    attributed: Attributed,
+) -> (Attributed, Option<Claimed<'a>>) {
+    let attributes = attributed.credited.is_empty();
+    let until = recorded_at.plus_days(terms.claim_days);
+    let window = terms.attribution.window_days;
+    let proof = |fact: &'a ClaimFact| {
+        let fits = fact.touches.iter().filter(|touch| touch.refusal(asked.program, asked.occurred_at, window).is_none());
+        fits.max_by_key(|touch| (touch.at(), touch.click))
+    };
+    let may_count = |fact: &ClaimFact| !fact.closed && (attributes || fact.at < until);
+    let found = claims
+        .iter()
+        .filter(|(_, fact)| attributed.buyer.is_none() && !asked.other_channel && may_count(fact))
+        .filter_map(|(buyer, fact)| Some((Claimed { buyer: *buyer, fact, attributes }, proof(fact)?)))
+        .min_by_key(|(claimed, _)| (claimed.fact.at, claimed.fact.claim));
+    let Some((claimed, touch)) = found else { return (attributed, None) };
+    let mut attributed = attributed;
+    if attributes {
+        attributed.suspect = touch.quality.holds();
+        attributed.credited = weigh(Model::LastClick, asked.occurred_at, &[touch]);
+        attributed.reason = None;
+        attributed.buyer = Some(claimed.buyer);
+    }
+    (attributed, Some(claimed))
 }
 
 /// Whether the click was in time for the order; one that stood down is still its buyer's.

@@ -2,9 +2,12 @@
 
 use crate::domain::{
     account::Account,
+    claim::{Claim, ClaimReason, State},
     conversion::Conversion,
     entry::{self, Entry, Link, Row},
     invoice::{self, Invoice},
+    movement::{Movement, What},
+    order::Order,
     series::Series,
 };
 use crate::kernel::{currency::Currency, money::Money, time::Time};
@@ -24,6 +27,34 @@ pub struct Breach {
 impl Breach {
     pub fn new(code: &'static str, subject: impl std::fmt::Display, detail: impl Into<String>) -> Self {
         Self { code, subject: subject.to_string(), detail: detail.into() }
+    }
+}
+
+/// Holds a claim against its order, the conversion that it was found as, and the goodwill that was paid for it.
+pub fn claim(claim: &Claim, order: Option<&Order>, conversion: Option<&Conversion>, movement: Option<&Movement>) -> Option<Breach> {
+    let breach = |code, detail: String| Some(Breach::new(code, claim.id, detail));
+    let fact = order.and_then(|order| order.claims.get(&claim.buyer)).filter(|fact| fact.claim == claim.id);
+    let Some(fact) = fact else { return breach("claim_without_order", format!("order {} does not know it", claim.key)) };
+    match claim.state() {
+        State::Matched { conversion: id } | State::Accepted { conversion: id } => {
+            let is_theirs = conversion.is_some_and(|conversion| conversion.buyer == Some(claim.buyer) || conversion.expired_at.is_some());
+            let is_its_own = order.is_some_and(|order| order.id == *id);
+            if is_theirs && is_its_own { None } else { breach("claim_not_credited", format!("{id} is not this buyer's")) }
+        }
+        State::Goodwill { movement: id } => {
+            let pays = |movement: &Movement| matches!(movement.what, What::Bonus { buyer, .. } if buyer == claim.buyer);
+            match movement {
+                Some(movement) if pays(movement) && fact.closed => None,
+                _ => breach("goodwill_differs", format!("{id} is not a bonus of this buyer, or the order may still pay them too")),
+            }
+        }
+        State::Refused { reason, .. } if fact.closed == reason.stays_open() && *reason != ClaimReason::AlreadyClaimed => {
+            breach("claim_differs", format!("it is refused as {reason}, its order says otherwise"))
+        }
+        State::Waiting { .. } | State::Escalated if fact.closed => {
+            breach("claim_differs", "it is open, its order says otherwise".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -96,6 +127,7 @@ pub fn conversion(stored: &Conversion, decided: &Conversion) -> Vec<Breach> {
     differ("approved_at", format!("{:?}", stored.approved_at), format!("{:?}", decided.approved_at));
     differ("payable_at", format!("{:?}", stored.payable_at), format!("{:?}", decided.payable_at));
     differ("claim_until", format!("{:?}", stored.claim_until), format!("{:?}", decided.claim_until));
+    differ("expired_at", format!("{:?}", stored.expired_at), format!("{:?}", decided.expired_at));
     differ(
         "order",
         format!("{}/{}/{}", stored.program, stored.goal, stored.order_id),

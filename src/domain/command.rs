@@ -1,6 +1,7 @@
 //! Commands: everything that may post, and the message that brought it.
 
 use crate::domain::{
+    claim::{Claim, ClaimReason},
     conversion::Conversion,
     idempotency::{Kept, Slot, is_kept},
     invoice::Invoice,
@@ -16,7 +17,7 @@ use crate::domain::{
 use crate::kernel::{
     currency::Currency,
     fields::FieldErrors,
-    id::{BuyerId, ClickId, InboxId, MerchantId, MovementId, ProgramId},
+    id::{BuyerId, ClaimId, ClickId, InboxId, MerchantId, MovementId, ProgramId},
     money::Money,
     time::{Day, Time},
 };
@@ -158,6 +159,14 @@ pub enum Act {
     },
     /// What another database of ours exported, taken over with what was looked up for it then.
     Restore(Restored),
+    /// A buyer misses cashback.
+    Claim(Box<NewClaim>),
+    /// `key` is the claim's.
+    Answer {
+        claim: ClaimId,
+        key: OrderKey,
+        answer: Answered,
+    },
     /// Money moves beside orders.
     Move(What, Moved),
     /// Undoes a movement.
@@ -190,6 +199,47 @@ pub struct Moved {
     pub happened_at: Option<Time>,
 }
 
+/// What a buyer says of an order whose cashback they miss.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewClaim {
+    pub buyer: BuyerId,
+    pub key: OrderKey,
+    /// What they paid, in the program's currency.
+    pub amount: Option<Money>,
+    pub ordered_at: Option<Time>,
+    pub note: Option<String>,
+    /// How long the merchant has to answer.
+    pub answer_days: u32,
+    /// Claims of one buyer that may wait at once.
+    pub open_max: u32,
+}
+
+/// How a claim is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// The order is the buyer's. `amount`: what was sold, where the sale is not known yet; in the program's currency.
+    Accept {
+        amount: Option<Money>,
+    },
+    Refuse {
+        reason: ClaimReason,
+        text: Option<String>,
+    },
+    Goodwill(Goodwill),
+    /// The merchant's time is over.
+    Escalate,
+}
+
+/// A bonus in the place of cashback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goodwill {
+    pub amount: Money,
+    /// The merchant that pays it; none if the platform does.
+    pub funder: Option<MerchantId>,
+    /// What the buyer reads.
+    pub reason: Option<String>,
+}
+
 /// One line of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restored {
@@ -212,7 +262,9 @@ impl Act {
             | Self::Adjust { key, .. }
             | Self::MerchantPaid { key }
             | Self::Expire { key }
-            | Self::Release { key } => Some(key),
+            | Self::Release { key }
+            | Self::Answer { key, .. } => Some(key),
+            Self::Claim(new) => Some(&new.key),
             Self::Restore(Restored::Fact { order, .. }) => Some(&order.key),
             Self::Tie { .. }
             | Self::Rates { .. }
@@ -250,6 +302,11 @@ pub enum Outcome {
     },
     /// A new invoice or credit note. 201.
     Invoiced(Box<Invoice>),
+    /// A claim of missing cashback, as it now is; 201 where it is new.
+    Claimed {
+        claim: Box<Claim>,
+        is_new: bool,
+    },
     Refused(Refusal),
     /// The first answer to this `Idempotency-Key`, again.
     Replayed(Kept),
@@ -271,8 +328,10 @@ impl Outcome {
     /// The HTTP status of its answer to a postback.
     pub fn http(&self) -> u16 {
         match self {
-            Self::Recorded(_) | Self::Moved { is_new: true, .. } | Self::Invoiced(_) => 201,
-            Self::Duplicate(_) | Self::Test(_) | Self::Tied(_) | Self::RatesStored { .. } | Self::Moved { .. } => 200,
+            Self::Recorded(_) | Self::Moved { is_new: true, .. } | Self::Claimed { is_new: true, .. } | Self::Invoiced(_) => 201,
+            Self::Duplicate(_) | Self::Test(_) | Self::Tied(_) | Self::RatesStored { .. } | Self::Moved { .. } | Self::Claimed { .. } => {
+                200
+            }
             Self::Unattributed(_) | Self::Parked(_) => 202,
             Self::Refused(refusal) if refusal.is_conflict() => 409,
             Self::Refused(Refusal::NotFound) => 404,
@@ -300,6 +359,7 @@ impl Outcome {
                 }
             }
             Self::Invoiced(_) => "invoiced",
+            Self::Claimed { claim, .. } => claim.state().status().word(),
             Self::Refused(refusal) => refusal.code(),
             Self::Replayed(_) => "replayed",
             Self::Noted { code, .. } => code,

@@ -135,6 +135,45 @@ pub struct Conversion {
     pub net: i64,
     /// Until when an unclaimed share may be claimed.
     pub claim_until: Option<Time>,
+    /// When the unclaimed share went elsewhere, for good.
+    pub expired_at: Option<Time>,
+    /// What the buyer reads; only where whoever asks is to see it.
+    pub cashback: Option<Cashback>,
+}
+
+words! {
+    /// Where the cashback of an order stands. `tracked`: recorded, not confirmed yet; `confirmed`: the shop owes it and has not paid;
+    /// `payable`: it goes with the next payout; `unclaimed`: it waits for its buyer; `expired`: nobody claimed it in time.
+    pub enum CashbackState {
+        Tracked = "tracked",
+        Confirmed = "confirmed",
+        Payable = "payable",
+        Paid = "paid",
+        Refused = "refused",
+        Unclaimed = "unclaimed",
+        Expired = "expired",
+    }
+}
+
+/// The cashback of an order as its buyer understands it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Cashback {
+    pub state: CashbackState,
+    /// The buyer's share now, without bonuses.
+    pub amount: Money,
+    /// What the state waits for or began with: the latest confirmation, the confirmation, the day it became payable, the end of the time to
+    /// claim it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub date: Option<Time>,
+    pub text: CashbackText,
+}
+
+/// The same in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CashbackText {
+    pub en: String,
+    pub fr: String,
 }
 
 impl Conversion {
@@ -180,6 +219,7 @@ impl Serialize for Conversion {
             occurred_at: self.occurred_at,
             recorded_at: self.recorded_at,
             payable_at: self.payable_at,
+            cashback: self.cashback.as_ref(),
         }
         .serialize(serializer)
     }
@@ -239,6 +279,10 @@ struct Wire<'a> {
     /// When it became payable; while pending, when silence approves it.
     #[schema(required)]
     payable_at: Option<Time>,
+    /// What the buyer reads of their cashback; shown to the operator and the buyer only, where there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Cashback)]
+    cashback: Option<&'a Cashback>,
 }
 
 // The document shows what the wire shows.

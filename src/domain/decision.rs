@@ -2,6 +2,7 @@
 
 pub use crate::domain::order::FactKind;
 use crate::domain::{
+    claim::Claim,
     command::Outcome,
     conversion::Conversion,
     document::Written,
@@ -12,11 +13,11 @@ use crate::domain::{
     loyalty::{Held, Limit, Pot},
     order::Order,
     rate::Rate,
-    touch::ClickTie,
+    touch::{ClickTie, Visit},
 };
 use crate::kernel::{
     currency::Currency,
-    id::{ClickId, ConversionId, InvoiceId, MerchantId, PublisherId},
+    id::{BuyerId, ClickId, ConversionId, InvoiceId, MerchantId, PublisherId},
     time::{Day, Month},
 };
 
@@ -31,6 +32,10 @@ pub struct Decision {
     pub kept: Option<(Slot, Kept)>,
     pub changes: Vec<Change>,
     pub ties: Vec<(ClickId, ClickTie)>,
+    /// Clicks that a sign-in has shown to be a buyer's.
+    pub visits: Vec<(BuyerId, Visit)>,
+    /// Claims of missing cashback as they are from now on; of several of one the last counts.
+    pub claims: Vec<Claim>,
     pub rates: Vec<(Day, Currency, Rate)>,
     /// What changes beside orders.
     pub documents: Vec<Written>,

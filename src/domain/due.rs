@@ -2,15 +2,14 @@
 
 use crate::domain::{
     account::{Account, Stage},
-    attribution::{self, Attributed},
+    attribution::{self, Attributed, Claimed},
     commission::{self, Commission},
     conversion::{Conversion, Credit, Flags, Shares, Status},
     entry::Row,
     left::{self, Left},
     loyalty::{self, Bonus, Held, Offer, Pot},
-    order::{Context, Order, Tie},
+    order::{ClaimFound, Context, Order, SaleFact, Tie},
     reason::Reason,
-    sale::Sale,
     split::{self, Shared},
     terms::{PayableOn, SelfReferral, Terms, boost::Funder},
     verdict::{Grounds, Why},
@@ -51,6 +50,8 @@ pub struct Due {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workings {
     pub attributed: Attributed,
+    /// What tiers looked at.
+    pub tier_base: i64,
     pub left: Left,
     /// None if the sale is unattributed or rejected.
     pub commission: Option<Commission>,
@@ -71,11 +72,13 @@ pub struct Counted {
 pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let (Some(fact), Some(context)) = (&order.sale, &order.context) else { return Ok(None) };
     let sale = &fact.sale;
-    let Bound { attributed, tie, self_referral } = bound(order, sale, context, terms);
+    let Bound { attributed, tie, claimed, found, self_referral } = bound(order, fact, context, terms);
     let left = left::left(order, sale);
     let rejected = order.rejection().is_some() || order.cancellation().is_some();
     let earns = !rejected && !attributed.credited.is_empty();
     let (mut commission, mut shared) = (None, None);
+    // What came later, the sale or the claim, looked it up.
+    let tier_base = found.and_then(|found| found.tier_base).unwrap_or(context.tier_base);
     if earns {
         let setting = commission::Setting {
             goal: &order.key.goal,
@@ -83,7 +86,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
             coupon: sale.content.coupon.as_deref(),
             publisher: attributed.credited.last().map(|c| c.publisher),
             reported: sale.content.reported.unwrap_or(0),
-            tier_base: context.tier_base,
+            tier_base,
             conversion: &context.conversion,
         };
         let worked = commission::commission(terms, &left, &setting)?;
@@ -97,7 +100,8 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let currency = sale.content.amount.currency;
     let self_referred = self_referral && terms.attribution.self_referral == SelfReferral::Hold;
     let held = attributed.suspect || self_referred || context.in_debt || context.budget_used_up;
-    let buyer = attributed.buyer.or(tie.map(|tie| tie.buyer)).filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
+    let buyer = attributed.buyer.or(tie.map(|tie| tie.buyer)).or(claimed.map(|claimed| claimed.buyer));
+    let buyer = buyer.filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
     let due_shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
     let open = buyer.is_none()
         && order.expired.is_none()
@@ -150,7 +154,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         approved_at: dates.approved.filter(|_| earns),
         net,
         claim_until: open.then(|| claim_until(context, terms)),
-        workings: Workings { attributed, left, commission, shared, offers },
+        workings: Workings { attributed, tier_base, left, commission, shared, offers },
     }))
 }
 
@@ -170,14 +174,19 @@ fn gift_parts(attributed: &Attributed) -> i64 {
 }
 
 /// Who earns and who bought.
-struct Bound {
+struct Bound<'a> {
     attributed: Attributed,
     /// The sign-in that the order has its buyer from.
     tie: Option<Tie>,
+    /// The claim that the order has its buyer from, and perhaps its publisher.
+    claimed: Option<Claimed<'a>>,
+    /// What that looked up, if it came after the sale.
+    found: Option<ClaimFound>,
     self_referral: bool,
 }
 
-fn bound(order: &Order, sale: &Sale, context: &Context, terms: &Terms) -> Bound {
+fn bound<'a>(order: &'a Order, fact: &SaleFact, context: &Context, terms: &Terms) -> Bound<'a> {
+    let sale = &fact.sale;
     let asked = attribution::Asked {
         program: order.key.program,
         occurred_at: sale.occurred_at,
@@ -185,15 +194,18 @@ fn bound(order: &Order, sale: &Sale, context: &Context, terms: &Terms) -> Bound 
         touches: &context.touches,
         coupon: context.coupon.as_ref(),
     };
-    let mut attributed = attribution::attribute(&terms.attribution, &asked);
+    let attributed = attribution::attribute(&terms.attribution, &asked);
+    let (mut attributed, claimed) = attribution::claimed(terms, &asked, context.recorded_at, &order.claims, attributed);
     // A signed sale that replaced an unsigned one may name other clicks than the one that was tied.
     let is_counted = |tie: &Tie| attribution::is_counted(&context.touches, &attributed.judged, tie.click);
     let tie = order.tie.filter(|tie| attributed.buyer.is_none() && is_counted(tie));
-    let self_referral = context.self_referral || tie.is_some_and(|tie| tie.self_referral);
+    let claimed = claimed.filter(|_| tie.is_none());
+    let found = claimed.and_then(|claimed| claimed.fact.found).filter(|found| found.revision == fact.revision);
+    let self_referral = context.self_referral || tie.is_some_and(|tie| tie.self_referral) || found.is_some_and(|found| found.self_referral);
     if self_referral && terms.attribution.self_referral == SelfReferral::Refuse && !attributed.credited.is_empty() {
         attributed = Attributed { credited: Vec::new(), reason: Some(Reason::SelfReferral), ..attributed };
     }
-    Bound { attributed, tie, self_referral }
+    Bound { attributed, tie, claimed, found, self_referral }
 }
 
 /// A rejected sale still says whose it was.
@@ -268,6 +280,8 @@ impl Due {
             approved_at: self.approved_at,
             net: self.net,
             claim_until: self.claim_until,
+            expired_at: order.expired,
+            cashback: None,
         })
     }
 

@@ -1,9 +1,10 @@
 //! What a batch of commands knows: loaded under the programs' locks, changed only by `fold`, written once by `apply`.
 
-pub use crate::domain::touch::ClickTie;
+pub use crate::domain::touch::{ClickTie, Visit};
 use crate::domain::{
     account::{Account, Owner},
     buyer::Buyer,
+    claim::Claim,
     debt::DebtLimit,
     decision::{Change, Decision},
     document::Document,
@@ -24,7 +25,7 @@ use crate::domain::{
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{BuyerId, ClaimId, ClickId, ConversionId, CouponId, EntryId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Month, Time, Zone},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -47,6 +48,12 @@ pub struct Facts {
     pub buyers: HashMap<BuyerId, Buyer>,
     /// Clicks that a sign-in gave a buyer.
     pub ties: HashMap<ClickId, ClickTie>,
+    /// The clicks that are known to be a claiming buyer's.
+    pub visits: HashMap<BuyerId, Vec<Visit>>,
+    /// Claims of missing cashback of the orders here.
+    pub claims: HashMap<ClaimId, Claim>,
+    /// How many claims of a claiming buyer nobody has answered yet.
+    pub open_claims: HashMap<BuyerId, u32>,
     /// Recorded orders by the clicks among their touches.
     pub orders_by_click: HashMap<ClickId, Vec<OrderKey>>,
     /// By program and folded code.
@@ -161,6 +168,9 @@ impl Facts {
             publishers: HashMap::new(),
             buyers: HashMap::new(),
             ties: HashMap::new(),
+            visits: HashMap::new(),
+            claims: HashMap::new(),
+            open_claims: HashMap::new(),
             orders_by_click: HashMap::new(),
             coupons: HashMap::new(),
             tier_bases: HashMap::new(),
@@ -213,6 +223,15 @@ impl Facts {
         }
         for (click, tie) in &decision.ties {
             self.ties.entry(*click).or_insert(*tie);
+        }
+        for (buyer, visit) in &decision.visits {
+            self.visits.entry(*buyer).or_default().push(*visit);
+        }
+        for claim in &decision.claims {
+            let was_open = self.claims.get(&claim.id).is_some_and(|known| known.state().is_open());
+            let open = self.open_claims.entry(claim.buyer).or_default();
+            *open = (*open + u32::from(claim.state().is_open())).saturating_sub(u32::from(was_open));
+            self.claims.insert(claim.id, claim.clone());
         }
         for (day, currency, rate) in &decision.rates {
             self.rates.insert(*day, *currency, *rate);

@@ -6,6 +6,8 @@ pub mod agent;
 pub mod attribution;
 pub mod audit;
 pub mod buyer;
+pub mod cashback;
+pub mod claim;
 pub mod click;
 pub mod command;
 pub mod commission;

@@ -1,7 +1,10 @@
 //! Publishers: those who place links.
 
 use crate::domain::word::words;
-use crate::kernel::{id::PublisherId, percent::Percent};
+use crate::kernel::{
+    id::{BuyerId, PublisherId},
+    percent::Percent,
+};
 
 words! {
     /// What a publisher does; stand-down and portals look at it.
@@ -26,4 +29,7 @@ pub struct Publisher {
     pub portal: bool,
     /// Percent of its own share that it gives to the buyer.
     pub generosity: Percent,
+    /// The same person's account as a buyer: what they buy by their own links is self-referral.
+    #[schema(required)]
+    pub buyer: Option<BuyerId>,
 }

@@ -59,6 +59,12 @@ codes! {
         SellerUnknown = "seller_unknown", "The seller’s name is not set: PATCH /seller.", "Le nom du vendeur n’est pas défini : PATCH /seller.";
         NothingToInvoice = "nothing_to_invoice", "Nothing is owed that no document lists yet, or it comes to nothing.", "Rien n’est dû qui ne figure déjà sur un document, ou le total est nul.";
         CurrencyWanted = "currency_wanted", "Something is owed in several currencies: name one.", "Des sommes sont dues en plusieurs devises : nommez-en une.";
+        OrderAlreadyClaimed = "order_already_claimed", "This order belongs to another buyer.", "Cette commande appartient à un autre acheteur.";
+        ClaimWindowClosed = "claim_window_closed", "The time to claim this share is over.", "Le délai pour réclamer cette part est écoulé.";
+        ClaimTooOld = "claim_too_old", "The order is more than a year old.", "La commande a plus d’un an.";
+        TooManyClaims = "too_many_claims", "Too many claims of this buyer wait for an answer.", "Trop de réclamations de cet acheteur attendent une réponse.";
+        ClaimClosed = "claim_closed", "This claim has its answer already.", "Cette réclamation a déjà reçu sa réponse.";
+        ClaimNotCreditable = "claim_not_creditable", "No visit of this buyer makes the order theirs: goodwill can be paid instead.", "Aucune visite de cet acheteur ne lui donne la commande : un geste commercial est possible.";
         RateConflict = "rate_conflict", "Another rate is stored for this day.", "Un autre taux est enregistré pour ce jour.";
     }
 }
@@ -73,6 +79,11 @@ impl Refusal {
                 | Self::OrderConflict
                 | Self::RefundConflict
                 | Self::TieConflict
+                | Self::OrderAlreadyClaimed
+                | Self::ClaimWindowClosed
+                | Self::TooManyClaims
+                | Self::ClaimClosed
+                | Self::ClaimNotCreditable
                 | Self::RateConflict
                 | Self::SellerUnknown
                 | Self::NothingToInvoice

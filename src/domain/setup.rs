@@ -43,6 +43,7 @@ pub enum Thing {
         kind: Kind,
         portal: bool,
         generosity: Percent,
+        buyer: Option<BuyerId>,
         created_at: Time,
     },
     Buyer {

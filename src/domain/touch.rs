@@ -1,6 +1,6 @@
 //! Touches: the clicks that a sale names, with what was looked up about them when it was recorded.
 
-use crate::domain::{click::Quality, publisher::Kind, reason::Reason};
+use crate::domain::{click::Quality, publisher::Kind, reason::Reason, sale::OpenedClick};
 use crate::kernel::{
     id::{BuyerId, ClickId, LinkId, ProgramId, PublisherId},
     percent::Percent,
@@ -44,6 +44,14 @@ pub struct TouchBuyer {
 pub struct ClickTie {
     pub buyer: BuyerId,
     pub at: Time,
+}
+
+/// A click of a known buyer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visit {
+    pub click: OpenedClick,
+    /// When a sign-in tied it; none if the buyer was known at the click.
+    pub tied_at: Option<Time>,
 }
 
 impl Known {

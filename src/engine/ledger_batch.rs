@@ -100,7 +100,11 @@ fn tell_used_up(decided: &[(&Command, &Decision)]) {
 /// imports has their verdicts already, and importing a file again is to leave everything as it is.
 fn leaves_trace(command: &Command, decision: &Decision) -> bool {
     command.message.channel != Channel::Import
-        || !(decision.changes.is_empty() && decision.ties.is_empty() && decision.rates.is_empty() && decision.documents.is_empty())
+        || !(decision.changes.is_empty()
+            && decision.ties.is_empty()
+            && decision.rates.is_empty()
+            && decision.documents.is_empty()
+            && decision.claims.is_empty())
 }
 
 /// Takes the locks of `Idempotency-Key`s and programs, and says what to load. Where rates come, every sale that waits for one is locked and loaded too:

@@ -10,13 +10,14 @@ use crate::domain::{
     entry::{self, Link, Row, Subject},
     facts::ProgramFacts,
     loyalty::{Held, Pot},
+    movement::Movement,
     order::Order,
     touch::Touch,
 };
 use crate::engine::recount::recount;
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, InvoiceId, MovementId, ProgramId},
+    id::{BuyerId, ClaimId, ClickId, ConversionId, InvoiceId, MovementId, ProgramId},
     time::{DAY, Time, Zone},
 };
 use crate::store::{
@@ -38,6 +39,8 @@ pub struct Report {
     pub orders: u64,
     /// What stands beside orders.
     pub documents: u64,
+    /// Of missing cashback.
+    pub claims: u64,
     pub entries: u64,
     pub balances: u64,
     pub clicks: u64,
@@ -61,6 +64,7 @@ pub async fn verify(db: &Db, zone: &Zone, terms: &TermsCache) -> Result<Report, 
     orders(&mut tx, zone, terms, &mut report, &mut totals).await?;
     documents(&mut tx, &mut report, &mut totals).await?;
     invoices(&mut tx, &mut report, &mut totals).await?;
+    claims(&mut tx, &mut report).await?;
     journal(&mut tx, &totals.held, &mut report).await?;
     tiers(&mut tx, &totals.tiers, &mut report).await?;
     pots(&mut tx, &totals.pots, &mut report).await?;
@@ -143,6 +147,31 @@ async fn invoices(tx: &mut Tx, report: &mut Report, totals: &mut Totals) -> Resu
         report.breaches.push(Breach::new("series_gap", series, detail));
     }
     Ok(())
+}
+
+/// Claims against the orders that hold them, and the goodwill that was paid for them.
+async fn claims(tx: &mut Tx, report: &mut Report) -> Result<(), StoreError> {
+    let mut after = ClaimId::from_raw(0);
+    loop {
+        let page = crate::store::claim::page(tx, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        let keys = page.iter().map(|claim| claim.key.clone()).collect();
+        let orders: HashMap<_, Order> =
+            crate::store::order::by_keys(tx, &keys).await?.into_iter().map(|order| (order.key.clone(), order)).collect();
+        let found: Vec<ConversionId> = page.iter().filter_map(|claim| claim.state().conversion()).collect();
+        let conversions: HashMap<ConversionId, Conversion> =
+            crate::store::conversion::by_ids(tx, &found).await?.into_iter().map(|conversion| (conversion.id, conversion)).collect();
+        let paid: Vec<MovementId> = page.iter().filter_map(|claim| claim.state().movement()).collect();
+        let movements: HashMap<MovementId, Movement> =
+            crate::store::movement::by_ids(tx, &paid).await?.into_iter().map(|movement| (movement.id, movement)).collect();
+        for claim in &page {
+            report.claims += 1;
+            let conversion = claim.state().conversion().and_then(|id| conversions.get(&id));
+            let movement = claim.state().movement().and_then(|id| movements.get(&id));
+            report.breaches.extend(audit::claim(claim, orders.get(&claim.key), conversion, movement));
+        }
+    }
 }
 
 async fn check_documents(tx: &mut Tx, page: Vec<Document>, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {

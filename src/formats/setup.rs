@@ -52,9 +52,9 @@ pub fn write(out: &mut Vec<u8>, thing: &Thing) {
             out.extend_from_slice(format!(",\"terms\":{}}}\n", one_line(body)).as_bytes());
             return;
         }
-        Thing::Publisher { id, name, email, kind, portal, generosity, created_at } => {
+        Thing::Publisher { id, name, email, kind, portal, generosity, buyer, created_at } => {
             json!({"kind": "publisher", "id": id, "name": name, "email": email, "publisher_kind": kind.word(), "portal": portal,
-                "generosity": generosity, "created_at": created_at})
+                "generosity": generosity, "buyer": buyer, "created_at": created_at})
         }
         Thing::Buyer { id, email, external_id, referred_by, created_at } => {
             json!({"kind": "buyer", "id": id, "email": email, "external_id": external_id, "referred_by": referred_by,
@@ -282,10 +282,11 @@ impl<'l, 'a> Line<'l, 'a> {
     }
 
     fn publisher(&mut self) -> Option<Thing> {
-        self.only(&["id", "name", "email", "publisher_kind", "portal", "generosity"]);
+        self.only(&["id", "name", "email", "publisher_kind", "portal", "generosity", "buyer"]);
         let (id, name, email) = (self.id("id"), self.text("name", NAME_CHARS_MAX), self.optional("email", EMAIL_CHARS_MAX));
         let kind = self.field("publisher_kind").word(&["content", "cashback", "coupon", "tool"], Kind::from_word, self.errors);
         let (portal, generosity) = (self.flag("portal"), self.field("generosity").percent(self.errors));
+        let buyer = self.object.optional("buyer").id(self.errors);
         let created_at = self.time("created_at");
         Some(Thing::Publisher {
             id: id?,
@@ -294,6 +295,7 @@ impl<'l, 'a> Line<'l, 'a> {
             kind: kind?,
             portal: portal?,
             generosity: generosity?,
+            buyer,
             created_at: created_at?,
         })
     }

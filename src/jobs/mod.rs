@@ -4,6 +4,7 @@
 //! and the second finds nothing left to change. So there is no lease to lose.
 
 pub mod approve_due;
+pub mod claims_due;
 pub mod count_orphans;
 pub mod expire_unclaimed;
 pub mod invoices;
@@ -74,6 +75,10 @@ pub fn start(engine: &Arc<Engine>, from: Option<Time>) -> Jobs {
 pub async fn run(engine: &Engine, now: Time) -> Result<usize, StoreError> {
     let approved = done("approve_due", now, approve_due::run(engine, now).await?);
     let expired = done("expire_unclaimed", now, expire_unclaimed::run(engine, now).await?);
+    let escalated = done("claims_due", now, claims_due::run(engine, now).await?);
+    if escalated > 0 {
+        tracing::info!(escalated, "claims without an answer");
+    }
     if approved + expired > 0 {
         tracing::info!(approved, expired, "due orders");
     }

@@ -2,9 +2,10 @@
 use super::db::Tx;
 use super::error::StoreError;
 use super::{
-    balance, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, pot, rate, series, tie, tier, webhook,
+    balance, claim, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, pot, rate, series, tie, tier, webhook,
 };
 use crate::domain::{
+    claim::Claim,
     command::{Act, Command},
     conversion::Conversion,
     decision::{Change, Decision},
@@ -27,6 +28,7 @@ pub async fn apply(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Decision)]
     leave_sales(tx, decided).await?;
     save_looked_up(tx, decided).await?;
     save_documents(tx, decided).await?;
+    claim::save(tx, &claims(decided)).await?;
     post(tx, decided, head).await
 }
 
@@ -143,6 +145,12 @@ async fn save_looked_up(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Resul
     };
     let rates: Vec<_> = decided.iter().flat_map(of).collect();
     rate::insert(tx, &rates).await
+}
+
+/// Of several steps of one claim the last holds them all.
+fn claims<'a>(decided: &[(&'a Command, &'a Decision)]) -> Vec<&'a Claim> {
+    let all = decided.iter().flat_map(|(_, decision)| &decision.claims);
+    all.map(|claim| (claim.id, claim)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 /// Of several changes of one document the last stays.

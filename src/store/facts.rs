@@ -4,13 +4,14 @@
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
 mod debt;
 mod loyalty;
+mod people;
 
 use super::db::Tx;
 use super::error::StoreError;
-use super::{buyer, coupon, customer, idempotency, link, merchant, order, program, publisher, rate, terms, tie, tier, webhook};
+use super::{claim, coupon, customer, idempotency, link, merchant, order, program, rate, terms, tie, webhook};
 use crate::domain::{
     account::Owner,
-    command::{Act, Command, Restored},
+    command::{Act, Answered, Command, Goodwill, Restored},
     debt::DebtLimit,
     facts::{Facts, LinkFacts, ProgramFacts},
     idempotency::Slot,
@@ -71,6 +72,10 @@ pub struct Wanted {
     invoiced: BTreeMap<MerchantId, Time>,
     /// Documents that take a number.
     series: BTreeSet<Series>,
+    /// Who claims missing cashback: with their clicks and open claims.
+    claimants: BTreeSet<BuyerId>,
+    /// Who signs in: with the orders that they claim.
+    signing_in: BTreeSet<BuyerId>,
 }
 
 impl Wanted {
@@ -97,6 +102,7 @@ impl Wanted {
             Act::Sale { key, sale } => self.add_sale(key, sale, zone),
             Act::Tie { buyer, clicks } => {
                 self.buyers.insert(*buyer);
+                self.signing_in.insert(*buyer);
                 for click in clicks {
                     self.add_click(click);
                     self.tied_links.insert(click.link);
@@ -126,6 +132,11 @@ impl Wanted {
                 *latest = (*until).max(*latest);
                 self.series.extend([Series::Invoice, Series::CreditNote]);
             }
+            Act::Claim(new) => {
+                self.buyers.insert(new.buyer);
+                self.claimants.insert(new.buyer);
+            }
+            Act::Answer { answer, .. } => self.add_answer(answer),
             Act::Reverse { movement, .. } => {
                 self.movements.insert(*movement);
             }
@@ -139,6 +150,13 @@ impl Wanted {
             | Act::Expire { .. }
             | Act::Release { .. }
             | Act::Refused { .. } => {}
+        }
+    }
+
+    /// Goodwill is a movement; what an accepted claim records, and in which currency, is the program's own.
+    fn add_answer(&mut self, answer: &Answered) {
+        if let Answered::Goodwill(Goodwill { funder: Some(merchant), .. }) = answer {
+            self.add_party(Owner::Merchant(*merchant));
         }
     }
 
@@ -183,6 +201,10 @@ impl Wanted {
             }
         }
         self.publishers.extend(order.context.iter().filter_map(|context| Some(context.coupon.as_ref()?.publisher)));
+        for (buyer, claim) in &order.claims {
+            self.buyers.insert(*buyer);
+            self.links.extend(claim.touches.iter().map(|touch| touch.link));
+        }
         if let Some(tie) = order.tie {
             self.clicks.insert(tie.click);
             self.buyers.insert(tie.buyer);
@@ -236,7 +258,8 @@ pub async fn lock_shared(tx: &mut Tx, cache: &TermsCache, programs: &[ProgramId]
     let parties = wanted.parties.iter().map(|owner| owner.number());
     let movements = wanted.movements.iter().map(|id| id.raw());
     let series = wanted.series.iter().map(|series| series.lock_number());
-    let mut shared: BTreeSet<i64> = parties.chain(movements).chain(series).collect();
+    let claimants = wanted.claimants.iter().map(|id| id.raw());
+    let mut shared: BTreeSet<i64> = parties.chain(movements).chain(series).chain(claimants).collect();
     shared.extend(loyalty::rewarded(tx, cache, programs, wanted).await?.iter().map(|buyer| buyer.raw()));
     program::lock_numbers(tx, listed(&shared)).await
 }
@@ -258,15 +281,16 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
             wanted.add_sale(&order.key, &fact.sale, zone);
         }
     }
+    people::load_claims(tx, &mut wanted, &programs, &mut facts).await?;
     load_links(tx, &wanted, &mut facts).await?;
     loyalty::load_currencies(tx, &mut wanted, &mut facts).await?;
     load_rest(tx, &wanted, &programs, &mut facts).await?;
-    load_people(tx, &wanted, &mut facts).await?;
+    people::load_people(tx, &wanted, &mut facts).await?;
     loyalty::load(tx, &wanted, &mut facts).await?;
     beside::load_documents(tx, &wanted, &mut facts).await?;
     beside::load_invoicing(tx, &wanted, &mut facts).await?;
     debt::load(tx, &wanted, &mut facts).await?;
-    load_tiers(tx, &wanted, &mut facts).await?;
+    people::load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)
 }
 
@@ -306,7 +330,8 @@ async fn load_named_orders(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId],
     let named = order::by_keys(tx, &wanted.keys).await?;
     facts.orders = named.into_iter().filter(|order| wanted.keys.contains(&order.key)).map(|order| (order.key.clone(), order)).collect();
     let named_by = tie::orders_of_clicks(tx, &listed(&wanted.tied_clicks)).await?;
-    let ids: BTreeSet<_> = named_by.iter().map(|(_, order)| *order).collect();
+    let mut ids: BTreeSet<_> = named_by.iter().map(|(_, order)| *order).collect();
+    ids.extend(claim::orders_of(tx, &listed(&wanted.signing_in), programs).await?);
     let missing: Vec<_> = {
         let found: BTreeSet<_> = facts.orders.values().map(|order| order.id).collect();
         wanted.ids.difference(&found).copied().collect()
@@ -345,40 +370,5 @@ async fn load_rest(tx: &mut Tx, wanted: &Wanted, programs: &[ProgramId], facts: 
         currencies.insert(*currency);
     }
     facts.rates = rate::table(tx, &listed(&days), &listed(&currencies)).await?;
-    Ok(())
-}
-
-/// The publishers and buyers that the rows so far name.
-async fn load_people(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
-    let mut publishers: BTreeSet<PublisherId> = facts.links.values().map(|link| link.publisher).collect();
-    publishers.extend(facts.coupons.values().map(|coupon| coupon.publisher));
-    publishers.extend(&wanted.publishers);
-    let mut buyers = wanted.buyers.clone();
-    buyers.extend(facts.ties.values().map(|tie| tie.buyer));
-    for order in facts.orders.values() {
-        buyers.extend(order.tie.map(|tie| tie.buyer));
-        let Some(context) = &order.context else { continue };
-        publishers.extend(context.coupon.as_ref().map(|coupon| coupon.publisher));
-        for touch in &context.touches {
-            if let Touch::Known(known) = touch {
-                publishers.insert(known.publisher);
-                buyers.extend(known.buyer.map(|buyer| buyer.id));
-            }
-        }
-    }
-    let publishers = publisher::by_ids(tx, &listed(&publishers)).await?;
-    facts.publishers = publishers.into_iter().map(|publisher| (publisher.id, publisher)).collect();
-    let buyers = buyer::by_ids(tx, &listed(&buyers)).await?;
-    facts.buyers = buyers.into_iter().map(|buyer| (buyer.id, buyer)).collect();
-    Ok(())
-}
-
-/// The months' bases of the programs that have tiers.
-async fn load_tiers(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
-    let tiered = facts.programs.values().filter(|program| program.versions.iter().any(|version| version.terms.has_tiers()));
-    let programs: Vec<ProgramId> = tiered.map(|program| program.program.id).collect();
-    let publishers: Vec<PublisherId> = facts.publishers.keys().copied().collect();
-    let bases = tier::bases(tx, &programs, &publishers, &listed(&wanted.months)).await?;
-    facts.tier_bases = bases.into_iter().collect();
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod balance;
 pub mod bulk;
 pub mod buyer;
 pub mod chain;
+pub mod claim;
 pub mod click;
 pub mod click_list;
 pub mod conversion;
@@ -70,6 +71,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         balance::ALL,
         buyer::ALL,
         chain::ALL,
+        claim::ALL,
         click::ALL,
         click_list::ALL,
         conversion::ALL,

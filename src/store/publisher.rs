@@ -3,18 +3,21 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::publisher::{Kind, Publisher};
-use crate::kernel::{id::PublisherId, time::Time};
+use crate::kernel::{
+    id::{BuyerId, PublisherId},
+    time::Time,
+};
 use crate::{args, statements};
 
 statements! {
-    INSERT = "INSERT INTO publisher (id, name, email, kind, portal, generosity, created_at, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $7)";
-    BY_ID_FOR_UPDATE = "SELECT id, name, email, kind, portal, generosity FROM publisher WHERE id = $1",
-        postgres "SELECT id, name, email, kind, portal, generosity FROM publisher WHERE id = $1 FOR NO KEY UPDATE";
-    UPDATE = "UPDATE publisher SET name = $1, email = $2, kind = $3, portal = $4, generosity = $5, changed_at = $6 WHERE id = $7";
-    BY_IDS = "SELECT id, name, email, kind, portal, generosity FROM publisher WHERE id IN (SELECT value FROM json_each($1))",
-        postgres "SELECT id, name, email, kind, portal, generosity FROM publisher WHERE id = ANY($1)";
-    LIST = "SELECT id, name, email, kind, portal, generosity FROM publisher";
+    INSERT = "INSERT INTO publisher (id, name, email, kind, portal, generosity, buyer, created_at, changed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+    BY_ID_FOR_UPDATE = "SELECT id, name, email, kind, portal, generosity, buyer FROM publisher WHERE id = $1",
+        postgres "SELECT id, name, email, kind, portal, generosity, buyer FROM publisher WHERE id = $1 FOR NO KEY UPDATE";
+    UPDATE = "UPDATE publisher SET name = $1, email = $2, kind = $3, portal = $4, generosity = $5, buyer = $6, changed_at = $7 WHERE id = $8";
+    BY_IDS = "SELECT id, name, email, kind, portal, generosity, buyer FROM publisher WHERE id IN (SELECT value FROM json_each($1))",
+        postgres "SELECT id, name, email, kind, portal, generosity, buyer FROM publisher WHERE id = ANY($1)";
+    LIST = "SELECT id, name, email, kind, portal, generosity, buyer FROM publisher";
 }
 
 #[derive(sqlx::FromRow)]
@@ -25,6 +28,7 @@ struct Row {
     kind: String,
     portal: bool,
     generosity: String,
+    buyer: Option<i64>,
 }
 
 impl TryFrom<Row> for Publisher {
@@ -38,6 +42,7 @@ impl TryFrom<Row> for Publisher {
             kind: Kind::from_word(&row.kind).ok_or_else(|| StoreError::corrupt("publisher", "kind", id))?,
             portal: row.portal,
             generosity: row.generosity.parse().map_err(|_| StoreError::corrupt("publisher", "generosity", id))?,
+            buyer: row.buyer.map(BuyerId::from_raw),
         })
     }
 }
@@ -47,9 +52,9 @@ fn publishers(rows: Vec<Row>) -> Result<Vec<Publisher>, StoreError> {
 }
 
 pub async fn insert(tx: &mut Tx, publisher: &Publisher, now: Time) -> Result<(), StoreError> {
-    let Publisher { id, name, email, kind, portal, generosity } = publisher;
+    let Publisher { id, name, email, kind, portal, generosity, buyer } = publisher;
     let generosity = generosity.to_string();
-    tx.run(INSERT, args![id.raw(), name, email, kind.word(), *portal, &generosity, now.micros()]).await?;
+    tx.run(INSERT, args![id.raw(), name, email, kind.word(), *portal, &generosity, buyer.map(BuyerId::raw), now.micros()]).await?;
     Ok(())
 }
 
@@ -78,9 +83,9 @@ pub async fn for_update(tx: &mut Tx, id: PublisherId) -> Result<Option<Publisher
 }
 
 pub async fn update(tx: &mut Tx, publisher: &Publisher, now: Time) -> Result<(), StoreError> {
-    let Publisher { id, name, email, kind, portal, generosity } = publisher;
+    let Publisher { id, name, email, kind, portal, generosity, buyer } = publisher;
     let generosity = generosity.to_string();
-    tx.run(UPDATE, args![name, email, kind.word(), *portal, &generosity, now.micros(), id.raw()]).await?;
+    tx.run(UPDATE, args![name, email, kind.word(), *portal, &generosity, buyer.map(BuyerId::raw), now.micros(), id.raw()]).await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! bounded: a cell for each stored key and merchant, and for addresses a fixed number of cells that they share by chance.
 
 use crate::{
+    domain::claim,
     kernel::{
         address::Address,
         id::{KeyId, MerchantId},
@@ -42,11 +43,13 @@ pub struct Options {
     pub postbacks: Option<NonZeroU32>,
     /// `RISTOURNE_IMPORT_BYTES_MAX`: bytes of one import over the API.
     pub import_bytes_max: u64,
+    /// `RISTOURNE_CLAIM_ANSWER_DAYS`, `RISTOURNE_CLAIMS_OPEN_MAX`: how claims of missing cashback are taken.
+    pub claims: claim::Settings,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { api: None, postbacks: None, import_bytes_max: IMPORT_BYTES_MAX }
+        Self { api: None, postbacks: None, import_bytes_max: IMPORT_BYTES_MAX, claims: claim::Settings::default() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which path is whose: what the edge answers on its own thread, and the routes of everything else with one log line a request.
 
 use crate::{
+    domain::claim,
     engine::engine::Engine,
     kernel::address::Address,
     web::{
@@ -28,7 +29,7 @@ use std::{sync::Arc, time::Instant};
 
 /// What a running engine shows to the outside, within these limits; `metrics` renders what `/metrics` says.
 pub fn build(engine: &Arc<Engine>, limits: limits::Options, metrics: PrometheusHandle) -> (Front, Router) {
-    let import_bytes_max = limits.import_bytes_max;
+    let (import_bytes_max, claims) = (limits.import_bytes_max, limits.claims);
     let limits = Arc::new(Limits::new(limits));
     let front = Front {
         engine: Arc::clone(engine),
@@ -37,7 +38,7 @@ pub fn build(engine: &Arc<Engine>, limits: limits::Options, metrics: PrometheusH
         postbacks: Tally::new(intake::POSTBACK, StatusCode::CREATED),
         pixels: Tally::new(intake::PIXEL, StatusCode::OK),
     };
-    (front, router(Arc::clone(engine), limits, import_bytes_max, metrics))
+    (front, router(Arc::clone(engine), limits, import_bytes_max, claims, metrics))
 }
 
 /// Redirects and postbacks.
@@ -97,13 +98,13 @@ fn name(engine: &Engine, answer: &mut Response) -> String {
     request_id
 }
 
-fn router(engine: Arc<Engine>, limits: Arc<Limits>, import_bytes_max: u64, metrics: PrometheusHandle) -> Router {
+fn router(engine: Arc<Engine>, limits: Arc<Limits>, import_bytes_max: u64, claims: claim::Settings, metrics: PrometheusHandle) -> Router {
     let keys = Arc::new(Keys::new(engine.db.clone(), engine.clock.clone(), limits));
     Router::new()
         .merge(health::routes(Arc::clone(&engine), metrics))
         .merge(docs::routes())
         .merge(openapi::routes())
-        .nest(api::PREFIX, api::router(Arc::clone(&engine), keys, import_bytes_max))
+        .nest(api::PREFIX, api::router(Arc::clone(&engine), keys, import_bytes_max, claims))
         .fallback(async || Problem::not_found())
         // The header `Allow` is axum's to add: it knows the path's methods.
         .method_not_allowed_fallback(async || Problem::wrong_method())

@@ -87,6 +87,7 @@ async fn furnish(db: &Db) {
             kind,
             portal: false,
             generosity,
+            buyer: None,
         };
         store::publisher::insert(&mut tx, &publisher, at).await.expect("inserts");
         let link = store::link::Link {

@@ -1,10 +1,11 @@
 //! Every reason and every refusal is reached: one row each, and a value without a row fails.
 
-use crate::support::domain::{Said, World, back, back_lines, in_category, noon, pays_flat, pays_percent, sale, terms, when};
+use crate::support::domain::{Said, World, back, back_lines, in_category, money, noon, pays_flat, pays_percent, sale, terms, when};
 use ristourne::domain::{
     account::{Account, Stage},
+    claim::ClaimReason,
     click::Quality,
-    command::{Act, Command, Moved, Once, Outcome, Restored},
+    command::{Act, Answered, Command, Moved, Once, Outcome, Restored},
     idempotency::{Scope, Slot},
     identity::Identity,
     invoice::Owed,
@@ -21,7 +22,7 @@ use ristourne::domain::{
 use ristourne::kernel::{
     code::Language,
     currency::Currency,
-    id::{BuyerId, ClickId, EntryId, KeyId},
+    id::{BuyerId, ClaimId, ClickId, EntryId, KeyId},
     money::Money,
     time::{DAY, SECOND},
 };
@@ -303,8 +304,66 @@ const REFUSALS: &[Row<Refusal>] = &[
     (Refusal::SellerUnknown, || refused(|world| invoiced(world, None, &[]))),
     (Refusal::NothingToInvoice, || refused(|world| invoiced(world, Some("Ristourne SAS"), &[]))),
     (Refusal::CurrencyWanted, || refused(|world| invoiced(world, Some("Ristourne SAS"), &["EUR", "USD"]))),
+    (Refusal::OrderAlreadyClaimed, || {
+        let mut world = World::new();
+        let (blog, first, second) = (world.blog(), world.buyer(None), world.buyer(None));
+        let click = world.visit(first, blog, DAY);
+        world.sell("A-1", &sale("9.00").click(&click));
+        refusal_of(world.claim(second, "A-1"))
+    }),
+    (Refusal::ClaimWindowClosed, || {
+        let mut world = World::new();
+        let (blog, buyer) = (world.blog(), world.buyer(None));
+        let click = world.click(blog, DAY);
+        world.sell("A-1", &sale("9.00").click(&click));
+        world.now = world.now.plus_days(30);
+        refusal_of(world.claim(buyer, "A-1"))
+    }),
+    (Refusal::ClaimTooOld, || {
+        let mut world = World::new();
+        let buyer = world.buyer(None);
+        world.sell("A-1", &sale("9.00"));
+        world.now = world.now.plus_days(400);
+        refusal_of(world.claim(buyer, "A-1"))
+    }),
+    (Refusal::TooManyClaims, || {
+        let mut world = World::new();
+        let buyer = world.buyer(None);
+        for n in 0..5 {
+            world.claim(buyer, &format!("C-{n}"));
+        }
+        refusal_of(world.claim(buyer, "C-5"))
+    }),
+    (Refusal::ClaimClosed, || {
+        let mut world = World::new();
+        let buyer = world.buyer(None);
+        let claim = claim_of(&world.claim(buyer, "A-1"));
+        let refuse = |reason| Answered::Refuse { reason, text: None };
+        world.answer(Actor::Merchant, claim, refuse(ClaimReason::NoVisit));
+        refusal_of(world.answer(Actor::Merchant, claim, refuse(ClaimReason::TooLate)))
+    }),
+    (Refusal::ClaimNotCreditable, || {
+        let mut world = World::new();
+        let buyer = world.buyer(None);
+        let claim = claim_of(&world.claim(buyer, "A-1"));
+        refusal_of(world.answer(Actor::Merchant, claim, Answered::Accept { amount: Some(money("9.00")) }))
+    }),
     (Refusal::RateConflict, || refused(|world| world.rates("2026-11-22", &[("JPY", "160")]))),
 ];
+
+fn refusal_of(outcome: Outcome) -> Vec<Refusal> {
+    match outcome {
+        Outcome::Refused(refusal) => vec![refusal],
+        other => panic!("{other:?}"),
+    }
+}
+
+fn claim_of(outcome: &Outcome) -> ClaimId {
+    match outcome {
+        Outcome::Claimed { claim, .. } => claim.id,
+        other => panic!("{other:?}"),
+    }
+}
 
 #[test]
 fn every_reason_is_reached() {

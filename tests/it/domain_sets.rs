@@ -10,7 +10,7 @@ use crate::support::{
     domain_cases::{Dice, ORDER, Story, sequence},
 };
 use proptest::{collection::vec, prelude::any};
-use ristourne::domain::{conversion::Conversion, entry::Row};
+use ristourne::domain::{conversion::Conversion, entry::Row, touch::Touch};
 use ristourne::kernel::id::ConversionId;
 
 /// What must be the same in the end. Dates are not promised, but for the one that silence waits for.
@@ -28,6 +28,7 @@ fn end(world: &World) -> End {
         payable_at: conversion.payable_at.filter(|_| conversion.approved_at.is_none()),
         approved_at: conversion.approved_at.map(|_| noon()),
         claim_until: conversion.claim_until.map(|_| noon()),
+        expired_at: conversion.expired_at.map(|_| noon()),
         ..conversion
     });
     End { conversion, balances: world.balances() }
@@ -35,8 +36,9 @@ fn end(world: &World) -> End {
 
 #[test]
 fn any_sequence_and_repetition_of_an_orders_facts_ends_the_same() {
-    property(10_000, 1, (vec(any::<u16>(), 260), vec(any::<u16>(), 60), vec(any::<u16>(), 60)), |(story, one, other)| {
-        let story = Story::roll(&mut Dice::new(&story));
+    property(10_000, 1, (vec(any::<u16>(), 290), vec(any::<u16>(), 60), vec(any::<u16>(), 60)), |(story, one, other)| {
+        let dice = &mut Dice::new(&story);
+        let story = Story::roll(dice).and_claims(dice);
         let [one, other] = [one, other].map(|choices| sequence(story.events.len(), &choices));
         let ((first, told_first), (second, told_second)) = (story.run(one), story.run(other));
         assert_eq!(end(&first), end(&second), "{}\n{told_first:#?}\n{told_second:#?}", story.label);
@@ -49,8 +51,9 @@ fn the_stories_reach_every_kind_of_end() {
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
     let mut state = 1_u64;
     for _ in 0..2_000 {
-        let choices: Vec<u16> = std::iter::repeat_with(|| crate::support::domain::draw(&mut state)).take(260).collect();
-        let story = Story::roll(&mut Dice::new(&choices));
+        let choices: Vec<u16> = std::iter::repeat_with(|| crate::support::domain::draw(&mut state)).take(290).collect();
+        let dice = &mut Dice::new(&choices);
+        let story = Story::roll(dice).and_claims(dice);
         let (world, _) = story.run(0..story.events.len());
         let Some(due) = world.facts.orders.get(&world.key(ORDER)).and_then(|order| world.due_of(order)) else { continue };
         let mut count = |what: String| *seen.entry(what).or_default() += 1;
@@ -60,6 +63,14 @@ fn the_stories_reach_every_kind_of_end() {
         due.workings.left.refused.iter().for_each(|(_, reason)| count(reason.code().to_owned()));
         if due.credits.len() > 1 && due.commission > 0 {
             count("several credits".to_owned());
+        }
+        let touches = &world.facts.orders[&world.key(ORDER)].context.as_ref().expect("recorded").touches;
+        let named = |click| touches.iter().any(|touch| matches!(touch, Touch::Known(known) if known.click == click));
+        if due.credits.iter().filter_map(|credit| credit.click).any(|click| !named(click)) {
+            count("credited by a claim".to_owned());
+        }
+        for claim in world.facts.claims.values() {
+            count(format!("claim {}", claim.state().status().word()));
         }
         if due.workings.shared.as_ref().is_some_and(|shared| shared.expired > 0) {
             count("expired".to_owned());
@@ -80,6 +91,9 @@ fn the_stories_reach_every_kind_of_end() {
         "refunded",
         "over_refunded",
         "several credits",
+        "credited by a claim",
+        "claim matched",
+        "claim waiting",
         "expired",
         "gifts",
         "cancelled",

@@ -74,8 +74,15 @@ async fn with_program(url: &str) -> Db {
             .await
             .expect("stored");
         store::program::insert(tx, &program(), now).await.expect("stored");
-        let publisher =
-            Publisher { id: PUBLISHER, name: "P".to_owned(), email: None, kind: Kind::Cashback, portal: true, generosity: Percent::ZERO };
+        let publisher = Publisher {
+            id: PUBLISHER,
+            name: "P".to_owned(),
+            email: None,
+            kind: Kind::Cashback,
+            portal: true,
+            generosity: Percent::ZERO,
+            buyer: None,
+        };
         store::publisher::insert(tx, &publisher, now).await.expect("stored");
         store::link::insert(tx, &link(10, "books", Some("https://shop.example/books")), now).await.expect("stored");
     })

@@ -219,6 +219,12 @@ async fn every_refusal_has_its_code_and_its_row() {
             Refusal::UnknownReference,
             Refusal::TieConflict,
             Refusal::ExceedsBalance,
+            Refusal::OrderAlreadyClaimed,
+            Refusal::ClaimWindowClosed,
+            Refusal::ClaimTooOld,
+            Refusal::TooManyClaims,
+            Refusal::ClaimClosed,
+            Refusal::ClaimNotCreditable,
         ];
         let missing: Vec<_> = Refusal::ALL.iter().filter(|refusal| !others.contains(refusal) && !seen.contains(refusal.code())).collect();
         assert!(missing.is_empty(), "refusals without a case: {missing:?}");

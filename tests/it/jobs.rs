@@ -2,6 +2,7 @@
 use crate::support::{
     TempDir, for_each_database,
     server::{Server, click, client, ristourne_ok},
+    sql::Sql,
 };
 use ristourne::{
     engine::{
@@ -104,6 +105,50 @@ async fn due_orders_are_approved_and_expire_once() {
         let (owed, due) = (format!("assets:merchant:{}:owed", shop.id), format!("liabilities:publisher:{publisher}:payable"));
         let wanted = [(owed.as_str(), 50 * orders), (due.as_str(), -30 * orders), ("revenues:platform:revenue", -20 * orders)];
         assert_eq!(sums, BTreeMap::from(wanted));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_without_an_answer_go_to_the_operator_once() {
+    for_each_database(async |database| {
+        let server = Server::start_with(database, &["--claim-answer-days", "7"]);
+        let operator = server.operator();
+        let shop = operator.merchant("Shop").await;
+        let terms = json!({"commission": [{"pay": {"percent": "5"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}});
+        let program = operator.program(&shop, "EUR", terms).await;
+        let (buyer, _) = operator.buyer().await;
+        for order in ["C-1", "C-2"] {
+            operator.create("/claims", json!({"buyer": buyer, "program": program, "order_id": order})).await;
+        }
+        server.stop();
+
+        let spool = TempDir::new("jobs-claims");
+        let at = Clock::System.now().plus(8 * DAY);
+        let nodes = if database.starts_with("postgres") { 2 } else { 1 };
+        let mut engines = Vec::new();
+        for _ in 0..nodes {
+            engines.push(engine(database, &spool, at).await);
+        }
+        let runs: Vec<_> = engines
+            .iter()
+            .map(|(engine, _)| {
+                let engine = Arc::clone(engine);
+                tokio::spawn(async move { jobs::claims_due::run(&engine, at).await.expect("the job runs") })
+            })
+            .collect();
+        let mut escalated = 0;
+        for run in runs {
+            escalated += run.await.expect("no panic");
+        }
+        assert_eq!(escalated, 2, "each once");
+        for (engine, stop) in engines {
+            stop.stop(engine).await;
+        }
+        let mut sql = Sql::open(database).await;
+        assert_eq!(sql.number("SELECT COUNT(*) FROM claim WHERE state = 'escalated'").await, 2);
+        assert_eq!(sql.number("SELECT COUNT(*) FROM claim_step").await, 4, "waiting, then escalated, each once");
+        sql.close().await;
     })
     .await;
 }

@@ -66,7 +66,21 @@ async fn fill(server: &Server) {
     let adjusted = text(&adjusted["conversion"]["id"]);
     operator.post(&format!("/conversions/{adjusted}/adjust"), json!({"amount": "99.00", "reason": "a typing error"})).await;
     tie(&operator, &clicks[1]).await;
+    let visit = click(&http, &server.base, &operator.link(&program, &operator.publisher("Portal").await).await).await;
+    claims(&operator, &program, &visit).await;
     assert!(operator.get("/conversions").await["data"].as_array().is_some_and(|rows| rows.len() > 10));
+}
+
+/// A claim that is found, one that waits, one that is refused, and one that was paid goodwill.
+async fn claims(operator: &Operator, program: &str, click: &str) {
+    let (buyer, _) = operator.buyer().await;
+    operator.post(&format!("/buyers/{buyer}/clicks"), json!({"click_ids": [click]})).await;
+    let mut made = Vec::new();
+    for order in ["UNKNOWN", "AWAITED", "DENIED", "GOODWILL"] {
+        made.push(text(&operator.create("/claims", json!({"buyer": buyer, "program": program, "order_id": order})).await["id"]));
+    }
+    operator.post(&format!("/claims/{}/refuse", made[2]), json!({"reason": "too_late"})).await;
+    operator.post(&format!("/claims/{}/goodwill", made[3]), json!({"amount": "2.00", "funded_by": "platform"})).await;
 }
 
 async fn tie(operator: &Operator, click: &str) {
@@ -124,6 +138,13 @@ fn alterations() -> Vec<(String, &'static str)> {
         (format!("UPDATE credit SET publisher = publisher + 1 WHERE conversion = {pending}"), "decision_differs"),
         own("INSERT INTO credit (conversion, position, publisher, weight, amount) VALUES (1, 0, 1, 1, 5)", "credit_without_conversion"),
         (format!("DELETE FROM touch WHERE conversion = {pending}"), "touch_missing"),
+        // Claims of missing cashback.
+        own("UPDATE claim_step SET conversion = conversion + 1 WHERE state = 'matched'", "claim_not_credited"),
+        own("UPDATE claim SET buyer = buyer + 1 WHERE state = 'waiting'", "claim_without_order"),
+        own("UPDATE claim_step SET movement = movement + 1 WHERE state = 'goodwill'", "goodwill_differs"),
+        own("UPDATE claim_step SET reason = 'order_not_found' WHERE state = 'refused'", "claim_differs"),
+        (format!("DELETE FROM order_fact WHERE kind = 'claim' AND conversion = {}", id("UNKNOWN")), "decision_differs"),
+        (format!("DELETE FROM order_fact WHERE kind = 'claim' AND conversion = {}", id("GOODWILL")), "claim_without_order"),
         // What it was decided from.
         (fact("sale", "REPLACE(body, '12000', '99900')"), "decision_differs"),
         (format!("DELETE FROM order_fact WHERE conversion = {} AND kind = 'refund'", id("REFUNDED")), "decision_differs"),

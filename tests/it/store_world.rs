@@ -124,7 +124,7 @@ pub fn program(id: ProgramId, currency: Currency) -> Program {
 
 pub fn publisher(id: PublisherId, email: &str) -> Publisher {
     let generosity: Percent = "12.5".parse().expect("a percentage");
-    Publisher { id, name: "Blog".into(), email: Some(email.into()), kind: Kind::Content, portal: false, generosity }
+    Publisher { id, name: "Blog".into(), email: Some(email.into()), kind: Kind::Content, portal: false, generosity, buyer: None }
 }
 
 pub fn key(program: ProgramId, order_id: &str) -> OrderKey {

@@ -153,6 +153,11 @@ impl Scope {
         }
     }
 
+    /// A claim of this buyer, in a program of this merchant.
+    pub fn sees_claim(self, buyer: BuyerId, merchant: MerchantId) -> bool {
+        self.is_buyer(buyer) || self.is_merchant(merchant)
+    }
+
     /// A list that was asked for, narrowed to what it may hold; none if that is nothing. To ask for somebody else's rows is to ask for
     /// those of nobody: so is to ask for a buyer's, for all who may not know who bought.
     pub fn narrow(self, asked: Whose) -> Option<Whose> {

@@ -49,6 +49,8 @@ fn conversion(publishers: &[PublisherId], buyer: Option<BuyerId>) -> Conversion 
         approved_at: None,
         net: 100,
         claim_until: None,
+        expired_at: None,
+        cashback: None,
     }
 }
 

@@ -8,6 +8,7 @@ use super::Scope;
 use crate::domain::{
     account::{Account, Stage},
     buyer::Buyer,
+    cashback,
     command::Outcome,
     conversion::Conversion,
     receipt::{CreditLine, PostingLine, Receipt, TouchLine},
@@ -29,7 +30,13 @@ impl Scope {
         if let Self::Publisher(id) = self {
             conversion.credits.retain(|credit| credit.publisher == id);
         }
+        conversion.cashback = self.reads_cashback().then(|| cashback::cashback(&conversion)).flatten();
         conversion
+    }
+
+    /// What was bought and comes back is the buyer's business.
+    const fn reads_cashback(self) -> bool {
+        matches!(self, Self::All | Self::Buyer(_))
     }
 
     /// What a message came to, as its sender learns it.
@@ -75,6 +82,7 @@ impl Scope {
                 (bonus.days, bonus.base) = (None, None);
             }
         }
+        receipt.cashback = receipt.cashback.filter(|_| self.reads_cashback());
         if let Self::Publisher(id) = self {
             receipt.touches = receipt.touches.into_iter().map(|touch| own_touch(touch, id)).collect();
             // Tiers look at the newest credit; its publisher's sales of the month are that publisher's secret.

@@ -33,6 +33,8 @@ pub(super) fn empty() -> Decision {
         kept: None,
         changes: Vec::new(),
         ties: Vec::new(),
+        visits: Vec::new(),
+        claims: Vec::new(),
         rates: Vec::new(),
         documents: Vec::new(),
         invoiced: Vec::new(),

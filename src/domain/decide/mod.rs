@@ -2,6 +2,7 @@
 
 mod acts;
 mod change;
+mod claim;
 mod invoice;
 mod loyalty;
 mod movement;
@@ -44,6 +45,7 @@ fn judge(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
     let conflict =
         used.as_ref().is_some_and(|(merchant, id, hash)| facts.webhooks.get(&(*merchant, id.clone())).is_some_and(|seen| seen != hash));
     let mut decision = if conflict { refused(Refusal::WebhookIdConflict) } else { act(facts, command, mint) };
+    claim::follow(facts, &mut decision, message.received_at);
     decision.about = decision.about.or_else(|| known(facts, command));
     if command.test {
         return Decision { outcome: Outcome::Test(Box::new(decision.outcome)), ..empty() };
@@ -69,6 +71,8 @@ fn act(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
         Act::Expire { key } => acts::expire(facts, key, now, mint),
         Act::Tie { buyer, clicks } => return tie::tie(facts, *buyer, clicks, now, mint),
         Act::Rates { day, rates } => return self::rates(facts, *day, rates),
+        Act::Claim(new) => return claim::make(facts, new, by, now, mint),
+        Act::Answer { claim, answer, .. } => return claim::answer(facts, *claim, answer, by, now, mint),
         Act::Move(what, moved) => return movement::make(facts, *what, moved, by, now, mint),
         Act::Invoice { merchant, currency, until } => return invoice::issue(facts, *merchant, *currency, *until, now, mint),
         Act::Reverse { movement, reason } => return movement::reverse(facts, *movement, reason.as_ref(), now, mint),

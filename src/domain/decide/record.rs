@@ -179,7 +179,7 @@ pub(super) fn finish(
 }
 
 /// The version an order has, or the one in effect when it occurred.
-fn version<'a>(program: &'a ProgramFacts, order: Option<&Order>, occurred_at: Time) -> Option<&'a Version> {
+pub(super) fn version<'a>(program: &'a ProgramFacts, order: Option<&Order>, occurred_at: Time) -> Option<&'a Version> {
     let kept = order.and_then(|order| order.context.as_ref()).map(|context| context.terms_version);
     match kept {
         Some(number) => program.versions.iter().find(|version| version.number == number),
@@ -203,17 +203,17 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
         touches: &touches,
         coupon: coupon.as_ref(),
     };
-    let attributed = attribution::attribute(&version.terms.attribution, &asked);
     let recorded_at = kept.map_or(now, |context| context.recorded_at);
+    let attributed = attribution::attribute(&version.terms.attribution, &asked);
+    let (attributed, claimed) = attribution::claimed(&version.terms, &asked, recorded_at, &order.claims, attributed);
+    let buyer = attributed.buyer.or(claimed.map(|claimed| claimed.buyer));
     Some(Context {
         recorded_at,
         terms_version: version.number,
         conversion,
         customer_new: customer_new(facts, order, sale),
         tier_base: if version.terms.has_tiers() { tier_base(facts, order, &attributed, now) } else { 0 },
-        self_referral: attributed
-            .buyer
-            .is_some_and(|buyer| is_self_referral(facts, buyer, attributed.credited.iter().map(|c| c.publisher))),
+        self_referral: buyer.is_some_and(|buyer| is_self_referral(facts, buyer, attributed.credited.iter().map(|c| c.publisher))),
         in_debt: in_debt(facts, order, &attributed, to),
         budget_used_up: kept.is_some_and(|context| context.budget_used_up),
         touches,
@@ -279,7 +279,7 @@ fn touches(facts: &Facts, sale: &Sale, kept: Option<&Context>) -> Vec<Touch> {
 }
 
 /// What a publisher gives to the buyer, as it was when the order was first recorded with a click or coupon of theirs.
-fn generosity(kept: Option<&Context>, publisher: &Publisher) -> Percent {
+pub(super) fn generosity(kept: Option<&Context>, publisher: &Publisher) -> Percent {
     let of_touch = |touch: &Touch| match touch {
         Touch::Known(known) if known.publisher == publisher.id => Some(known.generosity),
         _ => None,
@@ -308,19 +308,20 @@ fn customer_new(facts: &Facts, order: &Order, sale: &Sale) -> Option<bool> {
 
 /// The publisher's approved net amount of the current month. An order that was recorded with this publisher keeps what was read then, so
 /// what is read here never holds the order itself.
-fn tier_base(facts: &Facts, order: &Order, attributed: &Attributed, now: Time) -> i64 {
+pub(super) fn tier_base(facts: &Facts, order: &Order, attributed: &Attributed, now: Time) -> i64 {
     let Some(publisher) = attributed.credited.last().map(|c| c.publisher) else { return 0 };
     let stored = || {
-        let (due, context) = kept_due(facts, order)?;
+        let (due, _) = kept_due(facts, order)?;
         let same = due.credits.last().is_some_and(|credit| credit.publisher == publisher);
-        same.then_some(context.tier_base)
+        same.then_some(due.workings.tier_base)
     };
     let read = || facts.tier_bases.get(&(order.key.program, publisher, facts.zone.month(now))).copied().unwrap_or(0);
     stored().unwrap_or_else(read)
 }
 
-/// Whether the buyer has the e-mail address of one of these publishers.
+/// Whether the buyer is one of these publishers: by their accounts, or by the e-mail address.
 pub(super) fn is_self_referral(facts: &Facts, buyer: BuyerId, publishers: impl IntoIterator<Item = PublisherId>) -> bool {
     let email = facts.buyers.get(&buyer).and_then(|buyer| buyer.email.as_deref());
-    publishers.into_iter().any(|publisher| same_email(email, facts.publishers.get(&publisher).and_then(|p| p.email.as_deref())))
+    let is_same = |publisher: &Publisher| publisher.buyer == Some(buyer) || same_email(email, publisher.email.as_deref());
+    publishers.into_iter().any(|publisher| facts.publishers.get(&publisher).is_some_and(is_same))
 }

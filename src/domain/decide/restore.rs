@@ -13,10 +13,10 @@ use crate::domain::{
     entry::Kind,
     facts::Facts,
     left,
-    order::{Context, FactKind, Order, RefundFact, SaleFact},
+    order::{ClaimFact, Context, FactKind, Order, RefundFact, SaleFact},
     reason::{Reason, Refusal},
     sale::{Content, Refund, Sale},
-    touch::{ClickTie, Touch},
+    touch::{self, ClickTie, Touch},
 };
 use crate::kernel::{
     id::{BuyerId, ClickId},
@@ -112,6 +112,7 @@ const fn entry_kind(fact: &FactKind) -> Kind {
         FactKind::Approve(_) => Kind::Approved,
         FactKind::Adjust => Kind::Adjusted,
         FactKind::Tie => Kind::BuyerTied,
+        FactKind::Claim(_) => Kind::Claimed,
         FactKind::MerchantPaid => Kind::MerchantPaid,
         FactKind::Expire => Kind::ShareExpired,
         FactKind::Loyalty => Kind::BonusEarned,
@@ -128,6 +129,7 @@ fn known(stored: &Order, given: &Order, fact: &FactKind) -> Known {
         FactKind::Approve(by) => same(stored.approvals.by(*by), given.approvals.by(*by)),
         FactKind::Adjust => latest(stored.adjust.as_ref(), given.adjust.as_ref(), |adjust| adjust.revision),
         FactKind::Tie => same(stored.tie, given.tie),
+        FactKind::Claim(buyer) => known_claim(stored, given, *buyer),
         FactKind::MerchantPaid => same(stored.merchant_paid, given.merchant_paid),
         FactKind::Expire => same(stored.expired, given.expired),
         FactKind::Loyalty => match (&stored.loyalty, &given.loyalty) {
@@ -170,6 +172,19 @@ fn known_sale(stored: &Order, given: &Order) -> Known {
     }
 }
 
+/// Its later contents know more clicks, or that it was answered otherwise.
+fn known_claim(stored: &Order, given: &Order, buyer: BuyerId) -> Known {
+    match (stored.claims.get(&buyer), given.claims.get(&buyer)) {
+        (Some(old), Some(new)) if old == new => Known::Yes,
+        (Some(old), Some(new)) if old.claim != new.claim => Known::Otherwise,
+        (Some(old), Some(new)) => {
+            let has = |fact: &ClaimFact, other: &ClaimFact| other.touches.iter().all(|touch| fact.touches.contains(touch));
+            if old.closed > new.closed || (old.closed == new.closed && has(old, new)) { Known::Yes } else { Known::No }
+        }
+        _ => Known::No,
+    }
+}
+
 /// A parked refund that its sale then refused does not keep its number: of two with one number the later counts.
 fn known_refund(stored: &Order, given: &Order, id: &str) -> Known {
     let (Some(old), Some(new)) = (stored.refunds.get(id), given.refunds.get(id)) else { return Known::No };
@@ -202,6 +217,10 @@ fn put(order: &mut Order, given: &Order, fact: &FactKind) -> Result<(), Refusal>
         FactKind::Approve(by) => order.approvals.set(*by, given.approvals.by(*by).ok_or(Refusal::OrderConflict)?),
         FactKind::Adjust => order.adjust.clone_from(&given.adjust),
         FactKind::Tie => order.tie = given.tie,
+        FactKind::Claim(buyer) => {
+            let claim = given.claims.get(buyer).ok_or(Refusal::OrderConflict)?;
+            order.claims.insert(*buyer, claim.clone());
+        }
         FactKind::MerchantPaid => order.merchant_paid = given.merchant_paid,
         FactKind::Expire => order.expired = given.expired,
         FactKind::Loyalty => order.loyalty.clone_from(&given.loyalty),
@@ -251,6 +270,11 @@ fn check(facts: &Facts, given: &Order) -> Result<(), Refusal> {
             return Err(Refusal::UnknownReference);
         }
     }
+    for (buyer, claim) in &given.claims {
+        if !facts.buyers.contains_key(buyer) || !claim.touches.iter().all(|touch| is_known(facts, touch)) {
+            return Err(Refusal::UnknownReference);
+        }
+    }
     match given.tie {
         Some(tie) if !facts.buyers.contains_key(&tie.buyer) => Err(Refusal::UnknownReference),
         Some(tie) if facts.ties.get(&tie.click).is_some_and(|known| known.buyer != tie.buyer) => Err(Refusal::TieConflict),
@@ -258,19 +282,21 @@ fn check(facts: &Facts, given: &Order) -> Result<(), Refusal> {
     }
 }
 
+/// A click of a link, publisher and buyer that are stored.
+fn is_known(facts: &Facts, touch: &touch::Known) -> bool {
+    facts.links.get(&touch.link).is_some_and(|link| (link.program, link.publisher) == (touch.program, touch.publisher))
+        && facts.publishers.contains_key(&touch.publisher)
+        && touch.buyer.is_none_or(|buyer| facts.buyers.contains_key(&buyer.id))
+}
+
 fn looked_up(facts: &Facts, given: &Order, sale: &Sale, context: &Context) -> Result<(), Refusal> {
     let program = change::program(facts, &given.key)?;
     let conversion = &context.conversion;
     let (from, to) = (sale.content.amount.currency, program.program.currency);
     let fits = (conversion.from, conversion.to) == (from, to) && conversion.rates.is_some() == (from != to);
-    let is_buyer = |id: BuyerId| facts.buyers.contains_key(&id);
     let is_known = |touch: &Touch| match touch {
         Touch::Unknown(_) => true,
-        Touch::Known(known) => {
-            facts.links.get(&known.link).is_some_and(|link| (link.program, link.publisher) == (known.program, known.publisher))
-                && facts.publishers.contains_key(&known.publisher)
-                && known.buyer.is_none_or(|buyer| is_buyer(buyer.id))
-        }
+        Touch::Known(known) => is_known(facts, known),
     };
     let known = program.versions.iter().any(|version| version.number == context.terms_version)
         && context.touches.iter().all(is_known)

@@ -2,7 +2,7 @@
 
 use super::{
     change::{self, Mint},
-    record,
+    claim, record,
 };
 use crate::domain::{
     attribution,
@@ -13,7 +13,7 @@ use crate::domain::{
     order::Tie,
     reason::{Reason, Refusal},
     sale::{OpenedClick, OrderKey},
-    touch::ClickTie,
+    touch::{ClickTie, Visit},
 };
 use crate::kernel::{
     id::{BuyerId, ClickId},
@@ -28,22 +28,26 @@ pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Ti
     if !facts.buyers.contains_key(&buyer) {
         return change::refused(Refusal::NotFound);
     }
-    let (mut verdicts, mut ties) = (Vec::new(), Vec::new());
+    let (mut verdicts, mut ties, mut visits) = (Vec::new(), Vec::new(), Vec::new());
     // An order that two of the clicks lead to is tied by the first of them.
     let mut changed: BTreeMap<OrderKey, Change> = BTreeMap::new();
     // Each order that is tied sees what those before it took.
     let mut known = Cow::Borrowed(&facts.loyalty);
     for click in clicks {
         let refused = refusal(facts, buyer, click).or_else(|| {
-            let claimed = claim(facts, &mut known, (buyer, click.click), now, mint, &mut changed);
+            let claimed = tie_orders(facts, &mut known, (buyer, click.click), now, mint, &mut changed);
             if claimed.is_none() && click.buyer.is_none() && !facts.ties.contains_key(&click.click) {
                 ties.push((click.click, ClickTie { buyer, at: now }));
+                visits.push(Visit { click: *click, tied_at: Some(now) });
             }
             claimed
         });
         verdicts.push(TieVerdict { click: *click, refused });
     }
-    Decision { outcome: Outcome::Tied(verdicts), changes: changed.into_values().collect(), ties, ..change::empty() }
+    let shown = claim::shown(facts, buyer, &visits, &changed, now, mint);
+    let changes = changed.into_values().chain(shown).collect();
+    let visits = visits.into_iter().map(|visit| (buyer, visit)).collect();
+    Decision { outcome: Outcome::Tied(verdicts), changes, ties, visits, ..change::empty() }
 }
 
 fn refusal(facts: &Facts, buyer: BuyerId, click: &OpenedClick) -> Option<Reason> {
@@ -56,7 +60,7 @@ fn refusal(facts: &Facts, buyer: BuyerId, click: &OpenedClick) -> Option<Reason>
 }
 
 /// Ties the unclaimed orders of a click. A reason only if there was one whose time was over and none that could be tied.
-fn claim(
+fn tie_orders(
     facts: &Facts,
     known: &mut Cow<'_, LoyaltyFacts>,
     (buyer, click): (BuyerId, ClickId),

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::domain::{
     account::Account,
+    cashback::cashback,
     commission::{Commission, RulePaid},
     due::Due,
     entry::Entry,
@@ -63,12 +64,14 @@ pub fn receipt(order: &Order, due: &Due, program: &Program, version: &Version, e
             .iter()
             .zip(&due.workings.attributed.judged)
             .map(|(touch, refused)| touch_line(touch, *refused, due))
+            .chain(claimed_touch(order, due))
             .collect(),
         commission: commission_lines(due, terms, to),
         split: split_lines(due, terms, to),
         bonuses: due.workings.offers.iter().flat_map(|offer| bonus::lines(offer, due.shares.buyer, to)).collect(),
         buyer: due.buyer,
         claim_until: due.claim_until,
+        cashback: due.conversion(order).as_ref().and_then(cashback),
         steps: steps(order, due, terms),
         entries: entries.iter().map(entry_lines).collect(),
     })
@@ -133,6 +136,17 @@ fn touch_line(touch: &Touch, refused: Option<Reason>, due: &Due) -> TouchLine {
             refused,
         },
     }
+}
+
+/// The buyer's own click that a claim brought in, where the sale had none that counts.
+fn claimed_touch(order: &Order, due: &Due) -> Option<TouchLine> {
+    let credited = due.workings.attributed.credited.iter().find_map(|credited| credited.click)?;
+    let is_named = order.context.iter().flat_map(|context| &context.touches).any(|touch| match touch {
+        Touch::Known(known) => known.click == credited,
+        Touch::Unknown(_) => false,
+    });
+    let known = order.claims.values().flat_map(|claim| &claim.touches).find(|touch| touch.click == credited).filter(|_| !is_named)?;
+    Some(touch_line(&Touch::Known(known.clone()), None, due))
 }
 
 fn commission_lines(due: &Due, terms: &Terms, to: Currency) -> Option<CommissionLines> {
@@ -239,6 +253,8 @@ fn steps(order: &Order, due: &Due, terms: &Terms) -> Vec<Step> {
         add(Some(adjust.at), Event::Adjusted, None, adjust.reason.as_ref());
     }
     add(order.tie.map(|tie| tie.at), Event::BuyerTied, Some("buyer"), None);
+    let claim = due.buyer.and_then(|buyer| order.claims.get(&buyer)).filter(|claim| !claim.closed);
+    add(claim.map(|claim| claim.at), Event::Claimed, Some("buyer"), None);
     add(order.expired, Event::ShareExpired, Some("clock"), None);
     steps.sort_by_key(|step| step.at); // stable: what happened at once keeps the order above
     steps

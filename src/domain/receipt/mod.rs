@@ -8,7 +8,7 @@ pub use build::receipt;
 
 use crate::domain::{
     click::Quality,
-    conversion::{Flags, Status},
+    conversion::{Cashback, Flags, Status},
     entry,
     order::Actor,
     reason::Reason,
@@ -65,6 +65,10 @@ pub struct Receipt {
     /// Until when an unclaimed share may be claimed.
     #[schema(required)]
     pub claim_until: Option<Time>,
+    /// What the buyer reads of it; shown to the operator and the buyer only, where there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub cashback: Option<Cashback>,
     pub steps: Vec<Step>,
     pub entries: Vec<EntryLines>,
 }
@@ -321,6 +325,7 @@ words! {
         Reopened = "reopened",
         Adjusted = "adjusted",
         BuyerTied = "buyer_tied",
+        Claimed = "claimed",
         ShareExpired = "share_expired",
     }
 }

@@ -51,7 +51,7 @@ struct RatesJson<'a> {
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-enum TouchJson<'a> {
+pub(super) enum TouchJson<'a> {
     Known {
         click: ClickId,
         link: LinkId,
@@ -148,23 +148,37 @@ impl ContextJson<'_> {
 impl<'a> From<&'a Touch> for TouchJson<'a> {
     fn from(touch: &'a Touch) -> Self {
         match touch {
-            Touch::Known(known) => Self::Known {
-                click: known.click,
-                link: known.link,
-                program: known.program,
-                publisher: known.publisher,
-                kind: known.kind.word().into(),
-                generosity: known.generosity.to_string().into(),
-                quality: known.quality.code().into(),
-                buyer: known.buyer.map(|buyer| buyer.id),
-                tied_at: known.buyer.and_then(|buyer| buyer.tied_at).map(Time::micros),
-            },
+            Touch::Known(known) => Self::from(known),
             Touch::Unknown(text) => Self::Unknown { unknown: text.into() },
         }
     }
 }
 
+impl From<&Known> for TouchJson<'_> {
+    fn from(known: &Known) -> Self {
+        Self::Known {
+            click: known.click,
+            link: known.link,
+            program: known.program,
+            publisher: known.publisher,
+            kind: known.kind.word().into(),
+            generosity: known.generosity.to_string().into(),
+            quality: known.quality.code().into(),
+            buyer: known.buyer.map(|buyer| buyer.id),
+            tied_at: known.buyer.and_then(|buyer| buyer.tied_at).map(Time::micros),
+        }
+    }
+}
+
 impl TouchJson<'_> {
+    /// None for one that is not ours.
+    pub(super) fn into_known(self) -> Option<Known> {
+        match self.into_touch()? {
+            Touch::Known(known) => Some(known),
+            Touch::Unknown(_) => None,
+        }
+    }
+
     fn into_touch(self) -> Option<Touch> {
         Some(match self {
             Self::Known { click, link, program, publisher, kind, generosity, quality, buyer, tied_at } => Touch::Known(Known {

@@ -1,15 +1,15 @@
 //! The stored JSON of an order's facts: private mirror structs. Ids as text, times as microseconds, amounts as minor units.
-use super::{Fact, json, loyalty_body, loyalty_of, read};
+use super::{Fact, TouchJson, json, loyalty_body, loyalty_of, read};
 use crate::domain::{
     click::Quality,
     decision::FactKind,
-    order::{Actor, Adjust, Order, RefundFact, Reopened, SaleFact, Tie, Verdict},
+    order::{Actor, Adjust, ClaimFact, ClaimFound, Order, RefundFact, Reopened, SaleFact, Tie, Verdict},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
     verdict::Grounds,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, InboxId, LinkId},
+    id::{BuyerId, ClaimId, ClickId, InboxId, LinkId},
     money::Money,
     time::Time,
 };
@@ -129,6 +129,27 @@ struct TieJson {
     self_referral: bool,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClaimJson<'a> {
+    claim: ClaimId,
+    #[serde(borrow)]
+    touches: Vec<TouchJson<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    found: Option<FoundJson>,
+    closed: bool,
+}
+
+/// What a claim looked up, of a revision of the sale.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FoundJson {
+    revision: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tier_base: Option<i64>,
+    self_referral: bool,
+}
+
 /// The body of a fact without content.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -179,6 +200,10 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
             let tie = order.tie.ok_or_else(absent)?;
             let body = TieJson { buyer: tie.buyer, click: tie.click, self_referral: tie.self_referral };
             ("tie", String::new(), tie.at, json(&body)?)
+        }
+        FactKind::Claim(buyer) => {
+            let claim = order.claims.get(buyer).ok_or_else(absent)?;
+            ("claim", buyer.to_string(), claim.at, json(&ClaimJson::from(claim))?)
         }
         FactKind::MerchantPaid => ("merchant_paid", String::new(), order.merchant_paid.ok_or_else(absent)?, json(&NothingJson {})?),
         FactKind::Loyalty => {
@@ -264,6 +289,9 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
         "tie" => {
             let TieJson { buyer, click, self_referral } = read(body)?;
             order.tie = Some(Tie { buyer, click, at: *at, self_referral });
+        }
+        "claim" => {
+            order.claims.insert(key.parse().ok()?, read::<ClaimJson>(body)?.into_fact(*at)?);
         }
         "merchant_paid" => {
             read::<NothingJson>(body)?;
@@ -385,6 +413,25 @@ impl<'a> From<&'a Verdict> for VerdictJson<'a> {
 impl VerdictJson<'_> {
     fn into_verdict(self, at: Time, round: u32) -> Option<Verdict> {
         Some(Verdict { by: Actor::from_word(&self.by)?, reason: said(self.reason, self.reason_text)?, at, round })
+    }
+}
+
+impl From<&ClaimFact> for ClaimJson<'_> {
+    fn from(fact: &ClaimFact) -> Self {
+        Self {
+            claim: fact.claim,
+            touches: fact.touches.iter().map(TouchJson::from).collect(),
+            found: fact.found.map(|ClaimFound { revision, tier_base, self_referral }| FoundJson { revision, tier_base, self_referral }),
+            closed: fact.closed,
+        }
+    }
+}
+
+impl ClaimJson<'_> {
+    fn into_fact(self, at: Time) -> Option<ClaimFact> {
+        let touches = self.touches.into_iter().map(TouchJson::into_known).collect::<Option<_>>()?;
+        let found = |FoundJson { revision, tier_base, self_referral }| ClaimFound { revision, tier_base, self_referral };
+        Some(ClaimFact { claim: self.claim, at, touches, found: self.found.map(found), closed: self.closed })
     }
 }
 

@@ -24,6 +24,7 @@ use crate::store::{
     filter::Filter,
 };
 use crate::{args, statements};
+use context::TouchJson;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -84,9 +85,9 @@ fn state(order: &Order) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     pub conversion: ConversionId,
-    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `merchant_paid`, `expire`, `loyalty`.
+    /// `sale`, `refund`, `cancel`, `approve`, `reject`, `reopen`, `adjust`, `tie`, `claim`, `merchant_paid`, `expire`, `loyalty`.
     pub kind: String,
-    /// Tells facts of one kind apart: a revision, a `refund_id`, who approved; else empty.
+    /// Tells facts of one kind apart: a revision, a `refund_id`, who approved or claims; else empty.
     pub key: String,
     /// The message that brought it.
     pub inbox: InboxId,
@@ -302,13 +303,20 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
         "approve" => FactKind::Approve(Actor::from_word(fact_key)?),
         "adjust" => FactKind::Adjust,
         "tie" => FactKind::Tie,
+        "claim" => FactKind::Claim(fact_key.parse().ok()?),
         "merchant_paid" => FactKind::MerchantPaid,
         "expire" => FactKind::Expire,
         "loyalty" => FactKind::Loyalty,
         _ => return None,
     };
     let is_keyed = match kind {
-        FactKind::Sale | FactKind::Refund(_) | FactKind::Approve(_) | FactKind::Adjust | FactKind::Reopen | FactKind::Loyalty => true,
+        FactKind::Sale
+        | FactKind::Refund(_)
+        | FactKind::Approve(_)
+        | FactKind::Adjust
+        | FactKind::Reopen
+        | FactKind::Loyalty
+        | FactKind::Claim(_) => true,
         // Of an order that was reopened before.
         FactKind::Cancel | FactKind::Reject => !fact_key.is_empty(),
         FactKind::Tie | FactKind::MerchantPaid | FactKind::Expire => false,

@@ -11,7 +11,8 @@ use crate::{args, statements};
 statements! {
     LIST = "SELECT o.id AS id, o.program AS program, o.goal AS goal, o.order_id AS order_id, o.first_seen_at AS first_seen_at
         FROM orders o JOIN program p ON p.id = o.program";
-    COUNT = "SELECT COUNT(*) FROM orders WHERE state <> 'recorded' AND first_seen_at <= $1";
+    COUNT = "SELECT COUNT(*) FROM orders WHERE state <> 'recorded' AND first_seen_at <= $1
+        AND EXISTS (SELECT 1 FROM order_fact f WHERE f.conversion = orders.id AND f.kind <> 'claim')";
 }
 
 /// An order that waits.
@@ -48,7 +49,9 @@ pub async fn list(
     after: Option<ConversionId>,
     limit: i64,
 ) -> Result<Vec<Orphan>, StoreError> {
-    let filter = Filter::new(LIST).only(true, "o.state <> 'recorded'").and("o.first_seen_at <=", Some(since.micros()));
+    // What only a claim of missing cashback speaks of has its own deadline.
+    let told = "EXISTS (SELECT 1 FROM order_fact f WHERE f.conversion = o.id AND f.kind <> 'claim')";
+    let filter = Filter::new(LIST).only(true, "o.state <> 'recorded'").only(true, told).and("o.first_seen_at <=", Some(since.micros()));
     let filter = filter.and("p.merchant =", merchant.map(MerchantId::raw)).and("o.id >", after.map(ConversionId::raw));
     let rows: Vec<OrphanRow> = filter.order("ORDER BY o.id", limit).all(tx).await?;
     Ok(rows.into_iter().map(Orphan::from).collect())

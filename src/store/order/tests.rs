@@ -3,7 +3,7 @@ use super::*;
 use crate::domain::{
     click::Quality,
     loyalty::{Brought, Loyalty, TierBase, Voucher},
-    order::{Actor, Adjust, Approvals, Context, OwnedCoupon, RefundFact, Reopened, SaleFact, Tie, Verdict},
+    order::{Actor, Adjust, Approvals, ClaimFact, ClaimFound, Context, OwnedCoupon, RefundFact, Reopened, SaleFact, Tie, Verdict},
     publisher::Kind,
     rate::{Applied, Conversion, Rate},
     sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, CouponId, LinkId, PublisherId, VoucherBatchId},
+    id::{BuyerId, ClaimId, ClickId, CouponId, LinkId, PublisherId, VoucherBatchId},
     money::Money,
     percent::Percent,
     time::Day,
@@ -97,22 +97,36 @@ fn grounds() -> impl Strategy<Value = Grounds> {
 fn verdict() -> impl Strategy<Value = Verdict> {
     (actor(), option::of(grounds()), time(), 0_u32..3).prop_map(|(by, reason, at, round)| Verdict { by, reason, at, round })
 }
-fn touch() -> impl Strategy<Value = Touch> {
+fn known() -> impl Strategy<Value = Known> {
     let kind = proptest::sample::select(vec![Kind::Content, Kind::Cashback, Kind::Coupon, Kind::Tool]);
     let buyer = option::of((raw(), option::of(time())).prop_map(|(id, tied_at)| TouchBuyer { id: BuyerId::from_raw(id), tied_at }));
-    let known = (opened(), raw(), raw(), kind, percent(), buyer).prop_map(|(opened, program, publisher, kind, generosity, buyer)| {
-        Touch::Known(Known {
-            click: opened.click,
-            link: opened.link,
-            program: ProgramId::from_raw(program),
-            publisher: PublisherId::from_raw(publisher),
-            kind,
-            generosity,
-            quality: opened.quality,
-            buyer,
-        })
-    });
-    prop_oneof![known, text().prop_map(Touch::Unknown)]
+    (opened(), raw(), raw(), kind, percent(), buyer).prop_map(|(opened, program, publisher, kind, generosity, buyer)| Known {
+        click: opened.click,
+        link: opened.link,
+        program: ProgramId::from_raw(program),
+        publisher: PublisherId::from_raw(publisher),
+        kind,
+        generosity,
+        quality: opened.quality,
+        buyer,
+    })
+}
+fn touch() -> impl Strategy<Value = Touch> {
+    prop_oneof![known().prop_map(Touch::Known), text().prop_map(Touch::Unknown)]
+}
+fn claim() -> impl Strategy<Value = (BuyerId, ClaimFact)> {
+    let parts = (
+        1..i64::MAX,
+        raw(),
+        time(),
+        vec(known(), 0..3),
+        option::of((any::<u32>(), option::of(any::<i64>()), any::<bool>())),
+        any::<bool>(),
+    );
+    parts.prop_map(|(buyer, claim, at, touches, found, closed)| {
+        let found = found.map(|(revision, tier_base, self_referral)| ClaimFound { revision, tier_base, self_referral });
+        (BuyerId::from_raw(buyer), ClaimFact { claim: ClaimId::from_raw(claim), at, touches, found, closed })
+    })
 }
 prop_compose! {
     fn found()(
@@ -168,6 +182,7 @@ prop_compose! {
         reopened in option::of((grounds(), time(), 1_u32..9)),
         tie in option::of((raw(), raw(), time(), any::<bool>())),
         (merchant_paid, expired, loyalty) in (option::of(time()), option::of(time()), option::of(loyalty())),
+        claims in vec(claim(), 0..3),
     ) -> Order {
         let key = OrderKey { program: ProgramId::from_raw(1), goal: "sale".to_owned(), order_id: "A-1".to_owned() };
         let adjusted = |(amount, reason, at, revision)| Adjust { amount, reason, at, revision };
@@ -177,7 +192,7 @@ prop_compose! {
         };
         Order {
             sale, refunds, cancel, reject, reopened, approvals: Approvals { merchant, operator, clock }, adjust: adjust.map(adjusted),
-            tie: tie.map(tied), merchant_paid, expired, loyalty, ..Order::empty(ConversionId::from_raw(7), key)
+            tie: tie.map(tied), merchant_paid, expired, loyalty, claims: claims.into_iter().collect(), ..Order::empty(ConversionId::from_raw(7), key)
         }
     }
 }
@@ -190,6 +205,7 @@ fn kinds(order: &Order) -> Vec<FactKind> {
     kinds.extend(order.reopened.as_ref().map(|_| FactKind::Reopen));
     kinds.extend(order.adjust.as_ref().map(|_| FactKind::Adjust));
     kinds.extend(order.tie.map(|_| FactKind::Tie));
+    kinds.extend(order.claims.keys().map(|buyer| FactKind::Claim(*buyer)));
     kinds.extend(order.merchant_paid.map(|_| FactKind::MerchantPaid));
     kinds.extend(order.expired.map(|_| FactKind::Expire));
     kinds.extend(order.loyalty.as_ref().map(|_| FactKind::Loyalty));

@@ -31,8 +31,8 @@ statements! {
     ADD_PROGRAM = "INSERT INTO program (id, merchant, name, currency, landing_url, domains, click_param, pixel, upstream, created_at,
         ended_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
     ADD_TERMS = "INSERT INTO terms (program, version, effective_at, created_at, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-    ADD_PUBLISHER = "INSERT INTO publisher (id, name, email, kind, portal, generosity, created_at, changed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    ADD_PUBLISHER = "INSERT INTO publisher (id, name, email, kind, portal, generosity, buyer, created_at, changed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
     ADD_BUYER = "INSERT INTO buyer (id, email, external_id, referred_by, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
     ADD_LINK = "INSERT INTO link (id, slug, program, publisher, url, created_at, ended_at, changed_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
@@ -101,9 +101,10 @@ pub async fn insert(tx: &mut Tx, thing: &Thing, now: Time) -> Result<bool, Store
         Thing::Terms { program, version, effective_at, body, .. } => {
             tx.run(ADD_TERMS, args![program.raw(), i64::from(*version), effective_at.micros(), made, body]).await?
         }
-        Thing::Publisher { id, name, email, kind, portal, generosity, .. } => {
+        Thing::Publisher { id, name, email, kind, portal, generosity, buyer, .. } => {
             let generosity = generosity.to_string();
-            tx.run(ADD_PUBLISHER, args![id.raw(), name, email, kind.word(), *portal, &generosity, made, now]).await?
+            let buyer = buyer.map(BuyerId::raw);
+            tx.run(ADD_PUBLISHER, args![id.raw(), name, email, kind.word(), *portal, &generosity, buyer, made, now]).await?
         }
         Thing::Buyer { id, email, external_id, referred_by, .. } => {
             let referred_by = referred_by.map(BuyerId::raw);

@@ -27,7 +27,7 @@ statements! {
     /// The limit counts programs: the versions of one come together.
     TERMS = "SELECT t.program, t.version, t.effective_at, t.created_at, t.body FROM terms t
         JOIN (SELECT id FROM program WHERE id > $1 ORDER BY id LIMIT $2) AS p ON p.id = t.program ORDER BY t.program, t.version";
-    PUBLISHERS = "SELECT id, name, email, kind, portal, generosity, created_at FROM publisher WHERE id > $1 ORDER BY id LIMIT $2";
+    PUBLISHERS = "SELECT id, name, email, kind, portal, generosity, buyer, created_at FROM publisher WHERE id > $1 ORDER BY id LIMIT $2";
     BUYERS = "SELECT id, email, external_id, referred_by, created_at FROM buyer WHERE id > $1 ORDER BY id LIMIT $2";
     LINKS = "SELECT id, slug, program, publisher, url, created_at, ended_at FROM link WHERE id > $1 ORDER BY id LIMIT $2";
     COUPONS = "SELECT id, program, publisher, code, valid_from, valid_until, created_at FROM coupon WHERE id > $1 ORDER BY id LIMIT $2";
@@ -101,7 +101,7 @@ type Text = Option<String>;
 type Batches = (i64, i64, Text, String, Option<i64>, Text, Option<i64>, Option<i64>, Text, Option<i64>, i64, i64);
 type Merchant = (i64, String, Text, Text, Text, Text, Text, String, Text, i64, bool, i64);
 type Program = (i64, i64, String, String, String, String, String, bool, bool, i64, Option<i64>);
-type Publisher = (i64, String, Option<String>, String, bool, String, i64);
+type Publisher = (i64, String, Option<String>, String, bool, String, Option<i64>, i64);
 type Buyer = (i64, Option<String>, Option<String>, Option<i64>, i64);
 type Link = (i64, String, i64, i64, Option<String>, i64, Option<i64>);
 type Coupon = (i64, i64, i64, String, Option<i64>, Option<i64>, i64);
@@ -153,11 +153,11 @@ fn terms((program, version, effective_at, created_at, body): (i64, i64, i64, i64
     Ok(Thing::Terms { program, version, effective_at: time(effective_at), created_at: time(created_at), body })
 }
 
-fn publisher((id, name, email, kind, portal, generosity, created_at): Publisher) -> Result<Thing, StoreError> {
+fn publisher((id, name, email, kind, portal, generosity, buyer, created_at): Publisher) -> Result<Thing, StoreError> {
     let id = PublisherId::from_raw(id);
     let kind = Kind::from_word(&kind).ok_or_else(|| StoreError::corrupt("publisher", "kind", id))?;
     let generosity = generosity.parse().map_err(|_| StoreError::corrupt("publisher", "generosity", id))?;
-    Ok(Thing::Publisher { id, name, email, kind, portal, generosity, created_at: time(created_at) })
+    Ok(Thing::Publisher { id, name, email, kind, portal, generosity, buyer: buyer.map(BuyerId::from_raw), created_at: time(created_at) })
 }
 
 fn buyer((id, email, external_id, referred_by, created_at): Buyer) -> Thing {

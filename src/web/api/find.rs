@@ -3,9 +3,10 @@
 use super::Caller;
 use crate::{
     domain::{
-        buyer::Buyer, conversion::Conversion, facts::Coupon, invoice::Invoice, merchant::Merchant, program::Program, publisher::Publisher,
+        buyer::Buyer, claim::Claim, conversion::Conversion, facts::Coupon, invoice::Invoice, merchant::Merchant, program::Program,
+        publisher::Publisher,
     },
-    kernel::id::{BuyerId, ConversionId, CouponId, ImportId, InvoiceId, LinkId, MerchantId, ProgramId, PublisherId},
+    kernel::id::{BuyerId, ClaimId, ConversionId, CouponId, ImportId, InvoiceId, LinkId, MerchantId, ProgramId, PublisherId},
     store::{self, StoreError, Tx, import::Import, link::Link},
 };
 
@@ -71,6 +72,10 @@ impl Caller {
     pub async fn find_import(&self, tx: &mut Tx, id: ImportId) -> Found<Import> {
         let found = store::import::by_id(tx, id).await?;
         Ok(found.filter(|import| self.scope.merchant().is_none_or(|own| import.merchant == Some(own))))
+    }
+
+    pub async fn find_claim(&self, tx: &mut Tx, id: ClaimId) -> Found<Claim> {
+        Ok(store::claim::by_id(tx, id).await?.filter(|claim| self.scope.sees_claim(claim.buyer, claim.merchant)))
     }
 
     /// With its program; show of it what the scope sees.

@@ -9,6 +9,7 @@ mod balance;
 mod batch;
 mod boost;
 mod buyer;
+mod claim;
 mod click;
 mod conversion;
 mod coupon;
@@ -67,6 +68,7 @@ use self::{
 };
 use crate::{
     domain::{
+        claim::Settings as Claims,
         command::{Act, Channel, Command, Message, Outcome},
         order::Actor,
         program::Program,
@@ -105,6 +107,8 @@ pub struct Api {
     imports: Arc<import::Imports>,
     /// How many simulations there may be.
     simulations: Arc<Semaphore>,
+    /// How claims of missing cashback are taken.
+    claims: Claims,
 }
 
 /// Every noun's operations, in the order of the document.
@@ -120,6 +124,7 @@ fn all() -> Routes {
         .and(boost::routes())
         .and(voucher::routes())
         .and(buyer::routes())
+        .and(claim::routes())
         .and(conversion::routes())
         .and(batch::routes())
         .and(verdict::routes())
@@ -144,14 +149,15 @@ pub fn operations() -> Vec<Operation> {
     all().operations
 }
 
-/// The API, ready to be nested under [`PREFIX`]; `keys` tell who may use it, and an import has at most so many bytes.
-pub fn router(engine: Arc<Engine>, keys: Arc<Keys>, import_bytes_max: u64) -> Router {
+/// The API, ready to be nested under [`PREFIX`]; `keys` tell who may use it, an import has at most so many bytes, and claims are taken so.
+pub fn router(engine: Arc<Engine>, keys: Arc<Keys>, import_bytes_max: u64, claims: Claims) -> Router {
     let routes = all();
     let guard = Arc::new(Guard::new(keys, routes.operations));
     routes.router.route_layer(middleware::from_fn_with_state(guard, guard::guard)).with_state(Api {
         engine,
         imports: Arc::new(import::Imports::new(import_bytes_max)),
         simulations: Arc::new(Semaphore::new(simulate::AT_ONCE)),
+        claims,
     })
 }
 

@@ -1,12 +1,12 @@
 //! Publishers.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, email, name, ok, op, set, set_or_clear};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, Routes, email, name, ok, op, set, set_or_clear, wrong_field};
 use crate::{
     domain::{
         access::{OPERATOR, PUBLISHER},
         publisher::{self, Publisher},
     },
-    kernel::id::PublisherId,
+    kernel::id::{BuyerId, PublisherId},
     store::{self, publisher::Wanted},
     web::problem::Problem,
 };
@@ -34,6 +34,7 @@ const CHANGES: Body = Body::new(
         Field::kept("kind", Kind::Word(publisher::Kind::WORDS), "What the site does; it counts for sales recorded from now on."),
         Field::kept("portal", Kind::Boolean, "Whether its links may name members in `buyer=`."),
         Field::kept("generosity", Kind::Percent, "Percent of its own share that it gives to the buyer, of sales recorded from now on."),
+        Field::clearable("buyer", Kind::Id(BuyerId::PREFIX), "The same person's account as a buyer, for self-referral."),
     ],
 )
 .fixed(&[("id", "An id names the same thing for ever.")])
@@ -51,7 +52,11 @@ pub fn routes() -> Routes {
         )
         .post("/publishers", create, op("create_publisher", "A new publisher").body(NEW).created::<Publisher>())
         .get("/publishers/{id}", one, op("get_publisher", "One publisher").roles(OPERATOR | PUBLISHER).ids(ID).ok::<Publisher>())
-        .patch("/publishers/{id}", change, op("change_publisher", "Changes a publisher").ids(ID).body(CHANGES).ok::<Publisher>())
+        .patch(
+            "/publishers/{id}",
+            change,
+            op("change_publisher", "Changes a publisher").ids(ID).body(CHANGES).ok::<Publisher>().codes(&[(422, "unknown_buyer")]),
+        )
 }
 
 async fn create(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
@@ -63,7 +68,7 @@ async fn create(State(api): State<Api>, input: Input) -> Result<Response, Proble
             object.optional("kind").word(publisher::Kind::WORDS, publisher::Kind::from_word, errors).unwrap_or(publisher::Kind::Content);
         let portal = object.optional("portal").boolean(errors).unwrap_or(false);
         let generosity = object.optional("generosity").percent(errors).unwrap_or_default();
-        Some(Publisher { id: PublisherId::from_raw(api.mint(now)), name: name?, email, kind, portal, generosity })
+        Some(Publisher { id: PublisherId::from_raw(api.mint(now)), name: name?, email, kind, portal, generosity, buyer: None })
     })?;
     let mut tx = api.db().begin().await?;
     if let Some(answer) = api.first_answer(&input, &mut tx).await? {
@@ -100,14 +105,20 @@ async fn change(State(api): State<Api>, Ids(id): Ids<PublisherId>, input: Input)
     let mut tx = api.db().begin().await?;
     let mut publisher = store::publisher::for_update(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     input.read(|object, errors| {
-        let Publisher { name: own, email: address, kind, portal, generosity, .. } = &mut publisher;
+        let Publisher { name: own, email: address, kind, portal, generosity, buyer, .. } = &mut publisher;
         set(object, "name", own, errors, name);
         set_or_clear(object, "email", address, errors, |_, errors| email(object, errors));
         set(object, "kind", kind, errors, |field, errors| field.word(publisher::Kind::WORDS, publisher::Kind::from_word, errors));
         set(object, "portal", portal, errors, |field, errors| field.boolean(errors));
         set(object, "generosity", generosity, errors, |field, errors| field.percent(errors));
+        set_or_clear(object, "buyer", buyer, errors, |field, errors| field.id(errors));
         Some(())
     })?;
+    if let Some(buyer) = publisher.buyer
+        && store::buyer::by_id(&mut tx, buyer).await?.is_none()
+    {
+        return Err(wrong_field("buyer", "unknown_buyer", "there is no such buyer"));
+    }
     store::publisher::update(&mut tx, &publisher, api.now()).await?;
     tx.commit().await?;
     api.engine.catalogue.put_publisher(&publisher);

@@ -44,6 +44,8 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         | "list_conversions"
         | "get_conversion"
         | "get_receipt"
+        | "list_claims"
+        | "get_claim"
         | "list_inbox"
         | "get_inbox"
         | "list_imports"
@@ -129,6 +131,15 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         }
         "report_clicks" => call.query = vec![("by", "link".to_owned())],
         "list_rates" => call.query = vec![("date", "2025-01-02".to_owned())],
+        "create_claim" => {
+            let buyer = operator.then_some(&world.buyer);
+            call.body = Some(json!({"buyer": buyer, "program": world.program, "order_id": world.number()}));
+        }
+        "accept_claim" => (call.ids, call.body) = (vec![world.fresh_claim().await], Some(json!({"amount": "20.00"}))),
+        "refuse_claim" => (call.ids, call.body) = (vec![world.fresh_claim().await], Some(json!({"reason": "no_visit"}))),
+        "pay_goodwill" => {
+            (call.ids, call.body) = (vec![world.fresh_claim().await], Some(json!({"amount": "1.00", "funded_by": "merchant"})));
+        }
         "create_rates" => call.body = Some(json!({"date": "2025-01-03", "rates": {"USD": "1.0321"}})),
         "import_clicks" => call.csv = Some(format!("link,at\n{},2025-01-02\n", world.link)),
         "import_sales" => {
@@ -149,6 +160,7 @@ fn own(world: &World, kind: Kind) -> String {
         "pub" => world.publisher.clone(),
         "lnk" => world.link.clone(),
         "buy" => world.buyer.clone(),
+        "clm" => world.claim.clone(),
         "cnv" => world.conversion.clone(),
         "clk" => world.click.clone(),
         "cpn" => world.coupon.clone(),

@@ -33,6 +33,8 @@ pub struct World {
     pub movement: String,
     /// Of that merchant.
     pub invoice: String,
+    /// A claim of that buyer in that program.
+    pub claim: String,
     /// The slug of the link.
     slug: String,
     second: Second,
@@ -57,6 +59,8 @@ struct Second {
     /// A table that the operator sent.
     import: String,
     invoice: String,
+    /// A claim of that buyer in that program.
+    claim: String,
     /// A click of the other publisher in a conversion that it shares with the first.
     rivals_click: String,
     /// In the first merchant's program, but by the other publisher alone and bought by the other buyer.
@@ -113,6 +117,10 @@ async fn invoice(operator: &Operator, merchant: &Merchant) -> String {
     text(&operator.create("/invoices", json!({"merchant": merchant.id, "until": World::today()})).await["id"])
 }
 
+async fn claim(operator: &Operator, program: &str, buyer: &str, order: &str) -> String {
+    text(&operator.create("/claims", json!({"buyer": buyer, "program": program, "order_id": order})).await["id"])
+}
+
 async fn message(operator: &Operator, program: &str) -> String {
     text(&operator.get(&format!("/inbox?program={program}")).await["data"][0]["id"])
 }
@@ -156,6 +164,7 @@ impl World {
 
         operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
         let invoice_of_first = invoice(&operator, &merchant).await;
+        let own_claim = claim(&operator, &program, &buyer, "M-1").await;
         let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
         let keys = own.map(|(role, owner)| text(&key(&server.database, role, owner)["key"]));
         let revoked = revoked(&server.database, &merchant.id).await;
@@ -166,6 +175,7 @@ impl World {
             movement: bonus(&operator, &other, &stranger).await,
             import: text(&imported["id"]),
             invoice: invoice(&operator, &other).await,
+            claim: claim(&operator, &theirs, &stranger, "M-1").await,
             merchant: other,
             program: theirs,
             publisher: rival,
@@ -194,6 +204,7 @@ impl World {
             import: text(&sent["id"]),
             movement,
             invoice: invoice_of_first,
+            claim: own_claim,
             slug,
             second,
             next: AtomicU32::new(0),
@@ -225,6 +236,7 @@ impl World {
             movement,
             import,
             invoice,
+            claim,
             rivals_click,
             rivals,
             ..
@@ -241,6 +253,7 @@ impl World {
             (Role::Merchant, "clk") => click,
             (_, "mov") => movement,
             (Role::Merchant, "inv") => invoice,
+            (_, "clm") => claim,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
             (Role::Merchant | Role::Publisher, "lnk") => link,
@@ -266,6 +279,7 @@ impl World {
             message,
             movement,
             invoice,
+            claim,
             rivals_click,
             rivals,
             rivals_link,
@@ -273,9 +287,22 @@ impl World {
         } = &self.second;
         let found: &[&String] = match role {
             Role::Operator => &[],
-            Role::Merchant => {
-                &[&merchant.id, secret, program, link, buyer, &self.buyer, coupon, conversion, click, message, movement, invoice, import]
-            }
+            Role::Merchant => &[
+                &merchant.id,
+                secret,
+                program,
+                link,
+                buyer,
+                &self.buyer,
+                coupon,
+                conversion,
+                click,
+                message,
+                movement,
+                claim,
+                invoice,
+                import,
+            ],
             Role::Publisher => &[
                 secret,
                 publisher,
@@ -288,10 +315,11 @@ impl World {
                 click,
                 message,
                 movement,
+                claim,
                 rivals_click,
                 rivals,
             ],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, rivals],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, claim, invoice, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }
@@ -320,6 +348,11 @@ impl World {
             seen.push(self.operator.get(&path).await);
         }
         seen
+    }
+
+    /// A claim of the first buyer in the first program that waits.
+    pub async fn fresh_claim(&self) -> String {
+        claim(&self.operator, &self.program, &self.buyer, &self.number()).await
     }
 
     /// A text that was not given before.

@@ -68,6 +68,7 @@ pub async fn posts(stage: &Stage) -> (Vec<Case>, Vec<Case>) {
     ];
     taken.extend(movements(stage, &buyer).await);
     taken.extend(invoices(stage).await);
+    taken.extend(claims(stage, &buyer).await);
     let refused = vec![
         Case::plain("/links", link(Some("chosen"))),
         Case::plain("/coupons", coupon("blog10")),
@@ -76,6 +77,21 @@ pub async fn posts(stage: &Stage) -> (Vec<Case>, Vec<Case>) {
         Case::plain("/rates", json!({"date": "2026-11-20", "rates": {"USD": "1.0877"}})).noted(1),
     ];
     (taken, refused)
+}
+
+/// Missing cashback. The sign-in among the cases before shows the buyer's visit.
+async fn claims(stage: &Stage, buyer: &str) -> Vec<Case> {
+    let new = |order: &str| json!({"buyer": buyer, "program": stage.program, "order_id": order});
+    let mut cases = vec![Case::plain("/claims", new("M-0"))];
+    for (of, body) in [
+        ("/claims/{id}/accept", json!({"amount": "20.00"})),
+        ("/claims/{id}/refuse", json!({"reason": "too_late"})),
+        ("/claims/{id}/goodwill", json!({"amount": "2.00", "funded_by": "platform"})),
+    ] {
+        let id = text(&stage.operator.create("/claims", new(of)).await["id"]);
+        cases.push(Case::new(of, of.replace("{id}", &id), body));
+    }
+    cases.into_iter().map(|case| case.noted(1)).collect()
 }
 
 /// What moves beside orders.

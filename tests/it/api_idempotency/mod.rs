@@ -106,6 +106,8 @@ async fn counts(database: &str) -> BTreeMap<&'static str, i64> {
         "conversion",
         "journal_entry",
         "click_tie",
+        "claim",
+        "claim_step",
         "rate",
         "idempotency",
     ];

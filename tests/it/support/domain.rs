@@ -24,7 +24,6 @@ use ristourne::domain::{
     program::Program,
     publisher::{Kind, Publisher},
     rate::Rate,
-    reason::Reason,
     sale::{OpenedClick, OrderKey, Refund, SALE},
     terms::{Terms, Version},
     verdict::Grounds,
@@ -124,6 +123,7 @@ impl World {
             kind,
             portal: false,
             generosity: percent(generosity),
+            buyer: None,
         };
         self.facts.publishers.insert(id, publisher);
         self.link(id, self.program)
@@ -230,14 +230,6 @@ impl World {
         self.tell(Actor::Clock, act)
     }
 
-    /// Why the sign-in did not get each of the clicks.
-    pub fn sign_in(&mut self, buyer: BuyerId, clicks: &[OpenedClick]) -> Vec<Option<Reason>> {
-        match self.tell(Actor::Buyer, Act::Tie { buyer, clicks: clicks.to_vec() }) {
-            Outcome::Tied(verdicts) => verdicts.iter().map(|verdict| verdict.refused).collect(),
-            other => panic!("a sign-in came to {other:?}"),
-        }
-    }
-
     /// Stores rates of a day and, as the engine does, records the sales that waited for one.
     pub fn rates(&mut self, on: &str, rates: &[(&str, &str)]) -> Outcome {
         let rates = rates.iter().map(|(code, rate)| (currency(code), Rate::parse(rate).expect("a rate"))).collect();
@@ -274,8 +266,10 @@ impl World {
     }
 
     fn check(&self, decision: &Decision, command: &Command) {
+        let mut latest = self.facts.orders.clone();
         for change in &decision.changes {
-            let (before, order) = (self.facts.orders.get(&change.order.key), &change.order);
+            let (before, order) = (latest.insert(change.order.key.clone(), change.order.clone()), &change.order);
+            let before = before.as_ref();
             assert_eq!(change.is_new, before.is_none());
             let (old, new) = (before.map(|b| self.row_of(b)).unwrap_or_default(), self.row_of(order));
             assert!(entry::is_balanced(&new), "the row of {order:?} after {command:?}");

@@ -206,6 +206,32 @@ impl Story {
         }
     }
 
+    /// Whoever signs in claims the order too, and was at the shop before, after, or not at all.
+    pub fn and_claims(mut self, dice: &mut Dice<'_>) -> Self {
+        let signed_in = self.events.iter().find_map(|event| match event {
+            Event::Tell(_, act) => match &**act {
+                Act::Tie { buyer, .. } => Some(*buyer),
+                _ => None,
+            },
+            Event::Rates => None,
+        });
+        let buyer = signed_in.unwrap_or_else(|| self.world.buyer(None));
+        let mut links: Vec<Blog> = self.world.facts.links.iter().map(|(link, of)| Blog { publisher: of.publisher, link: *link }).collect();
+        links.sort_by_key(|blog| blog.link);
+        for _ in 0..dice.below(4) {
+            let before = if dice.chance(70) { dice.between(0, 40 * 24) * HOUR } else { dice.between(-3, 90) * MINUTE };
+            let blog = links[dice.below(links.len())];
+            let quality = dice.pick(&[Quality::Ok, Quality::Ok, Quality::Prefetch, Quality::Bot, Quality::Embedded]);
+            let click = OpenedClick { buyer: Some(buyer), quality, ..self.world.click(blog, before) };
+            self.world.see(click);
+        }
+        if dice.chance(70) {
+            let new = self.world.new_claim(buyer, ORDER);
+            self.tell(Actor::Buyer, Act::Claim(Box::new(new)));
+        }
+        self
+    }
+
     /// Tells the events of these positions, and then what comes later. What each came to stands beside.
     pub fn run(&self, sequence: impl IntoIterator<Item = usize>) -> (World, Vec<(Event, Outcome)>) {
         let (mut world, mut told) = (self.world.clone(), Vec::new());

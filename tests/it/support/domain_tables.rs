@@ -2,6 +2,7 @@
 
 use ristourne::domain::terms::when::fold_code;
 use ristourne::domain::{
+    claim::Claim,
     command::{Act, Command, Restored},
     decision::Decision,
     facts::{ClickTie, Facts, LoyaltyFacts},
@@ -14,7 +15,7 @@ use ristourne::domain::{
 };
 use ristourne::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, LinkId, MerchantId, ProgramId, PublisherId},
+    id::{BuyerId, ClaimId, ClickId, ConversionId, LinkId, MerchantId, ProgramId, PublisherId},
     time::{Day, Month},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,7 @@ pub struct Tables {
     tier_bases: BTreeMap<(ProgramId, PublisherId, Month), i64>,
     rates: BTreeMap<(Day, Currency), Rate>,
     loyalty: LoyaltyFacts,
+    claims: BTreeMap<ClaimId, Claim>,
 }
 
 impl Tables {
@@ -49,6 +51,7 @@ impl Tables {
         for (day, currency, rate) in &decision.rates {
             self.rates.entry((*day, *currency)).or_insert(*rate);
         }
+        self.claims.extend(decision.claims.iter().map(|claim| (claim.id, claim.clone())));
         for change in &decision.changes {
             let key = &change.order.key;
             if let Some(reference) = &change.customer {
@@ -105,6 +108,19 @@ impl Tables {
             }
             act => wanted.orders.extend(act.key().cloned()),
         }
+        if let Act::Claim(new) = &command.act {
+            wanted.buyers.insert(new.buyer);
+            let visits = catalogue.visits.get(&new.buyer).cloned().unwrap_or_default();
+            wanted.links.extend(visits.iter().map(|visit| visit.click.link));
+            facts.visits.insert(new.buyer, visits);
+            let open = self.claims.values().filter(|claim| claim.buyer == new.buyer && claim.state().is_open()).count();
+            facts.open_claims.insert(new.buyer, u32::try_from(open).expect("few"));
+        }
+        if let Act::Tie { buyer, clicks } = &command.act {
+            let programs: BTreeSet<ProgramId> = clicks.iter().filter_map(|click| Some(catalogue.links.get(&click.link)?.program)).collect();
+            let claimed = self.claims.values().filter(|claim| claim.buyer == *buyer && programs.contains(&claim.key.program));
+            wanted.orders.extend(claimed.map(|claim| claim.key.clone()));
+        }
         let sent = match &command.act {
             Act::Sale { key, sale } => Some((key.clone(), sale.clone())),
             _ => None,
@@ -116,6 +132,9 @@ impl Tables {
         for key in &wanted.orders {
             if let Some(order) = self.orders.get(key) {
                 wanted.publishers.extend(publishers_of(order));
+                wanted.buyers.extend(order.claims.keys());
+                let claims = order.claims.values().filter_map(|fact| self.claims.get(&fact.claim));
+                facts.claims.extend(claims.map(|claim| (claim.id, claim.clone())));
                 facts.orders.insert(key.clone(), order.clone());
             }
             facts.programs.extend(catalogue.programs.get(&key.program).map(|program| (key.program, program.clone())));
@@ -213,10 +232,11 @@ struct Wanted {
 }
 
 fn publishers_of(order: &Order) -> Vec<PublisherId> {
-    let Some(context) = &order.context else { return Vec::new() };
+    let claimed = order.claims.values().flat_map(|claim| claim.touches.iter().map(|touch| touch.publisher));
+    let Some(context) = &order.context else { return claimed.collect() };
     let of_touch = |touch: &Touch| match touch {
         Touch::Known(known) => Some(known.publisher),
         Touch::Unknown(_) => None,
     };
-    context.touches.iter().filter_map(of_touch).chain(context.coupon.as_ref().map(|coupon| coupon.publisher)).collect()
+    context.touches.iter().filter_map(of_touch).chain(context.coupon.as_ref().map(|coupon| coupon.publisher)).chain(claimed).collect()
 }

@@ -3,6 +3,7 @@ pub mod document;
 pub mod domain;
 pub mod domain_boosts;
 pub mod domain_cases;
+pub mod domain_claimed;
 pub mod domain_said;
 pub mod domain_tables;
 pub mod dump;
