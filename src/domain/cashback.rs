@@ -111,6 +111,7 @@ mod tests {
             claim_until: None,
             expired_at: None,
             cashback: None,
+            bonuses: Vec::new(),
         }
     }
 

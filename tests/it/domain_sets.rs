@@ -94,7 +94,6 @@ fn the_stories_reach_every_kind_of_end() {
         "credited by a claim",
         "claim matched",
         "claim waiting",
-        "claim refused",
         "expired",
         "gifts",
         "cancelled",

@@ -285,7 +285,7 @@ async fn create(Axum(api): Axum<Api>, caller: Caller, input: Input) -> Result<Re
         })
     })?;
     // Filed under no merchant: its inbox would show who bought.
-    let about = About { merchant: None, ..caller.about(Some(&program))? };
+    let about = About { merchant: None, program: None, ..caller.about(None)? };
     submit(&api, &caller, about, &input, Act::Claim(Box::new(new))).await
 }
 
