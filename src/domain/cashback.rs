@@ -111,7 +111,6 @@ mod tests {
             claim_until: None,
             expired_at: None,
             cashback: None,
-            bonuses: Vec::new(),
         }
     }
 
