@@ -181,7 +181,13 @@ async fn carry_out(common: &CommonArgs, step: Step) -> Result<PayoutDone, Failur
 
 async fn judge(db: &Db, common: &CommonArgs, lease: &Lease, step: Step) -> Result<PayoutDone, Failure> {
     let (ids, zone) = (Arc::new(lease.generator()), common.installation.timezone.clone());
-    let setting = Setting { db: db.clone(), ids: Arc::clone(&ids), zone, terms: Arc::new(TermsCache::default()) };
+    let setting = Setting {
+        db: db.clone(),
+        ids: Arc::clone(&ids),
+        zone,
+        terms: Arc::new(TermsCache::default()),
+        debt_limit: common.installation.debt_limit,
+    };
     let mut ledger = Ledger::Own(setting, None);
     let now: Time = Clock::System.now();
     let Message { message, act, .. } = clock_command(ids.next(now), now, Act::Payout(step));

@@ -231,7 +231,7 @@ fn is_listed(entry: &Entry, decision: &Decision) -> bool {
         Subject::Order(_) => true,
         subject => documents.any(|document| match document {
             Document::Movement(movement) => document.subject() == subject && matches!(movement.what, What::Fee { .. } | What::Bonus { .. }),
-            Document::Invoice(_) => false,
+            Document::Invoice(_) | Document::Payment(_) => false,
         }),
     }
 }
