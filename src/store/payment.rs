@@ -34,8 +34,6 @@ statements! {
         FROM payment_line l JOIN orders o ON o.id = l.conversion";
     COUNTED = "UPDATE payment SET counted = TRUE WHERE id = $1 AND status = $2";
     TALLIES = "SELECT batch, status, COUNT(*) AS payments, CAST(SUM(amount) AS BIGINT) AS amount, CAST(SUM(fee) AS BIGINT) AS fee FROM payment";
-    YEAR = "SELECT payee, payee_kind, currency, MAX(holder) AS holder, COUNT(*) AS payments, CAST(SUM(amount - fee) AS BIGINT) AS paid, CAST(SUM(fee) AS BIGINT) AS fees
-        FROM payment";
 }
 
 #[derive(sqlx::FromRow)]
@@ -364,47 +362,6 @@ pub async fn tallies(tx: &mut Tx, batches: &[BatchId]) -> Result<Vec<Tally>, Sto
         let batch = BatchId::from_raw(row.batch);
         let status = Status::from_word(&row.status).ok_or_else(|| StoreError::corrupt("payment", "status", batch))?;
         Ok(Tally { batch, status, count: row.payments, amount: row.amount, fee: row.fee })
-    };
-    rows.into_iter().map(read).collect()
-}
-
-/// What a payee got in a span of time, in one currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Total {
-    pub payee: Payee,
-    /// The name on the account.
-    pub holder: String,
-    /// Without fees.
-    pub paid: Money,
-    /// Minor units.
-    pub fees: i64,
-    pub payments: i64,
-}
-
-/// The totals of what was settled then and did not come back, by payee and currency.
-pub async fn totals(tx: &mut Tx, since: Time, until: Time) -> Result<Vec<Total>, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct Sum {
-        payee: i64,
-        payee_kind: String,
-        currency: String,
-        holder: String,
-        payments: i64,
-        paid: i64,
-        fees: i64,
-    }
-    let filter = Filter::new(YEAR).and("status =", Some(Status::Settled.word()));
-    let filter = filter.and("settled_at >=", Some(since.micros())).and("settled_at <", Some(until.micros()));
-    let rows: Vec<Sum> = filter.tail("GROUP BY payee_kind, payee, currency ORDER BY payee_kind DESC, payee, currency").all(tx).await?;
-    let read = |row: Sum| {
-        let corrupt = |column| StoreError::corrupt("payment", column, row.payee);
-        Ok(Total {
-            payee: Payee::from_stored(&row.payee_kind, row.payee).ok_or_else(|| corrupt("payee_kind"))?,
-            paid: Money::new(row.paid, row.currency.parse().map_err(|_| corrupt("currency"))?),
-            holder: row.holder,
-            fees: row.fees,
-            payments: row.payments,
-        })
     };
     rows.into_iter().map(read).collect()
 }

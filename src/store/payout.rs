@@ -7,14 +7,17 @@ use crate::domain::{
     entry::Link,
     order::Actor,
     payee::Payee,
+    payment::Status,
     payout::{Against, Batch, LeftOut, Why},
 };
-use crate::kernel::{id::BatchId, time::Time};
+use crate::kernel::{id::BatchId, money::Money, time::Time};
 use crate::statements;
 use serde::{Deserialize, Serialize};
 
 statements! {
     LIST = "SELECT id, currency, until, actor, prepared_at, exported_at, cancelled_at, heads FROM payout_batch";
+    YEAR = "SELECT payee, payee_kind, currency, MAX(holder) AS holder, COUNT(*) AS payments, CAST(SUM(amount - fee) AS BIGINT) AS paid, CAST(SUM(fee) AS BIGINT) AS fees
+        FROM payment";
     LEFT_OUT = "SELECT payee, payee_kind, why, balance, missing, until FROM payout_left_out";
 }
 
@@ -156,6 +159,47 @@ pub async fn by_id(tx: &mut Tx, id: BatchId) -> Result<Option<Batch>, StoreError
 pub async fn list(tx: &mut Tx, after: Option<BatchId>, limit: i64) -> Result<Vec<Batch>, StoreError> {
     let filter = Filter::new(LIST).and("id <", after.map(BatchId::raw));
     filter.order("ORDER BY id DESC", limit).all::<Row>(tx).await?.into_iter().map(Row::read).collect()
+}
+
+/// What a payee got in a span of time, in one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Total {
+    pub payee: Payee,
+    /// The name on the account.
+    pub holder: String,
+    /// Without fees.
+    pub paid: Money,
+    /// Minor units.
+    pub fees: i64,
+    pub payments: i64,
+}
+
+/// The totals of what was settled then and did not come back, by payee and currency.
+pub async fn totals(tx: &mut Tx, since: Time, until: Time) -> Result<Vec<Total>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Sum {
+        payee: i64,
+        payee_kind: String,
+        currency: String,
+        holder: String,
+        payments: i64,
+        paid: i64,
+        fees: i64,
+    }
+    let filter = Filter::new(YEAR).and("status =", Some(Status::Settled.word()));
+    let filter = filter.and("settled_at >=", Some(since.micros())).and("settled_at <", Some(until.micros()));
+    let rows: Vec<Sum> = filter.tail("GROUP BY payee_kind, payee, currency ORDER BY payee_kind DESC, payee, currency").all(tx).await?;
+    let read = |row: Sum| {
+        let corrupt = |column| StoreError::corrupt("payment", column, row.payee);
+        Ok(Total {
+            payee: Payee::from_stored(&row.payee_kind, row.payee).ok_or_else(|| corrupt("payee_kind"))?,
+            paid: Money::new(row.paid, row.currency.parse().map_err(|_| corrupt("currency"))?),
+            holder: row.holder,
+            fees: row.fees,
+            payments: row.payments,
+        })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 #[cfg(test)]

@@ -273,7 +273,6 @@ impl Story {
             "create_payout" => {
                 self.ids.insert("pay".to_owned(), text(&body["payments"][0]["id"]));
             }
-            // What was paid is payable again: the next step is about another run.
             "cancel_payout" | "return_payment" => {
                 let batch = self.operator.create("/payouts", json!({"currency": "EUR"})).await;
                 self.ids.extend([("bat".to_owned(), text(&batch["id"])), ("pay".to_owned(), text(&batch["payments"][0]["id"]))]);

@@ -219,8 +219,8 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
         }
         FactKind::Paid => {
             let paid = order.paid.as_ref().ok_or_else(absent)?;
-            let covered = paid.covered.iter().map(|(payee, minor)| (payee.to_string(), *minor)).collect();
-            ("paid", paid.revision.to_string(), paid.at, json(&PaidJson { covered })?)
+            let covered: BTreeMap<String, i64> = paid.covered.iter().map(|(payee, minor)| (payee.to_string(), *minor)).collect();
+            ("paid", paid.revision.to_string(), paid.at, json(&covered)?)
         }
         FactKind::Expire => ("expire", String::new(), order.expired.ok_or_else(absent)?, json(&NothingJson {})?),
     };
@@ -321,7 +321,7 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
         }
         "paid" => {
             let revision = revision(key)?;
-            let covered = read::<PaidJson>(body)?.covered;
+            let covered = read::<BTreeMap<String, i64>>(body)?;
             let covered = covered.into_iter().map(|(payee, minor)| Some((payee.parse().ok()?, minor))).collect::<Option<_>>()?;
             if order.paid.as_ref().is_none_or(|known| known.revision <= revision) {
                 order.paid = Some(Paid { covered, at: *at, revision });

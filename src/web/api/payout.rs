@@ -19,7 +19,7 @@ use crate::{
         money::Money,
         time::Time,
     },
-    store,
+    store::{self, payment::Tally},
     web::{
         idempotency::{self, Reply},
         problem::Problem,
@@ -181,14 +181,6 @@ enum Done {
     Payment(PaymentView),
 }
 
-/// How many payments of a status, and how much.
-struct Tally {
-    status: Status,
-    count: i64,
-    amount: i64,
-    fee: i64,
-}
-
 impl Summary {
     fn of(batch: &Batch, tallies: &[Tally]) -> Self {
         let live = || tallies.iter().filter(|tally| tally.status != Status::Cancelled);
@@ -213,7 +205,13 @@ impl Summary {
 
 impl View {
     fn of(batch: &Batch, payments: &[Payment], left_out: &[LeftOut]) -> Self {
-        let tally = |payment: &Payment| Tally { status: payment.status(), count: 1, amount: payment.amount.minor, fee: payment.fee };
+        let tally = |payment: &Payment| Tally {
+            batch: batch.id,
+            status: payment.status(),
+            count: 1,
+            amount: payment.amount.minor,
+            fee: payment.fee,
+        };
         let left = |left: &LeftOut| LeftOutView {
             payee: left.payee,
             balance: Money::new(left.balance, batch.currency),
@@ -291,9 +289,7 @@ async fn list(State(api): State<Api>, query: Query) -> Result<Response, Problem>
     let tallies = store::payment::tallies(&mut tx, &batches.iter().map(|batch| batch.id).collect::<Vec<_>>()).await?;
     tx.commit().await?;
     let view = |batch: Batch| {
-        let own = tallies.iter().filter(|tally| tally.batch == batch.id);
-        let own: Vec<Tally> =
-            own.map(|tally| Tally { status: tally.status, count: tally.count, amount: tally.amount, fee: tally.fee }).collect();
+        let own: Vec<Tally> = tallies.iter().filter(|tally| tally.batch == batch.id).copied().collect();
         Summary::of(&batch, &own)
     };
     Ok(page.answer(batches, |batch| batch.id.to_string(), view))

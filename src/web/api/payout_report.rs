@@ -4,7 +4,7 @@ use super::{Accept, Api, Chunk, CsvLine, Field, Format, Kind, Page, Query, Recor
 use crate::{
     domain::payee::Payee,
     kernel::{currency::Currency, money::Money, time::Day},
-    store::{self, payment::Total},
+    store::{self, payout::Total},
     web::problem::Problem,
 };
 use axum::{extract::State, response::Response};
@@ -66,7 +66,7 @@ async fn report(State(api): State<Api>, accept: Accept, query: Query) -> Result<
     let start = |year: i64| Day::parse(&format!("{year}-01-01")).map(|day| api.zone().start(day)).ok_or_else(Problem::internal);
     let (since, until) = (start(year)?, start(year + 1)?);
     let mut tx = api.db().read().await?;
-    let totals: Vec<View> = store::payment::totals(&mut tx, since, until).await?.into_iter().map(View::from).collect();
+    let totals: Vec<View> = store::payout::totals(&mut tx, since, until).await?.into_iter().map(View::from).collect();
     tx.commit().await?;
     if format == Format::Json {
         return Ok(whole(totals));

@@ -1,4 +1,6 @@
 //! Two of every party with rows of every kind: what the first ones see, and what they must not.
+mod second;
+
 use crate::support::payouts::{self, by_hand, payment_to};
 use crate::support::server::{Merchant, Operator, Server, click, ristourne_ok, text};
 use reqwest::Method;
