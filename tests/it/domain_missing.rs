@@ -13,7 +13,6 @@ use ristourne::domain::{
     reason::Refusal,
     sale::OpenedClick,
     terms::{Terms, pay::Pay, pay::Tier},
-    verdict::Why,
 };
 use ristourne::kernel::{id::BuyerId, time::DAY};
 

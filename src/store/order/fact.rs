@@ -129,13 +129,6 @@ struct TieJson {
     self_referral: bool,
 }
 
-/// Minor units by payee.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PaidJson {
-    covered: BTreeMap<String, i64>,
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClaimJson<'a> {

@@ -209,12 +209,14 @@ async fn seen(tx: &mut Tx, caller: &Caller, payee: Payee) -> Result<Payee, Probl
 
 async fn shown(api: &Api, mut tx: Tx, payee: Payee) -> Result<Response, Problem> {
     let profile = store::wallet::profile(&mut tx, payee).await?;
-    let mut wallets = Vec::new();
-    for balance in store::balance::of_owner(&mut tx, payee.owner()).await? {
+    let (mut wallets, balances) = (Vec::new(), store::balance::of_owner(&mut tx, payee.owner()).await?);
+    let mut payable = balances.iter().filter(|balance| balance.account == payee.payable());
+    let in_debt = api.engine.debt_limit.is_some_and(|limit| payable.any(|balance| limit.is_exceeded(balance.amount)));
+    for balance in &balances {
         let currency = balance.amount.currency;
         if balance.account == payee.payable() && balance.amount.minor != 0 {
             let lines = store::wallet::free_lines(&mut tx, &[payee], currency).await?.remove(&payee).unwrap_or_default();
-            wallets.push((currency, Wallet { profile: profile.clone(), lines, in_debt: false }));
+            wallets.push((currency, Wallet { profile: profile.clone(), lines, in_debt }));
         }
     }
     tx.commit().await?;

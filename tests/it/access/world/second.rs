@@ -1,7 +1,9 @@
 //! What is the second ones', and who must not see it.
-use super::{Second, World};
-use ristourne::domain::key::Role;
-use serde_json::Value;
+use super::{Second, World, claim, link, terms};
+use crate::support::server::{click, text};
+use ristourne::{domain::key::Role, engine::clock::Clock};
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 impl World {
     /// An id of this kind that exists and that the role may not know; none where it may know them all, or nobody asks by one.
@@ -21,6 +23,7 @@ impl World {
             import,
             invoice,
             payment,
+            claim,
             rivals_click,
             rivals,
             ..
@@ -38,6 +41,7 @@ impl World {
             (_, "mov") => movement,
             (Role::Merchant, "inv") => invoice,
             (Role::Publisher | Role::Buyer, "pay") => payment,
+            (_, "clm") => claim,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
             (Role::Merchant | Role::Publisher, "lnk") => link,
@@ -64,6 +68,7 @@ impl World {
             movement,
             invoice,
             payment,
+            claim,
             rivals_click,
             rivals,
             rivals_link,
@@ -83,9 +88,10 @@ impl World {
                 click,
                 message,
                 movement,
-                invoice,
                 import,
+                invoice,
                 payment,
+                claim,
             ],
             Role::Publisher => &[
                 secret,
@@ -100,10 +106,11 @@ impl World {
                 message,
                 movement,
                 payment,
+                claim,
                 rivals_click,
                 rivals,
             ],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, payment, rivals],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, payment, claim, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }
@@ -132,5 +139,84 @@ impl World {
             seen.push(self.operator.get(&path).await);
         }
         seen
+    }
+
+    /// A claim of the first buyer in the first program that waits.
+    pub async fn fresh_claim(&self) -> String {
+        claim(&self.operator, &self.program, &self.buyer, &self.number()).await
+    }
+
+    /// A text that was not given before.
+    pub fn number(&self) -> String {
+        format!("N-{}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn today() -> String {
+        Clock::System.now().to_string().chars().take(10).collect()
+    }
+
+    pub fn euros(amount: &str) -> Value {
+        json!({"amount": amount, "currency": "EUR"})
+    }
+
+    /// The first merchant has credit.
+    pub async fn prepay(&self) {
+        let payment = json!({"amount": Self::euros("1000.00")});
+        self.operator.create(&format!("/merchants/{}/payments", self.merchant.id), payment).await;
+    }
+
+    /// Another merchant, who owes 9.00 EUR.
+    pub async fn debtor(&self) -> String {
+        let merchant = self.operator.merchant("Debtor").await.id;
+        let fee = json!({"amount": Self::euros("9.00"), "reason": "set-up"});
+        self.operator.create(&format!("/merchants/{merchant}/fees"), fee).await;
+        merchant
+    }
+
+    /// A fee of the first merchant.
+    pub async fn fresh_movement(&self) -> String {
+        let fee = json!({"amount": Self::euros("9.00"), "reason": self.number()});
+        text(&self.operator.create(&format!("/merchants/{}/fees", self.merchant.id), fee).await["id"])
+    }
+
+    pub fn new_program() -> Value {
+        json!({"name": "New", "currency": "EUR", "landing_url": "https://shop.example/", "domains": ["shop.example"], "terms": terms()})
+    }
+
+    /// A sale in the first merchant's program.
+    pub fn new_sale(&self, click: Option<&str>) -> Value {
+        json!({"program": self.program, "type": "sale", "order_id": self.number(), "amount": "10.00", "currency": "EUR", "click_id": click})
+    }
+
+    pub async fn fresh_program(&self) -> String {
+        self.operator.program(&self.merchant, "EUR", terms()).await
+    }
+
+    pub async fn fresh_secret(&self) -> String {
+        text(&self.operator.create(&format!("/merchants/{}/secrets", self.merchant.id), json!({})).await["id"])
+    }
+
+    pub async fn fresh_key(&self) -> String {
+        text(&self.operator.create("/keys", json!({"role": "merchant", "owner": self.merchant.id})).await["id"])
+    }
+
+    pub async fn fresh_link(&self) -> String {
+        link(&self.operator, &self.program, &self.publisher).await.0
+    }
+
+    pub async fn fresh_coupon(&self) -> String {
+        let coupon = json!({"program": self.program, "code": self.number(), "publisher": self.publisher});
+        text(&self.operator.create("/coupons", coupon).await["id"])
+    }
+
+    pub async fn fresh_vouchers(&self) -> String {
+        let vouchers = json!({"count": 2, "flat": "1.00", "funded_by": "merchant"});
+        text(&self.operator.create(&format!("/programs/{}/vouchers", self.program), vouchers).await["id"])
+    }
+
+    /// A pending sale through the first publisher's link.
+    pub async fn fresh_conversion(&self) -> String {
+        let click = click(&self.operator.http, &self.operator.base, &self.slug).await;
+        text(&self.merchant.postback(&self.new_sale(Some(&click))).await.expect(201)["conversion"]["id"])
     }
 }
