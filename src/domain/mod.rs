@@ -32,6 +32,7 @@ pub mod loyalty;
 pub mod merchant;
 pub mod movement;
 pub mod order;
+pub mod outcome;
 pub mod payee;
 pub mod payment;
 pub mod payout;

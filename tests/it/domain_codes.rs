@@ -1,15 +1,16 @@
 //! Every reason and every refusal is reached: one row each, and a value without a row fails.
 
+mod beside;
+
 use crate::domain_payouts;
 use crate::support::domain::{Said, World, back, back_lines, in_category, money, noon, pays_flat, pays_percent, sale, terms, when};
+use beside::{invoiced, payout};
 use ristourne::domain::{
     account::{Account, Stage},
     claim::ClaimReason,
     click::Quality,
-    command::{Act, Answered, Command, Moved, Once, Outcome, PayoutDone, Restored},
+    command::{Act, Answered, Command, Moved, Once, Outcome, Restored},
     idempotency::{Scope, Slot},
-    identity::Identity,
-    invoice::Owed,
     merchant::{Billing, Merchant},
     movement::What,
     order::Actor,
@@ -24,7 +25,7 @@ use ristourne::domain::{
 use ristourne::kernel::{
     code::Language,
     currency::Currency,
-    id::{BuyerId, ClaimId, ClickId, EntryId, KeyId},
+    id::{BuyerId, ClaimId, ClickId, KeyId},
     money::Money,
     time::{DAY, SECOND},
 };
@@ -202,27 +203,6 @@ fn refused(act: impl FnOnce(&mut World) -> Outcome) -> Vec<Refusal> {
 fn restore_tie(world: &mut World, buyer: BuyerId) -> Outcome {
     let (click, tie) = (ClickId::from_raw(7), ClickTie { buyer, at: noon() });
     world.tell(Actor::Buyer, Act::Restore(Restored::ClickTie { click, tie }))
-}
-
-/// An invoice of a merchant who owes something in these currencies.
-fn invoiced(world: &mut World, seller: Option<&str>, currencies: &[&str]) -> Outcome {
-    let merchant = world.merchant;
-    let billing = Billing::default();
-    world.facts.merchants.insert(merchant, Merchant { id: merchant, name: "Shop".to_owned(), email: None, billing });
-    world.facts.seller = seller.map(|name| Identity { name: name.to_owned(), ..Identity::default() });
-    let owed = |code: &&str| (code.parse().expect("known"), Owed { entry: EntryId::from_raw(1), at: noon(), amount: 1 });
-    world.facts.owed.insert(merchant, currencies.iter().map(owed).collect());
-    world.tell(Actor::Operator, Act::Invoice { merchant, currency: None, until: noon().plus(DAY) })
-}
-
-/// What a step about a payout run is refused with, after it was exported as these forms.
-fn payout(exported: &[Form], step: impl Fn(&PayoutDone) -> Step) -> Vec<Refusal> {
-    let mut world = World::new();
-    let (_, done) = domain_payouts::paid_out(&mut world);
-    for form in exported {
-        domain_payouts::step(&mut world, Step::Export { batch: done.batch.id, form: *form }).expect("exported");
-    }
-    domain_payouts::step(&mut world, step(&done)).err().into_iter().collect()
 }
 
 const REFUSALS: &[Row<Refusal>] = &[

@@ -131,5 +131,12 @@ async fn links(wire: &Wire, shops: &[Shop], blogs: &[String]) -> Result<Vec<Link
 
 /// The versions of a program's terms after the first, with the day of the play on which they are written.
 pub fn later_terms<'a>(shop: &'a Shop, blogs: &'a [String]) -> impl Iterator<Item = (i64, Value)> + 'a {
-    shop.script.terms.iter().skip(1).map(|(day, write)| (*day, write(blogs)))
+    shop.script.terms.iter().skip(1).map(|(day, write)| {
+        let mut terms = write(blogs);
+        // A tier that names no program means the shop's own.
+        for boost in terms["boosts"].as_array_mut().into_iter().flatten().filter(|boost| boost["kind"] == "tier") {
+            boost["programs"] = json!([shop.program]);
+        }
+        (*day, terms)
+    })
 }

@@ -1,6 +1,7 @@
 //! `ristourne demo`: a fresh database with months of believable traffic, then the server on it. The same day gives the same ledger: in
 //! the play everything happens at times of the play, and the server that follows does no work of the clock until the next midnight.
 
+mod accounts;
 mod cast;
 mod dice;
 mod play;

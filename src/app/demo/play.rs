@@ -7,7 +7,7 @@ use crate::{
     app::{
         demo::{
             cast::{self, Cast},
-            plot::{Event, Plot, Size},
+            plot::{Call, Event, Plot, Size},
             wire::Wire,
         },
         failure::Failure,
@@ -146,13 +146,28 @@ async fn events(wire: &Wire, cast: &Cast, plot: &mut Plot, until: Time, tally: &
                     let (status, answer) = answer?;
                     *tally.answers.entry(status.as_u16()).or_default() += 1;
                     tally.orders += usize::from(status == 201 && message.body["type"] == "sale" || answer["status"] == "unattributed");
-                    plot.answered(*at, message, &answer);
+                    plot.answered(cast, *at, message, &answer);
                 }
             }
             Event::Desk { path, body } => drop(wire.post(&path, &body).await?),
+            Event::Office(call) => office(wire, plot, at, &call).await?,
+            Event::Verdicts(shop) => {
+                if let Some(call) = plot.verdicts_of(shop) {
+                    office(wire, plot, at, &call).await?;
+                }
+            }
             Event::Jobs => tally.due += jobs::run(&wire.engine, at).await?,
         }
     }
+    Ok(())
+}
+
+async fn office(wire: &Wire, plot: &mut Plot, at: Time, call: &Call) -> Result<(), Failure> {
+    let (status, answer) = wire.call(&call.method, &call.path, &call.body).await?;
+    if !Call::is_fine(status) {
+        return Err(Failure::Refused(format!("{} {}: {status} {answer}", call.method, call.path)));
+    }
+    plot.replied(at, call, status, &answer);
     Ok(())
 }
 

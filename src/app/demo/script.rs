@@ -1,5 +1,6 @@
 //! The demo's script: shops with their programs, terms and goods, publishers and their links, and how busy each month is.
 
+use super::accounts::CLUB_CODE;
 use serde_json::{Value, json};
 
 /// Terms, given the publishers' ids.
@@ -84,7 +85,8 @@ pub const SHOPS: [Script; 6] = [
                     {"when": {"category": ["gift_cards"]}, "pay": {"percent": "0"}, "reason": "excluded_category"},
                     {"when": {"category": ["books"], "customer": "new"}, "pay": {"percent": "8"}},
                     {"pay": {"percent": "5"}}],
-                    "split": {"publisher": "60", "buyer": "30", "platform": "10"}, "hold_days": 14, "claim_days": 10})
+                    "split": {"publisher": "60", "buyer": "30", "platform": "10"}, "hold_days": 14, "claim_days": 10,
+                    "boosts": [{"kind": "welcome", "flat": "3.00", "min_amount": "25.00", "funded_by": "merchant", "budget": "45.00"}]})
             }),
             (40, |_| {
                 json!({"commission": [
@@ -92,7 +94,9 @@ pub const SHOPS: [Script; 6] = [
                     {"when": {"category": ["books"], "customer": "new"}, "pay": {"percent": "9.5"}},
                     {"when": {"category": ["stationery"], "min_amount": "60.00"}, "pay": {"percent": "6.25"}},
                     {"pay": {"percent": "5"}}],
-                    "split": {"publisher": "60", "buyer": "30", "platform": "10"}, "hold_days": 14, "claim_days": 20})
+                    "split": {"publisher": "60", "buyer": "30", "platform": "10"}, "hold_days": 14, "claim_days": 20, "boosts": [
+                        {"kind": "welcome", "flat": "3.00", "min_amount": "25.00", "funded_by": "merchant", "budget": "45.00"},
+                        {"kind": "return", "percent_of_buyer_share": "50", "within_days": 7, "fades_to_zero_at_days": 30}]})
             }),
         ],
         goal: None,
@@ -118,7 +122,9 @@ pub const SHOPS: [Script; 6] = [
                 {"pay": {"flat": "1.50"}},
                 {"when": {"type": "lead"}, "pay": {"flat": "0.75"}}],
                 "split": {"publisher": "65", "buyer": "25", "platform": "10"}, "attribution": {"model": "first_click", "window_days": 45},
-                "hold_days": 21, "claim_days": 30, "unclaimed_to": "platform"})
+                "hold_days": 21, "claim_days": 30, "unclaimed_to": "platform",
+                "boosts": [{"kind": "code", "code": CLUB_CODE.1, "flat": "1.50", "quota": 12, "place": "Club de lecture de Nantes"},
+                    {"kind": "return", "percent_of_buyer_share": "25", "within_days": 14, "fades_to_zero_at_days": 60, "funded_by": "merchant"}]})
         })],
         goal: Some(("lead", 350)),
     },
@@ -155,7 +161,10 @@ pub const SHOPS: [Script; 6] = [
                     {"pay": {"tiers": [{"from": "0", "percent": "5"}, {"from": "1500", "percent": "6.5"}, {"from": "6000", "percent": "8"}]},
                         "cap": {"per_order": "35.00"}}],
                     "split": {"publisher": "70", "buyer": "20", "platform": "10"}, "attribution": {"model": "linear", "window_days": 30},
-                    "hold_days": 21, "claim_days": 30, "unclaimed_to": "platform"})
+                    "hold_days": 21, "claim_days": 30, "unclaimed_to": "platform", "boosts": [
+                        {"kind": "referral", "referrer": "5.00", "friend": "5.00", "min_amount": "40.00"},
+                        {"kind": "tier", "programs": [], "funded_by": "merchant", "tiers": [
+                            {"from": "0", "percent_of_buyer_share": "0"}, {"from": "150", "percent_of_buyer_share": "20"}]}]})
             }),
         ],
         goal: None,

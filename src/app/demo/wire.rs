@@ -26,7 +26,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use http::{Request, StatusCode, header, request::Parts};
+use http::{Method, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
@@ -66,26 +66,28 @@ impl Wire {
 
     /// A POST to the REST API that must succeed.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let (status, answer) = self.ask(path, body).await?;
+        let (status, answer) = self.call(&Method::POST, path, body).await?;
         if !status.is_success() {
             return Err(Failure::Refused(format!("POST {path}: {status} {answer}")));
         }
         Ok(answer)
     }
 
-    /// A POST to the REST API, and what came of it.
-    pub async fn ask(&self, path: &str, body: &Value) -> Result<(StatusCode, Value), Failure> {
-        let request = Request::post(format!("/api/v1{path}"))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.key.text))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body.to_string())?;
+    /// A request to the REST API, and what came of it; a file for a bank has no JSON.
+    pub async fn call(&self, method: &Method, path: &str, body: &Value) -> Result<(StatusCode, Value), Failure> {
+        let request = Request::builder().method(method).uri(format!("/api/v1{path}"));
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {}", self.key.text));
+        let request = match method {
+            &Method::GET => request.body(String::new())?,
+            _ => request.header(header::CONTENT_TYPE, "application/json").body(body.to_string())?,
+        };
         let answer = match self.router.clone().oneshot(request).await {
             Ok(answer) => answer,
             Err(never) => match never {},
         };
         let status = answer.status();
-        let bytes = answer.into_body().collect().await.map_err(|error| Failure::Refused(format!("POST {path}: {error}")))?.to_bytes();
-        Ok((status, serde_json::from_slice(&bytes)?))
+        let bytes = answer.into_body().collect().await.map_err(|error| Failure::Refused(format!("{method} {path}: {error}")))?.to_bytes();
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
     }
 
     /// Follows a link; gives the click id that the shop receives, if one is passed on.

@@ -1,15 +1,14 @@
-//! The stored JSON of an order's facts: private mirror structs. Ids as text, times as microseconds, amounts as minor units.
-use super::{Fact, context::TouchJson, json, loyalty, read};
+//! The stored JSON of an order's facts beside its sale: private mirror structs. Ids as text, times as microseconds, amounts as minor units.
+use super::{Fact, context::TouchJson, json, loyalty, read, sale::SaleJson};
 use crate::domain::{
-    click::Quality,
     decision::FactKind,
-    order::{Actor, Adjust, ClaimFact, ClaimFound, Order, Paid, RefundFact, Reopened, SaleFact, Tie, Verdict},
-    sale::{Content, Customer, Line, OpenedClick, Refund, RefundLine, Sale, SentClick},
+    order::{Actor, Adjust, ClaimFact, ClaimFound, Order, Paid, RefundFact, Reopened, Tie, Verdict},
+    sale::{Refund, RefundLine},
     verdict::Grounds,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClaimId, ClickId, InboxId, LinkId},
+    id::{BuyerId, ClaimId, ClickId, InboxId},
     money::Money,
     time::Time,
 };
@@ -17,62 +16,7 @@ use crate::store::error::StoreError;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 
-type Text<'a> = Cow<'a, str>;
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SaleJson<'a> {
-    amount: i64,
-    currency: Currency,
-    lines: Vec<LineJson<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    coupon: Option<Text<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    customer: Option<CustomerJson<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reported: Option<i64>,
-    occurred_at: i64,
-    received_at: i64,
-    clicks: Vec<ClickJson<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    other_channel: Option<Text<'a>>,
-    signed: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LineJson<'a> {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sku: Option<Text<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    category: Option<Text<'a>>,
-    quantity: i64,
-    amount: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CustomerJson<'a> {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reference: Option<Text<'a>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    new: Option<bool>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-enum ClickJson<'a> {
-    Opened {
-        click: ClickId,
-        link: LinkId,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        buyer: Option<BuyerId>,
-        quality: Text<'a>,
-    },
-    Unknown {
-        unknown: Text<'a>,
-    },
-}
+pub(super) type Text<'a> = Cow<'a, str>;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -155,11 +99,11 @@ struct FoundJson {
 #[serde(deny_unknown_fields)]
 struct NothingJson {}
 
-fn cow(text: Option<&String>) -> Option<Text<'_>> {
+pub(super) fn cow(text: Option<&String>) -> Option<Text<'_>> {
     text.map(|text| Text::Borrowed(text.as_str()))
 }
 
-fn owned(text: Option<Text<'_>>) -> Option<String> {
+pub(super) fn owned(text: Option<Text<'_>>) -> Option<String> {
     text.map(Text::into_owned)
 }
 
@@ -323,76 +267,6 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
         _ => return None,
     }
     Some(())
-}
-
-impl<'a> From<&'a SaleFact> for SaleJson<'a> {
-    fn from(fact: &'a SaleFact) -> Self {
-        let Sale { content, occurred_at, clicks, other_channel, signed } = &fact.sale;
-        let line = |line: &'a Line| LineJson {
-            sku: cow(line.sku.as_ref()),
-            category: cow(line.category.as_ref()),
-            quantity: line.quantity,
-            amount: line.amount,
-        };
-        let customer = |customer: &'a Customer| CustomerJson { reference: cow(customer.reference.as_ref()), new: customer.new };
-        Self {
-            amount: content.amount.minor,
-            currency: content.amount.currency,
-            lines: content.lines.iter().map(line).collect(),
-            coupon: cow(content.coupon.as_ref()),
-            customer: content.customer.as_ref().map(customer),
-            reported: content.reported,
-            occurred_at: occurred_at.micros(),
-            received_at: fact.received_at.micros(),
-            clicks: clicks.iter().map(ClickJson::from).collect(),
-            other_channel: cow(other_channel.as_ref()),
-            signed: *signed,
-        }
-    }
-}
-
-impl SaleJson<'_> {
-    fn into_fact(self, revision: u32) -> Option<SaleFact> {
-        let line =
-            |line: LineJson| Line { sku: owned(line.sku), category: owned(line.category), quantity: line.quantity, amount: line.amount };
-        let content = Content {
-            amount: Money::new(self.amount, self.currency),
-            lines: self.lines.into_iter().map(line).collect(),
-            coupon: owned(self.coupon),
-            customer: self.customer.map(|customer| Customer { reference: owned(customer.reference), new: customer.new }),
-            reported: self.reported,
-        };
-        let sale = Sale {
-            content,
-            occurred_at: Time::from_micros(self.occurred_at),
-            clicks: self.clicks.into_iter().map(ClickJson::into_click).collect::<Option<_>>()?,
-            other_channel: owned(self.other_channel),
-            signed: self.signed,
-        };
-        Some(SaleFact { sale, received_at: Time::from_micros(self.received_at), revision })
-    }
-}
-
-impl<'a> From<&'a SentClick> for ClickJson<'a> {
-    fn from(click: &'a SentClick) -> Self {
-        match click {
-            SentClick::Opened(OpenedClick { click, link, buyer, quality }) => {
-                Self::Opened { click: *click, link: *link, buyer: *buyer, quality: quality.code().into() }
-            }
-            SentClick::Unknown(text) => Self::Unknown { unknown: text.into() },
-        }
-    }
-}
-
-impl ClickJson<'_> {
-    fn into_click(self) -> Option<SentClick> {
-        Some(match self {
-            Self::Opened { click, link, buyer, quality } => {
-                SentClick::Opened(OpenedClick { click, link, buyer, quality: Quality::from_code(&quality)? })
-            }
-            Self::Unknown { unknown } => SentClick::Unknown(unknown.into_owned()),
-        })
-    }
 }
 
 impl<'a> From<&'a Refund> for RefundJson<'a> {

@@ -4,6 +4,7 @@ pub mod export;
 mod fact;
 mod loyalty;
 pub mod orphan;
+mod sale;
 #[cfg(test)]
 mod tests;
 

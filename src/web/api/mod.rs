@@ -80,7 +80,7 @@ use crate::{
         reason::Refusal,
         sale::OpenedClick,
     },
-    engine::{engine::Engine, passing_on},
+    engine::{engine::Engine, passing_on, payout_file::FileError},
     kernel::{
         code::Language,
         id::{InboxId, MerchantId, ProgramId},
@@ -290,6 +290,26 @@ impl From<StoreError> for Problem {
         } else {
             tracing::error!(%error, "the database refused");
             Self::internal()
+        }
+    }
+}
+
+/// Why a payout's file is not written.
+impl From<FileError> for Problem {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::NoBatch => Self::not_found(),
+            FileError::NoDebtor => Self::new(StatusCode::CONFLICT, "no_debtor", "Say first whose account is debited: PUT /payout-debtor."),
+            FileError::Vault(error) => {
+                tracing::error!(%error, "an account does not open");
+                let sealed = "An account does not open: the server has not the master key that sealed it.";
+                Self::new(StatusCode::CONFLICT, "account_sealed", sealed)
+            }
+            FileError::Store(error) => error.into(),
+            FileError::Unreadable(_) | FileError::Write(_) => {
+                tracing::error!(%error, "a payout's file cannot be written");
+                Self::internal()
+            }
         }
     }
 }

@@ -8,11 +8,7 @@ use crate::{
         payment::{Payment, Status},
         payout::{Batch, BatchStatus, Form, LeftOut, ReturnReason, Step, Why},
     },
-    engine::{
-        import::Ledger,
-        paid,
-        payout_file::{self, FileError},
-    },
+    engine::{import::Ledger, paid, payout_file},
     kernel::{
         currency::Currency,
         id::{BatchId, PaymentId},
@@ -366,14 +362,14 @@ async fn export(State(api): State<Api>, caller: Caller, Ids(id): Ids<BatchId>, q
         Some(if all && format? == Form::Csv { Form::CsvAll } else { format? })
     })?;
     // Whatever could not be written is found before the bank is said to know it.
-    payout_file::write(api.db(), &api.engine.vault, api.zone(), id, form).await.map_err(unwritable)?;
+    payout_file::write(api.db(), &api.engine.vault, api.zone(), id, form).await?;
     let step = Step::Export { batch: id, form };
     let render = |done: &PayoutDone| Reply::ok(&serde_json::json!({"batch": done.batch.id}));
     let (answer, done) = submit(&api, &caller, &input, step, render).await?;
     if !answer.status().is_success() {
         return Ok(answer);
     }
-    let bytes = payout_file::write(api.db(), &api.engine.vault, api.zone(), id, form).await.map_err(unwritable)?;
+    let bytes = payout_file::write(api.db(), &api.engine.vault, api.zone(), id, form).await?;
     let (media, name) = match form {
         Form::Pain001 => ("application/xml", format!("{id}.xml")),
         Form::Csv | Form::CsvAll => ("text/csv; charset=utf-8; header=present", format!("{id}.csv")),
@@ -387,24 +383,4 @@ async fn export(State(api): State<Api>, caller: Caller, Ids(id): Ids<BatchId>, q
         idempotency::mark_replayed(&mut file);
     }
     Ok(file)
-}
-
-fn unwritable(error: FileError) -> Problem {
-    match error {
-        FileError::NoBatch => Problem::not_found(),
-        FileError::NoDebtor => Problem::new(StatusCode::CONFLICT, "no_debtor", "Say first whose account is debited: PUT /payout-debtor."),
-        FileError::Vault(error) => {
-            tracing::error!(%error, "an account does not open");
-            Problem::new(
-                StatusCode::CONFLICT,
-                "account_sealed",
-                "An account does not open: the server has not the master key that sealed it.",
-            )
-        }
-        FileError::Store(error) => error.into(),
-        FileError::Unreadable(_) | FileError::Write(_) => {
-            tracing::error!(%error, "a payout's file cannot be written");
-            Problem::internal()
-        }
-    }
 }

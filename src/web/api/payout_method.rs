@@ -116,7 +116,7 @@ pub fn routes() -> Routes {
 
 /// How somebody is paid.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = PayoutMethod)]
+#[schema(as = PayoutProfile)]
 struct View {
     /// A publisher or a buyer.
     #[schema(value_type = String)]

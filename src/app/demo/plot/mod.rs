@@ -2,9 +2,11 @@
 //! as the play goes, and kept in the order of its time.
 
 mod mishaps;
+mod office;
 mod orders;
 mod visits;
 
+pub use office::Call;
 pub use visits::{Fetch, Visit};
 
 use crate::{
@@ -89,6 +91,10 @@ pub enum Event {
         path: String,
         body: Value,
     },
+    /// The office's work, whose answer leads to more.
+    Office(Call),
+    /// A shop's people go through what waits.
+    Verdicts(usize),
     /// What runs on a clock.
     Jobs,
 }
@@ -108,6 +114,7 @@ pub struct Plot {
     clicks: HashMap<(i64, usize), Vec<(Time, String)>>,
     /// Any click on a link to each shop.
     last_click: Vec<Option<String>>,
+    office: office::Office,
 }
 
 impl Plot {
@@ -124,6 +131,7 @@ impl Plot {
             orders: 1000,
             clicks: HashMap::new(),
             last_click: vec![None; SHOPS.len()],
+            office: office::Office::new(),
         };
         for n in 0..size.days() {
             let midnight = start.plus(n * DAY);
@@ -139,6 +147,7 @@ impl Plot {
             }
         }
         plot.plan_visits(cast, size);
+        plot.plan_office(cast, size.days());
         plot
     }
 

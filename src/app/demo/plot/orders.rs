@@ -19,7 +19,15 @@ pub(super) struct Sale {
 }
 
 /// In what a shop refuses a sale: codes of the list, or its own words.
-const REFUSALS: [&str; 6] = ["returned", "out_of_stock", "duplicate", "payment_failed", "Commande jamais réglée.", "terms_not_met"];
+const REFUSALS: [&str; 7] = [
+    "returned",
+    "payment_failed",
+    "duplicate",
+    "customer_error",
+    "already_credited_elsewhere",
+    "The parcel came back.",
+    "Commande jamais réglée.",
+];
 
 impl Plot {
     /// A reader buys: `clicked` is when they followed the link, `at` when they pay.
@@ -57,7 +65,12 @@ impl Plot {
             // What a URL can say of an order.
             without(&mut body, &["items", "click_ids", "customer"]);
         }
-        let sale = Sale { shop: number, body, how };
+        let mut sale = Sale { shop: number, body, how };
+        let member = visit.member.or(visit.signed_in);
+        self.note_buyer(&mut sale, member);
+        if self.is_lost(cast, at, &sale, member) {
+            return;
+        }
         self.mishap(at, &sale);
         self.send(at, number, sale.body.clone(), sale.how.clone());
         if sale.how == How::Pixel {
@@ -181,7 +194,10 @@ impl Plot {
     }
 
     /// A message was answered: the operator looks at what is held, and corrects a few amounts.
-    pub fn answered(&mut self, at: Time, message: &Message, answer: &Value) {
+    pub fn answered(&mut self, cast: &Cast, at: Time, message: &Message, answer: &Value) {
+        if message.body["type"] == "sale" {
+            self.note_sale(cast, at, message.shop, &message.body, answer);
+        }
         let conversion = &answer["conversion"];
         let Some(id) = conversion["id"].as_str().filter(|_| message.body["type"] == "sale" && answer["status"] == "recorded") else {
             return;
@@ -196,12 +212,10 @@ impl Plot {
                 _ => return,
             };
             let wait = self.dice.between(DAY, 4 * DAY);
-            self.add(at.plus(wait), event);
-            // Somebody complained, and was right.
-            if verdict == 7 {
-                let words = json!({"reason": "other", "reason_text": "Vérifiée avec la boutique."});
-                self.add(at.plus(wait + 2 * DAY), desk("reopen", words));
+            if matches!(&event, Event::Desk { path, .. } if path.ends_with("/reject")) {
+                self.second_look(at.plus(wait + DAY), id);
             }
+            self.add(at.plus(wait), event);
         } else if self.dice.permille(15) {
             let body =
                 json!({"amount": conversion["amount"]["amount"].as_str().map(nine_tenths), "reason": "Remise accordée après l’achat"});
@@ -241,7 +255,7 @@ fn nine_tenths(amount: &str) -> String {
 }
 
 /// A part of an amount in text, rounded down, with its decimals.
-fn percent_of(amount: &str, percent: i64) -> String {
+pub(super) fn percent_of(amount: &str, percent: i64) -> String {
     let decimals = amount.split_once('.').map_or(0, |(_, cents)| cents.len());
     let minor: i64 = amount.replace('.', "").parse().unwrap_or(0);
     money((minor * percent / 100).max(1), u8::try_from(decimals).unwrap_or(0))
