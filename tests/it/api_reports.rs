@@ -284,7 +284,7 @@ async fn lists_come_as_csv_and_as_lines_of_json() {
             shop.sell(&format!("=order,{n}"), &sealed).await;
         }
         for (path, columns) in [
-            ("/conversions?".to_owned(), 23),
+            ("/conversions?".to_owned(), 25),
             (format!("/entries?owner={}&", shop.publisher), 9),
             ("/inbox?".to_owned(), 13),
             ("/clicks?".to_owned(), 19),

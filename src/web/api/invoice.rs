@@ -1,8 +1,8 @@
 //! Invoices and credit notes of what merchants owe, and their payments.
 
 use super::{
-    Api, Body, Caller, Field, Ids, Input, Kind, MONEY_CODES, Paid, Query, RECEIVED_AT, REFERENCE, Routes, load_page, make, ok, op,
-    reference, refusal,
+    Api, Body, Caller, ChainHead, Field, Ids, Input, Kind, MONEY_CODES, Paid, Query, RECEIVED_AT, REFERENCE, Routes, load_page, make, ok,
+    op, reference, refusal,
 };
 use crate::{
     domain::{
@@ -132,16 +132,6 @@ impl From<Draft> for DraftView {
     }
 }
 
-/// The end of one of the journal's chains.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ChainHead)]
-struct Head {
-    node: u16,
-    seq: i64,
-    /// SHA-256, hexadecimal.
-    hash: String,
-}
-
 /// An issued document, with how far it is paid.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Invoice)]
@@ -158,12 +148,11 @@ pub struct View {
     #[serde(flatten)]
     draft: DraftView,
     /// The ends of the journal's chains when it was issued.
-    heads: Vec<Head>,
+    heads: Vec<ChainHead>,
 }
 
 impl View {
     fn of(invoice: Invoice, standing: Standing, today: Day) -> Self {
-        let head = |link: &crate::domain::entry::Link| Head { node: link.node, seq: link.seq, hash: link.hash_text() };
         Self {
             id: invoice.id,
             number: invoice.number.to_string(),
@@ -171,7 +160,7 @@ impl View {
             status: standing.status(today),
             paid: standing.paid,
             open: standing.open,
-            heads: invoice.heads.iter().map(head).collect(),
+            heads: invoice.heads.iter().map(ChainHead::from).collect(),
             draft: invoice.draft.into(),
         }
     }

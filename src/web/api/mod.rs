@@ -75,6 +75,7 @@ use crate::{
     domain::{
         claim::Settings as Claims,
         command::{Act, Channel, Command, Message, Outcome},
+        entry::Link,
         order::Actor,
         program::Program,
         reason::Refusal,
@@ -99,6 +100,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use utoipa::ToSchema;
 
 /// Names of people, shops and programs, in characters.
 pub const NAME_CHARS_MAX: usize = 256;
@@ -278,6 +280,21 @@ fn refusal(outcome: &Outcome) -> Problem {
             tracing::error!(verdict = outcome.verdict(), "a command came to what it cannot come to");
             Problem::internal()
         }
+    }
+}
+
+/// The end of one of the journal's chains.
+#[derive(Debug, Serialize, ToSchema)]
+struct ChainHead {
+    node: u16,
+    seq: i64,
+    /// SHA-256, hexadecimal.
+    hash: String,
+}
+
+impl From<&Link> for ChainHead {
+    fn from(link: &Link) -> Self {
+        Self { node: link.node, seq: link.seq, hash: link.hash_text() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Payout runs: prepared, looked at, exported to the bank, settled or returned.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, PaymentView, Query, Routes, Texts, ok, op, refusal, span};
+use super::{Api, Body, Caller, ChainHead, Field, Ids, Input, Kind, PaymentView, Query, Routes, Texts, ok, op, refusal, span};
 use crate::{
     domain::{
         command::{Act, Command, Outcome, PayoutDone},
@@ -128,17 +128,7 @@ struct Summary {
     /// What is kept of them.
     fee: Money,
     /// The heads of the journal's chains before it: kept elsewhere, they show a tail that was cut off.
-    heads: Vec<Head>,
-}
-
-/// The last entry of a node's chain.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ChainHead)]
-struct Head {
-    node: u16,
-    seq: i64,
-    /// SHA-256, in hexadecimal.
-    hash: String,
+    heads: Vec<ChainHead>,
 }
 
 /// A payout run with its payments.
@@ -182,7 +172,6 @@ impl Summary {
         let live = || tallies.iter().filter(|tally| tally.status != Status::Cancelled);
         let is_open = tallies.iter().any(|tally| matches!(tally.status, Status::Prepared | Status::Exported));
         let money = |minor| Money::new(minor, batch.currency);
-        let head = |link: &crate::domain::entry::Link| Head { node: link.node, seq: link.seq, hash: payout_file::hex(&link.hash) };
         Self {
             id: batch.id,
             currency: batch.currency,
@@ -194,7 +183,7 @@ impl Summary {
             count: live().map(|tally| tally.count).sum(),
             amount: money(live().map(|tally| tally.amount - tally.fee).sum()),
             fee: money(live().map(|tally| tally.fee).sum()),
-            heads: batch.heads.iter().map(head).collect(),
+            heads: batch.heads.iter().map(ChainHead::from).collect(),
         }
     }
 }

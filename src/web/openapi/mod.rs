@@ -55,6 +55,7 @@ const TAGS: &[(&str, &str)] = &[
     ("vouchers", "Random codes to hand out, each good for one order."),
     ("buyers", "Those whose purchases earn cashback."),
     ("conversions", "Our record of each order: what is due on it, to whom, and why."),
+    ("claims", "Missing cashback: what buyers claim, and how it is answered."),
     ("clicks", "Single clicks."),
     ("balances", "What accounts hold."),
     ("entries", "The journal behind the balances."),
