@@ -8,9 +8,12 @@ from fractions import Fraction
 from life import dice as d
 from life import rules
 from life.beside import Beside
+from life.billing import Billing
 from life.cast import Cast
 from life.judge import Judge
+from life.payouts import Payouts
 from life.rules import DAY, MINUTE
+from life.tables import Tables
 from life.world import World, day
 from network import BROWSER
 
@@ -41,8 +44,9 @@ class Play:
         self.cast.clicks, self.cast.refunds = {program: [] for program in self.cast.programs}, []
         self.messages = d.Messages(dice, self.world, self.cast)
         self.ids, self.late_rates, self.rated = {}, [], day(stage.at) - datetime.timedelta(days=9)
-        self.beside, self.judge_of = Beside(self), Judge(self)
-        self.paths = {path.removeprefix("/api/v1") for path in json.loads(stage.request("GET", "/openapi.json")[2])["paths"]}
+        self.billing = self.world.billing = Billing(self)
+        self.payouts = Payouts(self)
+        self.beside, self.judge_of, self.tables = Beside(self), Judge(self), Tables(self)
 
     def run(self, times):
         for n, at in enumerate(times):
@@ -56,8 +60,11 @@ class Play:
             share = self.operations * (n + 1) // len(times)
             while self.done < share:
                 self.batch(min(BATCH, share - self.done))
-            if "/conversions/verdicts" in self.paths:
-                self.judge_of.batch(100)
+            self.judge_of.batch(100)
+            if n % 3 == 2:
+                self.tables.send(60)
+            self.billing.step()
+            self.payouts.step()
             self.single(40)
 
     def count(self, *what):
@@ -160,11 +167,11 @@ class Play:
                 self.sign_in()
             elif some < 0.4:
                 self.adjust()
-            elif some < 0.43 and "/conversions/{id}/reopen" in self.paths:
+            elif some < 0.43:
                 self.judge_of.reopen()
             elif some < 0.5:
                 self.judge("approve" if some < 0.45 else "reject")
-            elif "/bonuses" in self.paths:
+            else:
                 self.beside.step()
 
     def sign_in(self):
@@ -207,10 +214,10 @@ class Play:
         due = self.world.due(order)
         amounts = lambda name: rules.minor(said[name]["amount"], said[name]["currency"])
         shares = {name: rules.minor(share["amount"], share["currency"]) for name, share in said["shares"].items()}
-        ours = [self.world.status(order), order["amount"], order["amount"] - sum(due["amounts"]), due["commission"],
-                {"publisher": sum(due["parts"]), "buyer": due["buyer"], "platform": due["platform"]},
+        ours = [self.world.shown(order), order["amount"], order["amount"] - sum(due["amounts"]), due["commission"],
+                {"publisher": sum(due["parts"]), "buyer": due["buyer"], "platform": due["platform"]}, sum(amount for _, amount in order["bonuses"]),
                 [(credit["publisher"], part) for credit, part in zip(order["credits"], due["parts"])], order["buyer"], order["version"], self.world.flags(order)]
-        theirs = [said["status"], amounts("amount"), amounts("refunded"), amounts("commission"), shares,
+        theirs = [said["status"], amounts("amount"), amounts("refunded"), amounts("commission"), shares, sum(rules.minor(bonus["amount"]["amount"], bonus["amount"]["currency"]) for bonus in said["bonuses"]),
                   [(credit["publisher"], rules.minor(credit["amount"]["amount"], credit["amount"]["currency"])) for credit in said["credits"]],
                   said["buyer"], said["terms_version"], sorted(said["flags"])]
         self.differ(("conversion", key), ours, theirs)
