@@ -285,7 +285,7 @@ async fn lists_come_as_csv_and_as_lines_of_json() {
         }
         for (path, columns) in [
             ("/conversions?".to_owned(), 25),
-            (format!("/entries?owner={}&", shop.publisher), 9),
+            (format!("/entries?owner={}&", shop.publisher), 10),
             ("/inbox?".to_owned(), 13),
             ("/clicks?".to_owned(), 19),
             ("/reports/clicks?by=sub1&".to_owned(), 8),

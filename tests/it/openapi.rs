@@ -1,5 +1,7 @@
 //! The OpenAPI document: whole, true to what is served, and its examples are taken by a fresh server. `RISTOURNE_WRITE=1` writes what
 //! is made from it: the examples of answers, and the table of docs/API.md.
+mod between;
+
 use crate::support::{
     Fresh,
     document::{DOCUMENT, Operation, operations, resolved, violations},
@@ -241,46 +243,6 @@ impl Story {
             self.ids.insert(made[..3].to_owned(), made.to_owned());
         }
         self.after(id, &answer.body).await;
-    }
-
-    /// What the document's operations without a key do in between.
-    async fn after(&mut self, id: &str, body: &Value) {
-        match id {
-            "create_secret" => {
-                let secret = ristourne::kernel::signature::WebhookSecret::parse(&text(&body["secret"])).expect("a secret");
-                let Operator { base, http, .. } = &self.operator;
-                self.merchant = Some(Merchant { id: self.ids["mer"].clone(), secret, base: base.clone(), http: http.clone() });
-            }
-            "create_link" => {
-                self.click = click(&self.operator.http, &self.operator.base, body["slug"].as_str().expect("a slug")).await;
-                self.done.insert("follow_link");
-                let clicks = self.operator.get("/clicks?limit=1").await;
-                self.ids.insert("clk".to_owned(), text(&clicks["data"][0]["id"]));
-            }
-            "create_coupon" => self.sell().await,
-            // Whoever issues documents has a name.
-            "create_merchant" => {
-                self.operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
-            }
-            "create_bonus" => {
-                for id in ["set_buyer_payout_method", "set_payout_debtor"] {
-                    let operation = operations().find(|operation| self::id(operation) == id).expect("an operation");
-                    let path = operation.path.trim_start_matches("/api/v1").replace("{id}", &self.ids["buy"]);
-                    let example = &operation.spec["requestBody"]["content"]["application/json"]["example"];
-                    self.operator.call(Method::PUT, &path, Some(example)).await.expect(200);
-                }
-            }
-            "create_payout" => {
-                self.ids.insert("pay".to_owned(), text(&body["payments"][0]["id"]));
-            }
-            "cancel_payout" | "return_payment" => {
-                let batch = self.operator.create("/payouts", json!({"currency": "EUR"})).await;
-                self.ids.extend([("bat".to_owned(), text(&batch["id"])), ("pay".to_owned(), text(&batch["payments"][0]["id"]))]);
-                let export = format!("/payouts/{}/export?format=pain001", self.ids["bat"]);
-                self.operator.post(&export, json!({})).await;
-            }
-            _ => {}
-        }
     }
 
     /// Sales as a shop sends them: recorded, again, and one without a click.
