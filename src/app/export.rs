@@ -76,7 +76,7 @@ fn siren(text: &str) -> Result<String, String> {
     let digits = digits.filter(|digits| digits.len() == 9).ok_or("nine digits are wanted")?;
     let doubled = |(n, digit): (usize, &u32)| if n % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { *digit };
     let sum: u32 = digits.iter().enumerate().map(doubled).sum();
-    if sum % 10 == 0 { Ok(text.to_owned()) } else { Err("a digit is wrong".to_owned()) }
+    if sum.is_multiple_of(10) { Ok(text.to_owned()) } else { Err("a digit is wrong".to_owned()) }
 }
 
 #[derive(Debug, ClapArgs)]

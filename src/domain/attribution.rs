@@ -108,22 +108,22 @@ pub fn claimed<'a>(
     claims: &'a BTreeMap<BuyerId, ClaimFact>,
     attributed: Attributed,
 ) -> (Attributed, Option<Claimed<'a>>) {
-    let attributes = attributed.credited.is_empty();
+    let is_free = attributed.credited.is_empty();
     let until = recorded_at.plus_days(terms.claim_days);
     let window = terms.attribution.window_days;
     let proof = |fact: &'a ClaimFact| {
         let fits = fact.touches.iter().filter(|touch| touch.refusal(asked.program, asked.occurred_at, window).is_none());
         fits.max_by_key(|touch| (touch.at(), touch.click))
     };
-    let may_count = |fact: &ClaimFact| !fact.closed && (attributes || fact.at < until);
+    let may_count = |fact: &ClaimFact| !fact.closed && (is_free || fact.at < until);
     let found = claims
         .iter()
         .filter(|(_, fact)| attributed.buyer.is_none() && !asked.other_channel && may_count(fact))
-        .filter_map(|(buyer, fact)| Some((Claimed { buyer: *buyer, fact, attributes }, proof(fact)?)))
+        .filter_map(|(buyer, fact)| Some((Claimed { buyer: *buyer, fact, attributes: is_free }, proof(fact)?)))
         .min_by_key(|(claimed, _)| (claimed.fact.at, claimed.fact.claim));
     let Some((claimed, touch)) = found else { return (attributed, None) };
     let mut attributed = attributed;
-    if attributes {
+    if is_free {
         attributed.suspect = touch.quality.holds();
         attributed.credited = weigh(Model::LastClick, asked.occurred_at, &[touch]);
         attributed.reason = None;

@@ -72,13 +72,11 @@ impl Grounds {
         let said = object.optional("reason").text(WORDS_CHARS_MAX, errors).map(Self::of);
         let field = object.optional("reason_text");
         let Some(words) = field.text(WORDS_CHARS_MAX, errors) else { return said };
-        match said {
-            Some(Self { reason: VerdictReason::Other, words: None }) => Some(Self::other(words)),
-            _ => {
-                errors.push(field.path(), UNEXPECTED_WORDS, "words of one's own stand beside the reason `other`");
-                None
-            }
+        if let Some(Self { reason: VerdictReason::Other, words: None }) = said {
+            return Some(Self::other(words));
         }
+        errors.push(field.path(), UNEXPECTED_WORDS, "words of one's own stand beside the reason `other`");
+        None
     }
 
     /// The same, where it must be said.

@@ -102,12 +102,12 @@ fn mapped(account: Account, names: &Names) -> Option<Mapped> {
         // Pending, all of them.
         Account::MerchantPending(_) | Account::PlatformPending | Account::PromotionsPending => return None,
     };
-    let named = |id: String, name: Option<&String>| (id.clone(), name.map_or(id, |name| plain(name)));
+    let called = |id: String, name: Option<&String>| (id.clone(), name.map_or(id, |name| plain(name)));
     let (auxiliary, auxiliary_name) = match account {
-        Account::MerchantOwed(id) => named(id.to_string(), names.merchants.get(&id)),
-        Account::Publisher(id, _) => named(id.to_string(), names.publishers.get(&id)),
-        Account::Unclaimed(id, _) => named(id.to_string(), names.programs.get(&id)),
-        Account::Buyer(id, _) => named(id.to_string(), None),
+        Account::MerchantOwed(id) => called(id.to_string(), names.merchants.get(&id)),
+        Account::Publisher(id, _) => called(id.to_string(), names.publishers.get(&id)),
+        Account::Unclaimed(id, _) => called(id.to_string(), names.programs.get(&id)),
+        Account::Buyer(id, _) => called(id.to_string(), None),
         _ => (String::new(), String::new()),
     };
     Some(Mapped { number, name, auxiliary, auxiliary_name })

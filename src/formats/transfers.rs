@@ -27,7 +27,7 @@ pub fn write(transfers: &[Transfer<'_>]) -> io::Result<Vec<u8>> {
         let (name, details, sum) = (unformula(name), unformula(details), amount.amount().to_string());
         csv.write_record([id, payee, &name, method, iban, bic, &details, &sum, amount.currency.code()])?;
     }
-    csv.into_inner().map_err(|error| error.into_error())
+    csv.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
 /// Spreadsheets take a text that begins with certain characters for a formula; behind an apostrophe it is a text.

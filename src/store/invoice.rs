@@ -95,7 +95,7 @@ impl Row {
 
 /// `node:seq:hash`, with blanks between.
 fn write_heads(heads: &[Link]) -> String {
-    heads.iter().map(|link| link.text()).collect::<Vec<_>>().join(" ")
+    heads.iter().map(Link::text).collect::<Vec<_>>().join(" ")
 }
 
 fn read_heads(text: &str) -> Option<Vec<Link>> {

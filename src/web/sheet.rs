@@ -81,7 +81,7 @@ fn write(out: &mut String, sheet: &Sheet<'_>, zone: &Zone, language: Language) -
             batch.count
         )?;
     }
-    write!(out, "</main></body></html>\n")
+    writeln!(out, "</main></body></html>")
 }
 
 /// A QR code as one path of runs, with the quiet zone of four modules. A text that is too long for one has none: its code can be typed.

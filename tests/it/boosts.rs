@@ -10,6 +10,7 @@ use crate::support::{
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+#[expect(clippy::needless_pass_by_value, reason = "it reads like the JSON that it becomes")]
 fn terms(boosts: Value) -> Value {
     json!({"commission": [{"pay": {"percent": "10"}}], "split": {"publisher": "40", "buyer": "50", "platform": "10"}, "boosts": boosts})
 }

@@ -23,9 +23,10 @@ use ristourne::kernel::{
 };
 
 /// A program that gives the buyer half of 10 %, with these boosts, a blog and a buyer.
+#[expect(clippy::needless_pass_by_value, reason = "a list that is written where it is given")]
 fn shop(boosts: Vec<Boost>) -> (World, Blog, BuyerId) {
     let mut world = World::with(Terms { commission: vec![pays_percent("10")], split: split("40", "50", "10"), ..terms() });
-    world.boost(boosts);
+    world.boost(&boosts);
     let (blog, buyer) = (world.blog(), world.buyer(None));
     (world, blog, buyer)
 }
@@ -176,7 +177,7 @@ fn both_sides_of_a_referral_are_paid_once() {
 fn a_tier_looks_at_what_was_approved_before() {
     let (mut world, blog, buyer) = shop(Vec::new());
     let own = world.program;
-    world.boost(vec![tier(vec![own], &[(0, "0"), (10_000, "10"), (20_000, "20")])]);
+    world.boost(&[tier(vec![own], &[(0, "0"), (10_000, "10"), (20_000, "20")])]);
     for (name, paid) in [("A", ""), ("B", "tier 0.50"), ("C", "tier 1.00")] {
         order(&mut world, blog, buyer, name, 0);
         assert_eq!(bonuses(&world, name), paid, "{name}");

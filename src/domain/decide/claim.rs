@@ -177,7 +177,7 @@ pub(super) fn shown(
 ) -> Vec<Change> {
     let mut orders: Vec<&Order> = facts.orders.values().filter(|order| order.claims.contains_key(&buyer)).collect();
     orders.sort_by_key(|order| order.id);
-    let mut changes = Vec::new();
+    let mut shown = Vec::new();
     for order in orders {
         let order = changed.get(&order.key).map_or(order, |change| &change.order);
         let Some(fact) = order.claims.get(&buyer).filter(|fact| !fact.closed) else { continue };
@@ -196,10 +196,10 @@ pub(super) fn shown(
             if change.loyalty != LoyaltyChange::default() {
                 known.to_mut().fold(&change);
             }
-            changes.push(change);
+            shown.push(change);
         }
     }
-    changes
+    shown
 }
 
 /// Claims go where the orders that a decision changes take them.

@@ -91,8 +91,7 @@ fn look_up(
     let mut bases = BTreeMap::new();
     for (boost, name) in terms.boosts.iter().zip(names(&terms.boosts)) {
         if let Kind::Tier { programs, .. } = &boost.kind {
-            let own =
-                before.and_then(|due| due.counted()).filter(|counted| counted.buyer == buyer).map_or(0, |counted| counted.approved_net);
+            let own = before.and_then(Due::counted).filter(|counted| counted.buyer == buyer).map_or(0, |counted| counted.approved_net);
             // One beyond the range of amounts counts as nothing.
             let base = base(facts, known, order, (sale, buyer), (programs, terms.currency, own)).unwrap_or_default();
             bases.insert(name, base);

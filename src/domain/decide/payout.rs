@@ -23,10 +23,7 @@ pub(super) fn step(facts: &Facts, step: &Step, by: Actor, now: Time, mint: Mint<
     if let Step::Prepare { currency, until, fee } = step {
         return prepare(facts, *currency, *until, *fee, by, now, mint);
     }
-    let (batch, payments) = match named(facts, step) {
-        Some(named) => named,
-        None => return refused(Refusal::NotFound),
-    };
+    let Some((batch, payments)) = named(facts, step) else { return refused(Refusal::NotFound) };
     match advance(step, batch, &payments, now) {
         Ok(stepped) => write(batch, &payments, stepped, now, mint),
         Err(refusal) => refused(refusal),

@@ -186,7 +186,7 @@ fn known_claim(stored: &Order, given: &Order, buyer: BuyerId) -> Known {
         (Some(old), Some(new)) if old.claim != new.claim => Known::Otherwise,
         (Some(old), Some(new)) => {
             let has = |fact: &ClaimFact, other: &ClaimFact| other.touches.iter().all(|touch| fact.touches.contains(touch));
-            if old.closed > new.closed || (old.closed == new.closed && has(old, new)) { Known::Yes } else { Known::No }
+            if (old.closed && !new.closed) || (old.closed == new.closed && has(old, new)) { Known::Yes } else { Known::No }
         }
         _ => Known::No,
     }

@@ -45,9 +45,8 @@ pub(super) fn tie(facts: &Facts, buyer: BuyerId, clicks: &[OpenedClick], now: Ti
         verdicts.push(TieVerdict { click: *click, refused });
     }
     let shown = claim::shown(facts, buyer, &visits, (&changed, &mut known), now, mint);
-    let changes = changed.into_values().chain(shown).collect();
     let visits = visits.into_iter().map(|visit| (buyer, visit)).collect();
-    Decision { outcome: Outcome::Tied(verdicts), changes, ties, visits, ..change::empty() }
+    Decision { outcome: Outcome::Tied(verdicts), changes: changed.into_values().chain(shown).collect(), ties, visits, ..change::empty() }
 }
 
 fn refusal(facts: &Facts, buyer: BuyerId, click: &OpenedClick) -> Option<Reason> {

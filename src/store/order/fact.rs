@@ -177,6 +177,7 @@ fn code(grounds: &Grounds) -> Text<'_> {
 }
 
 /// What is stored where nothing need be said.
+#[expect(clippy::option_option, reason = "unreadable, or nothing said")]
 fn said(reason: Option<Text<'_>>, words: Option<Text<'_>>) -> Option<Option<Grounds>> {
     match reason {
         Some(reason) => grounds(reason, words).map(Some),
@@ -190,6 +191,7 @@ fn round(verdict: &Verdict) -> String {
 }
 
 /// A stored refusal, if it is none that a later round has replaced.
+#[expect(clippy::option_option, reason = "unreadable, or none")]
 fn refusal(key: &str, body: &str, at: Time, known: Option<Verdict>) -> Option<Option<Verdict>> {
     let round = if key.is_empty() { 0 } else { revision(key)? };
     let verdict = read::<VerdictJson>(body)?.into_verdict(at, round)?;

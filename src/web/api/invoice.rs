@@ -174,6 +174,7 @@ impl View {
 }
 
 /// The moment after the last day that is asked for, if one is.
+#[expect(clippy::option_option, reason = "wrong, or left out")]
 fn until(object: &Object<'_>, api: &Api, now: Time, errors: &mut FieldErrors) -> Option<Option<Time>> {
     let field = object.optional("until");
     let Some(text) = field.text(10, errors) else { return Some(None) };

@@ -248,7 +248,7 @@ async fn payment(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<Merc
         let amount = money(object, errors);
         let happened_at = object.optional("received_at").time(errors);
         let reference = reference(object, errors);
-        Some(Moved { happened_at, reference, ..moved(amount?) })
+        Some(Moved { reference, happened_at, ..moved(amount?) })
     })?;
     make(&api, &caller, &input, What::Received { merchant, invoice: None }, moved).await
 }
@@ -259,7 +259,7 @@ fn paid(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Moved> {
     let reason = reason(&object.optional("reason"), errors);
     let happened_at = object.optional("paid_at").time(errors);
     let reference = reference(object, errors);
-    Some(Moved { reason, happened_at, reference, ..moved(amount?) })
+    Some(Moved { reason, reference, happened_at, ..moved(amount?) })
 }
 
 async fn repayment(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<MerchantId>, input: Input) -> Result<Response, Problem> {

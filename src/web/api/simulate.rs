@@ -65,21 +65,21 @@ struct View {
     #[schema(nullable = false)]
     buyers: Option<Vec<OfBuyer>>,
     /// The first 1,000 orders that change, oldest first.
-    changed: Vec<Order>,
+    changed: Vec<ChangedOrder>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SimulatedTotals)]
 struct Sums {
-    commission: Difference,
-    publisher: Difference,
-    buyer: Difference,
-    platform: Difference,
+    commission: Gap,
+    publisher: Gap,
+    buyer: Gap,
+    platform: Gap,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SimulatedDifference)]
-struct Difference {
+struct Gap {
     before: Money,
     after: Money,
     difference: Money,
@@ -106,18 +106,18 @@ struct OfBuyer {
 /// An order that the other terms pay otherwise.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SimulatedOrder)]
-struct Order {
+struct ChangedOrder {
     conversion: ConversionId,
     order_id: String,
     #[serde(rename = "type")]
     goal: String,
-    commission: Difference,
-    publisher: Difference,
-    buyer: Difference,
-    platform: Difference,
+    commission: Gap,
+    publisher: Gap,
+    buyer: Gap,
+    platform: Gap,
 }
 
-impl Difference {
+impl Gap {
     fn new(before: i64, after: i64, currency: Currency) -> Self {
         let money = |minor| Money::new(minor, currency);
         Self { before: money(before), after: money(after), difference: money(after - before) }
@@ -126,12 +126,12 @@ impl Difference {
 
 impl Sums {
     fn new(before: Amounts, after: Amounts, currency: Currency) -> Self {
-        let of = |part: fn(Amounts) -> i64| Difference::new(part(before), part(after), currency);
+        let of = |part: fn(Amounts) -> i64| Gap::new(part(before), part(after), currency);
         Self { commission: of(|a| a.commission), publisher: of(|a| a.publisher), buyer: of(|a| a.buyer), platform: of(|a| a.platform) }
     }
 }
 
-impl Order {
+impl ChangedOrder {
     fn new(changed: &Changed, currency: Currency) -> Self {
         let Sums { commission, publisher, buyer, platform } = Sums::new(changed.before, changed.after, currency);
         let (conversion, order_id, goal) = (changed.conversion, changed.order_id.clone(), changed.goal.clone());
@@ -140,13 +140,13 @@ impl Order {
 }
 
 impl View {
-    fn new(program: ProgramId, totals: &Totals, changed: Vec<Order>, shows_buyers: bool, currency: Currency) -> Self {
+    fn new(program: ProgramId, totals: &Totals, changed: Vec<ChangedOrder>, shows_buyers: bool, currency: Currency) -> Self {
         let publisher = |(publisher, (before, after)): (&PublisherId, &(i64, i64))| {
-            let Difference { before, after, difference } = Difference::new(*before, *after, currency);
+            let Gap { before, after, difference } = Gap::new(*before, *after, currency);
             OfPublisher { publisher: *publisher, before, after, difference }
         };
         let buyer = |(buyer, (before, after)): (&BuyerId, &(i64, i64))| {
-            let Difference { before, after, difference } = Difference::new(*before, *after, currency);
+            let Gap { before, after, difference } = Gap::new(*before, *after, currency);
             OfBuyer { buyer: *buyer, before, after, difference }
         };
         Self {
@@ -176,7 +176,7 @@ async fn compare_terms(State(api): State<Api>, caller: Caller, Ids(id): Ids<Prog
     let mut listed = Vec::new();
     let mut list = |changed: &Changed| {
         if listed.len() < LISTED_MAX {
-            listed.push(Order::new(changed, program.currency));
+            listed.push(ChangedOrder::new(changed, program.currency));
         }
         Ok(())
     };

@@ -57,7 +57,13 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         | "list_invoices"
         | "get_invoice"
         | "list_invoice_lines"
-        | "get_account" => {}
+        | "get_account"
+        | "get_publisher_payout_method"
+        | "get_buyer_payout_method"
+        | "get_payout_debtor"
+        | "list_payouts"
+        | "get_payout"
+        | "list_payments" => {}
         "get_draft_invoice" => {
             world.fresh_movement().await;
             call.query = vec![("until", World::today())];
@@ -81,12 +87,6 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         }
         "create_waiver" => call.body = Some(json!({"owner": world.buyer, "amount": World::euros("1.00"), "reason": "waived"})),
         "reverse_movement" => (call.ids, call.body) = (vec![world.fresh_movement().await], Some(json!({"reason": "a mistake"}))),
-        "get_publisher_payout_method"
-        | "get_buyer_payout_method"
-        | "get_payout_debtor"
-        | "list_payouts"
-        | "get_payout"
-        | "list_payments" => {}
         "set_publisher_payout_method" | "set_buyer_payout_method" => {
             call.body = Some(json!({"method": "manual", "holder": "Ada Byron", "minimums": {"EUR": "0.01"}}));
         }
@@ -110,7 +110,7 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
             call.body = Some(body);
         }
         "end_program" => call.ids = vec![world.fresh_program().await],
-        "create_terms" => call.body = Some(json!({"terms": World::new_program()["terms"]})),
+        "create_terms" | "simulate_terms" => call.body = Some(json!({"terms": World::new_program()["terms"]})),
         "create_link" => {
             let publisher = operator.then_some(&world.publisher);
             call.body = Some(json!({"program": world.program, "publisher": publisher}));
@@ -137,7 +137,6 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         "adjust_conversion" => {
             (call.ids, call.body) = (vec![world.fresh_conversion().await], Some(json!({"amount": "5.00", "reason": "a mistake"})));
         }
-        "simulate_terms" => call.body = Some(json!({"terms": World::new_program()["terms"]})),
         "list_orphans" => call.query = vec![("older_than_days", "0".to_owned())],
         "reopen_conversion" => (call.ids, call.body) = (vec![world.fresh_conversion().await], Some(json!({"reason": "other"}))),
         "create_verdicts" => call.body = Some(json!([{"program": world.program, "order_id": world.number(), "verdict": "approve"}])),

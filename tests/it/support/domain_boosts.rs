@@ -33,9 +33,9 @@ impl World {
     }
 
     /// The boosts of every version from now on.
-    pub fn boost(&mut self, boosts: Vec<Boost>) {
+    pub fn boost(&mut self, boosts: &[Boost]) {
         for version in &mut self.facts.programs.get_mut(&self.program).expect("the program").versions {
-            version.terms = Arc::new(Terms { boosts: boosts.clone(), ..Terms::clone(&version.terms) });
+            version.terms = Arc::new(Terms { boosts: boosts.to_vec(), ..Terms::clone(&version.terms) });
         }
         let currencies = self.facts.programs.values().map(|program| (program.program.id, program.program.currency));
         self.facts.loyalty.currencies = currencies.collect();
@@ -113,7 +113,7 @@ pub fn story(mut story: Story, dice: &mut Dice<'_>) -> Story {
         boost.funded_by = if dice.chance(50) { Funder::Merchant } else { Funder::Platform };
         boost.budget = dice.chance(40).then(|| dice.between(0, 1_500));
     }
-    world.boost(boosts);
+    world.boost(&boosts);
     let stored = Voucher {
         batch: VoucherBatchId::from_raw(7),
         boost: dice.chance(50).then(|| "voucher".to_owned()),
