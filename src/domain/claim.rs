@@ -4,7 +4,7 @@
 
 use crate::codes;
 use crate::domain::{
-    conversion::Conversion,
+    conversion::{Conversion, Status},
     order::{Actor, ClaimFact},
     sale::OrderKey,
     touch::CLOCK_SKEW,
@@ -188,11 +188,15 @@ impl Claim {
             Some(buyer) if buyer == self.buyer && state.awaits_sale() => {
                 Some(self.then(now, Actor::Clock, State::Matched { conversion: conversion.id }))
             }
-            // Anybody could have sent an unsigned sale, so it refuses nothing.
+            // Anybody could have sent an unsigned sale, so it refuses no claim that is open.
             Some(buyer)
-                if buyer != self.buyer && !conversion.flags.unsigned && (state.is_open() || matches!(state, State::Matched { .. })) =>
+                if buyer != self.buyer && (matches!(state, State::Matched { .. }) || state.is_open() && !conversion.flags.unsigned) =>
             {
                 Some(self.then(now, Actor::Clock, State::Refused { reason: ClaimReason::AlreadyClaimed, text: None }))
+            }
+            // The shop's signed sale says that it is another channel's, or it earns nothing for another reason.
+            None if matches!(state, State::Matched { .. }) && conversion.status == Status::Unattributed => {
+                Some(self.then(now, Actor::Clock, State::Refused { reason: ClaimReason::AlreadyCreditedElsewhere, text: None }))
             }
             _ => None,
         }

@@ -138,6 +138,10 @@ pub enum Act {
     MerchantPaid {
         key: OrderKey,
     },
+    /// The same, if the merchant still owes nothing.
+    CreditCovers {
+        key: OrderKey,
+    },
     /// The time to claim the share is over.
     Expire {
         key: OrderKey,
@@ -271,6 +275,7 @@ impl Act {
             | Self::Reopen { key, .. }
             | Self::Adjust { key, .. }
             | Self::MerchantPaid { key }
+            | Self::CreditCovers { key }
             | Self::Expire { key }
             | Self::Release { key }
             | Self::CountPaid { key }

@@ -128,12 +128,13 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     ];
     let waits = waits.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
     let net = if earns { net(context, &left)? } else { 0 };
+    let sold = context.conversion.convert(left.sold_total)?.round_half_up()?;
     let setting = loyalty::Setting {
         program: order.key.program,
         occurred_at: sale.occurred_at,
         coupon: sale.content.coupon.as_deref(),
         share: due_shares.buyer,
-        net,
+        sold,
         is_approved: earns && dates.approved.is_some(),
     };
     let found = order.loyalty.as_ref().filter(|found| earns && left.is_anything_left() && buyer == Some(found.buyer));

@@ -260,7 +260,8 @@ impl Facts {
                     self.balances.entry(place).or_default();
                 }
                 if let Some(balance) = self.balances.get_mut(&place) {
-                    *balance += amount;
+                    // Decisions look whether it is above or below something; the database refuses what it cannot hold.
+                    *balance = balance.saturating_add(*amount);
                 }
             }
         }

@@ -71,7 +71,7 @@ pub struct Drawing<'a> {
 
 /// The document over these lines, posted before `until`.
 pub fn draw(drawing: &Drawing<'_>, owed: &[Owed]) -> Draft {
-    let net: i64 = owed.iter().map(|line| line.amount).sum();
+    let net = owed.iter().fold(0_i64, |net, line| net.saturating_add(line.amount));
     let billing = &drawing.merchant.billing;
     let issued_on = drawing.zone.day(drawing.now);
     let payment_days = i32::try_from(billing.payment_days).unwrap_or(i32::MAX);
@@ -108,7 +108,7 @@ impl Draft {
     }
     /// Below zero on a credit note.
     pub const fn gross(&self) -> Money {
-        Money::new(self.net + self.vat, self.currency)
+        Money::new(self.net.saturating_add(self.vat), self.currency)
     }
 }
 

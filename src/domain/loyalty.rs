@@ -184,8 +184,8 @@ pub struct Setting<'a> {
     pub coupon: Option<&'a str>,
     /// The buyer's share of what is due, minor units of the program's currency.
     pub share: i64,
-    /// What is left of the order, minor units of the program's currency.
-    pub net: i64,
+    /// What was sold, minor units of the program's currency: a refund takes no flat bonus away as long as something is left.
+    pub sold: i64,
     pub is_approved: bool,
 }
 
@@ -290,7 +290,7 @@ fn offer(boost: &Boost, name: String, loyalty: &Loyalty, setting: &Setting<'_>) 
     let (buyer, funder) = (loyalty.buyer, boost.funded_by);
     let mut pots = vec![(Pot::Boost(setting.program, name.clone()), limit(boost))];
     let once = Limit { amount: None, uses: Some(1) };
-    let reaches = |least: Option<i64>| setting.is_approved && least.is_none_or(|least| setting.net >= least);
+    let reaches = |least: Option<i64>| setting.is_approved && least.is_none_or(|least| setting.sold >= least);
     let own = |exact, seen| part(name.clone(), buyer, exact, seen, loyalty);
     let (kind, parts) = match &boost.kind {
         Kind::Return { percent_of_buyer_share: percent, within_days, fades_to_zero_at_days } => {

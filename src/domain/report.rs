@@ -64,8 +64,9 @@ impl Tally {
         self.counted += other.counted;
         for (currency, Sales(conversions, commission)) in &other.sales {
             let sum = self.sales.entry(*currency).or_default();
-            sum.0 += conversions;
-            sum.1 += commission;
+            // A sum that nobody can read stops no report.
+            sum.0 = sum.0.saturating_add(*conversions);
+            sum.1 = sum.1.saturating_add(*commission);
             if *sum == Sales::default() {
                 self.sales.remove(currency);
             }

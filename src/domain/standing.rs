@@ -59,9 +59,9 @@ impl Standing {
         }
     }
 
-    /// An invoice, and nothing of it is open.
+    /// Nothing of it is open. What stands on a credit note is paid by what it takes back.
     pub fn is_paid(&self) -> bool {
-        self.billed.number.series == Series::Invoice && self.open.minor == 0
+        self.open.minor == 0
     }
 }
 

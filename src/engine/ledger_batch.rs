@@ -52,6 +52,12 @@ pub async fn run(setting: &Setting, head: &mut Option<Link>, commands: &[Command
             let at = command.message.received_at;
             let paid = clock_command(setting.ids.next(at), at, Act::MerchantPaid { key });
             let decision = step(setting, &mut facts, &paid);
+            // Whoever approved learns how the order stands in the end.
+            if let (Some(Outcome::Recorded(said)), Outcome::Recorded(now)) = (outcomes.last_mut(), &decision.outcome)
+                && said.id == now.id
+            {
+                said.clone_from(now);
+            }
             decided.push((Cow::Owned(paid), decision));
         }
         if brings_rates {

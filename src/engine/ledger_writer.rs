@@ -9,7 +9,7 @@ use crate::engine::{
     ledger_batch::{self, Setting},
 };
 use crate::store::StoreError;
-use std::time::Instant;
+use std::{ops::Range, sync::Arc, time::Instant};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -116,7 +116,41 @@ async fn write(setting: Setting, mut jobs: mpsc::Receiver<Job>, desk: Desk<Answe
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let (commands, answers): (Vec<Command>, Vec<_>) = batch.drain(..).map(|job: Job| (job.command, job.answer)).unzip();
-        desk.answer(answers.into_iter().zip(settle(&setting, &mut head, &commands).await).collect());
+        desk.answer(answers.into_iter().zip(survive(&setting, &mut head, commands).await).collect());
+    }
+}
+
+/// As [`settle`], and goes on after a panic: whatever made one would stop the ledger for everybody. It is run again alone, and stays
+/// unanswered alone.
+async fn survive(setting: &Setting, head: &mut Option<Link>, commands: Vec<Command>) -> Vec<Answer> {
+    let commands: Arc<[Command]> = commands.into();
+    if let Some(answers) = guarded(setting, head, &commands, 0..commands.len()).await {
+        return answers;
+    }
+    let mut answers = Vec::with_capacity(commands.len());
+    for n in 0..commands.len() {
+        let answer = guarded(setting, head, &commands, n..n + 1).await.and_then(|mut answers| answers.pop());
+        answers.push(answer.unwrap_or(Err(NotStored::Unfit)));
+    }
+    answers
+}
+
+/// None after a panic: nothing of it was committed, for its transaction went with it.
+async fn guarded(setting: &Setting, head: &mut Option<Link>, commands: &Arc<[Command]>, range: Range<usize>) -> Option<Vec<Answer>> {
+    let (setting, commands, mut own, count) = (setting.clone(), Arc::clone(commands), head.take(), range.len());
+    let task = tokio::spawn(async move {
+        let answers = settle(&setting, &mut own, &commands[range]).await;
+        (answers, own)
+    });
+    match task.await {
+        Ok((answers, after)) => {
+            *head = after;
+            Some(answers)
+        }
+        Err(error) => {
+            tracing::error!(%error, commands = count, "a batch ended in a panic");
+            None
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub async fn of_merchant(engine: &Engine, merchant: MerchantId, now: Time) -> Re
             let mut tx = engine.db.read().await?;
             let waiting = store::awaiting::of_merchant(&mut tx, merchant, currency, AT_ONCE).await?;
             tx.commit().await?;
-            let done = submit(engine, now, waiting).await;
+            let done = submit(engine, now, waiting, |key| Act::CreditCovers { key }).await;
             passed += done;
             if done == 0 {
                 break;
@@ -68,7 +68,7 @@ async fn of_invoice(engine: &Engine, invoice: InvoiceId, unpaid: &[InvoiceId], n
         if waiting.is_empty() {
             break;
         }
-        let done = submit(engine, now, waiting).await;
+        let done = submit(engine, now, waiting, |key| Act::MerchantPaid { key }).await;
         passed += done;
         if done == 0 {
             // The ledger did not take them; the next run finds the same.
@@ -81,8 +81,8 @@ async fn of_invoice(engine: &Engine, invoice: InvoiceId, unpaid: &[InvoiceId], n
     Ok(passed)
 }
 
-async fn submit(engine: &Engine, now: Time, keys: Vec<OrderKey>) -> usize {
-    let commands = keys.into_iter().map(|key| clock_command(engine.ids.next(now), now, Act::MerchantPaid { key })).collect();
+async fn submit(engine: &Engine, now: Time, keys: Vec<OrderKey>, act: impl Fn(OrderKey) -> Act) -> usize {
+    let commands = keys.into_iter().map(|key| clock_command(engine.ids.next(now), now, act(key))).collect();
     let answers = engine.ledger.submit_all(commands).await;
     answers.iter().filter(|answer| matches!(answer, Ok(Outcome::Recorded(_)))).count()
 }

@@ -13,11 +13,12 @@ statements! {
     OF_MERCHANT = "SELECT program, goal, order_id FROM conversion WHERE merchant = $1 AND currency = $2 AND status = 'approved' LIMIT $3";
     OF_INVOICE = "SELECT DISTINCT c.program, c.goal, c.order_id FROM invoice_line l JOIN journal_entry e ON e.id = l.entry AND e.subject_kind = 'order'
         JOIN conversion c ON c.id = e.subject WHERE l.invoice = $1 AND c.status = 'approved' AND NOT EXISTS (SELECT 1 FROM journal_entry f
-        JOIN invoice_line k ON k.entry = f.id WHERE f.subject = c.id AND f.subject_kind = 'order'
+        JOIN invoice_line k ON k.entry = f.id WHERE f.subject = c.id AND f.subject_kind = 'order' AND k.amount > 0
         AND k.invoice IN (SELECT value FROM json_each($2))) LIMIT $3",
         postgres "SELECT DISTINCT c.program, c.goal, c.order_id FROM invoice_line l JOIN journal_entry e ON e.id = l.entry AND e.subject_kind = 'order'
         JOIN conversion c ON c.id = e.subject WHERE l.invoice = $1 AND c.status = 'approved' AND NOT EXISTS (SELECT 1 FROM journal_entry f
-        JOIN invoice_line k ON k.entry = f.id WHERE f.subject = c.id AND f.subject_kind = 'order' AND k.invoice = ANY($2)) LIMIT $3";
+        JOIN invoice_line k ON k.entry = f.id WHERE f.subject = c.id AND f.subject_kind = 'order' AND k.amount > 0
+        AND k.invoice = ANY($2)) LIMIT $3";
     MERCHANTS = "SELECT DISTINCT merchant FROM conversion WHERE status = 'approved' ORDER BY merchant";
     HELD = "SELECT currency, MIN(recorded_at) AS since, COUNT(*) AS conversions FROM conversion
         WHERE merchant = $1 AND status = 'pending' AND reason = 'budget_used_up' GROUP BY currency ORDER BY currency";

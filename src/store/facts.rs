@@ -155,6 +155,7 @@ impl Wanted {
             | Act::Reopen { .. }
             | Act::Adjust { .. }
             | Act::MerchantPaid { .. }
+            | Act::CreditCovers { .. }
             | Act::Expire { .. }
             | Act::Release { .. }
             | Act::Refused { .. } => {}

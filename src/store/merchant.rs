@@ -20,9 +20,11 @@ statements! {
     UPDATE = "UPDATE merchant SET name = $1, email = $2, legal_name = $3, address = $4, country = $5, vat_number = $6, vat_rate = $7,
         vat_mention = $8, payment_days = $9, prepaid = $10 WHERE id = $11";
     PAYERS = "SELECT m.id FROM merchant m WHERE m.id IN (SELECT p.merchant FROM program p WHERE p.id IN (SELECT value FROM json_each($1)))
-        AND (m.prepaid OR EXISTS (SELECT 1 FROM balance b WHERE b.owner_kind = 'merchant' AND b.owner = m.id AND b.amount < 0))",
+        AND (m.prepaid OR EXISTS (SELECT 1 FROM balance b WHERE b.owner_kind = 'merchant' AND b.owner = m.id AND b.amount <= 0
+        AND b.account LIKE '%:owed'))",
         postgres "SELECT m.id FROM merchant m WHERE m.id IN (SELECT p.merchant FROM program p WHERE p.id = ANY($1))
-        AND (m.prepaid OR EXISTS (SELECT 1 FROM balance b WHERE b.owner_kind = 'merchant' AND b.owner = m.id AND b.amount < 0))";
+        AND (m.prepaid OR EXISTS (SELECT 1 FROM balance b WHERE b.owner_kind = 'merchant' AND b.owner = m.id AND b.amount <= 0
+        AND b.account LIKE '%:owed'))";
     LIST = "SELECT id, name, email, legal_name, address, country, vat_number, vat_rate, vat_mention, payment_days, prepaid FROM merchant";
 }
 

@@ -45,7 +45,9 @@ async fn derived(database: &str) -> Vec<String> {
     let mut sql = Sql::open(database).await;
     let mut all = Vec::new();
     for query in [
-        "SELECT account || ' ' || currency || ' ' || amount AS t FROM balance ORDER BY t",
+        // What stands beside orders stays: payments, payouts and invoices are the old installation's books.
+        "SELECT account || ' ' || p.currency || ' ' || CAST(SUM(amount) AS TEXT) AS t FROM posting p JOIN journal_entry e ON e.id = p.entry
+            WHERE e.subject_kind = 'order' GROUP BY account, p.currency HAVING SUM(amount) <> 0 ORDER BY t",
         "SELECT c.id || ' ' || status || ' ' || flags || ' ' || COALESCE(reason, '-') || ' ' || amount || ' ' || refunded || ' ' || commission
             || ' ' || share_publisher || ' ' || share_buyer || ' ' || share_platform || ' ' || COALESCE(buyer, 0) || ' ' || day || ' '
             || recorded_at || ' ' || COALESCE(payable_at, 0) AS t FROM conversion c ORDER BY t",
@@ -53,7 +55,8 @@ async fn derived(database: &str) -> Vec<String> {
         "SELECT program || ' ' || publisher || ' ' || month || ' ' || amount AS t FROM tier_base ORDER BY t",
         "SELECT program || ' ' || reference || ' ' || first_order AS t FROM customer ORDER BY t",
         "SELECT click || ' ' || conversion AS t FROM touch ORDER BY t",
-        "SELECT kind || ' ' || subject || ' ' || at || ' ' || currency AS t FROM journal_entry ORDER BY t",
+        "SELECT kind || ' ' || subject || ' ' || at || ' ' || currency AS t FROM journal_entry
+            WHERE subject_kind = 'order' ORDER BY t",
         "SELECT id || ' ' || state AS t FROM orders ORDER BY t",
     ] {
         let mut rows = sql.texts(query).await;

@@ -2,6 +2,7 @@
 
 use super::change::{Mint, Step, add, due_of, duplicate, program};
 use crate::domain::{
+    account::Account,
     command::Outcome,
     conversion::Status,
     decision::FactKind,
@@ -121,6 +122,13 @@ pub(super) fn merchant_paid(facts: &Facts, key: &OrderKey, now: Time, mint: Mint
         return duplicate(program, Some(order));
     }
     add(facts, key, FactKind::MerchantPaid, Kind::MerchantPaid, now, mint, |order| order.merchant_paid = Some(now))
+}
+
+/// Whoever owes nothing has paid for everything. Looked at again under the merchant's lock: a sale may have come in between.
+pub(super) fn credit_covers(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -> Step {
+    let own = &program(facts, key)?.program;
+    let owed = facts.balances.get(&(Account::MerchantOwed(own.merchant), own.currency));
+    if owed.is_some_and(|owed| *owed <= 0) { merchant_paid(facts, key, now, mint) } else { Err(Refusal::NotDue) }
 }
 
 pub(super) fn expire(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -> Step {

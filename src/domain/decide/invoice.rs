@@ -14,8 +14,12 @@ use crate::domain::{
 use crate::kernel::{
     currency::Currency,
     id::{InvoiceId, MerchantId},
+    money::MINOR_MAX,
     time::Time,
 };
+
+/// A total beyond this is nobody's: a hundred times the largest amount of an order, minor units.
+const MOST: i64 = 100 * MINOR_MAX;
 
 /// The currency of a document that names none: the one that something is owed in.
 pub fn currency(owed: &[(Currency, Owed)], asked: Option<Currency>) -> Result<Currency, Refusal> {
@@ -47,6 +51,9 @@ pub(super) fn issue(facts: &Facts, merchant: MerchantId, asked: Option<Currency>
     let lines = listed(&before, currency, until);
     let drawing = Drawing { merchant: profile, seller, currency, until, now, zone: &facts.zone };
     let draft = invoice::draw(&drawing, &lines);
+    if draft.gross().minor.unsigned_abs() > MOST.unsigned_abs() {
+        return refused(Refusal::AmountOutOfRange);
+    }
     if draft.net == 0 {
         return refused(Refusal::NothingToInvoice);
     }

@@ -249,9 +249,9 @@ fn hold_unpaid(facts: &Facts, program: &ProgramFacts, order: &mut Order) -> Resu
     let row = change::due_of(program, order)?.map(|due| due.row(merchant, program.program.id));
     // An order that is approved already owes it. Bonuses that the merchant pays are looked up afterwards: the next sale counts them.
     let promised: i64 = row.iter().flat_map(|row| [owed, pending].map(|account| row.get(&account).copied().unwrap_or(0))).sum();
-    let held = |account| facts.balances.get(&(account, currency)).copied().unwrap_or(0);
+    let held = |account| i128::from(facts.balances.get(&(account, currency)).copied().unwrap_or(0));
     if let Some(context) = order.context.as_mut() {
-        context.budget_used_up = promised > 0 && held(owed) + held(pending) + promised > 0;
+        context.budget_used_up = promised > 0 && held(owed) + held(pending) + i128::from(promised) > 0;
     }
     Ok(())
 }
