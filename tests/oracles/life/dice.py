@@ -15,6 +15,11 @@ def iso(at):
     return datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).isoformat().replace("+00:00", "Z")
 
 
+def moment(text):
+    """Milliseconds of a time."""
+    return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+
+
 class Messages:
     """Postbacks of shops, for `POST /conversions`."""
 
@@ -66,7 +71,7 @@ class Messages:
 
     # Sales
 
-    def sale(self, key):
+    def sale(self, key, clicks=None, occurred=None):
         program, kind, number = key
         own = self.world.programs[program]["currency"]
         # Tiers and the customers' own references stay with one currency, so that no rounding and no waiting blurs what they are looked up in.
@@ -74,10 +79,11 @@ class Messages:
         currency = self.dice.choice(["USD", "GBP", "JPY", "EUR", "CHF"]) if foreign else own
         lines = self.lines(currency, kind)
         total = sum(line["amount"] for line in lines)
-        occurred = self.world.now - self.dice.choice([0, 1, 1, 1, 5, 5]) * DAY - self.dice.randrange(20, 1_000) * MINUTE
-        if self.dice.random() < 0.02:
-            occurred = self.world.now + 6 * MINUTE * 10
-        clicks = self.clicks(program, occurred)
+        if clicks is None:
+            occurred = self.world.now - self.dice.choice([0, 1, 1, 1, 5, 5]) * DAY - self.dice.randrange(20, 1_000) * MINUTE
+            if self.dice.random() < 0.02:
+                occurred = self.world.now + 60 * MINUTE
+            clicks = self.clicks(program, occurred)
         body = {"program": program, "type": kind, "order_id": number, "amount": rules.text(total, currency), "currency": currency, "occurred_at": iso(occurred)}
         if lines[0]["sku"]:
             body["items"] = [wired(line, currency) for line in lines]
@@ -158,7 +164,8 @@ class Messages:
         number, some = f"R{self.numbers}", self.dice.random()
         if some < 0.03:
             currency = "USD" if currency == "CHF" else "CHF"
-        whole = max(rules.minor(rules.text(content["amount"], content["currency"]), content["currency"]), 1)
+        known = self.world.orders.get(key)
+        whole = max(known["amount"] if known and self.dice.random() < 0.5 else content["amount"], 1)
         if lines and some < 0.45:
             line = self.dice.choice(lines)
             amount = self.dice.choice([line["amount"], max(line["amount"] // 2, 1), max(line["amount"] // 3, 1)])

@@ -10,7 +10,9 @@ from life import rules
 from life.beside import Beside
 from life.cast import Cast
 from life.judge import Judge
+from life.payouts import Payouts
 from life.rules import DAY, MINUTE
+from life.tables import Tables
 from life.world import World, day
 from network import BROWSER
 
@@ -41,8 +43,9 @@ class Play:
         self.cast.clicks, self.cast.refunds = {program: [] for program in self.cast.programs}, []
         self.messages = d.Messages(dice, self.world, self.cast)
         self.ids, self.late_rates, self.rated = {}, [], day(stage.at) - datetime.timedelta(days=9)
-        self.beside, self.judge_of = Beside(self), Judge(self)
         self.paths = {path.removeprefix("/api/v1") for path in json.loads(stage.request("GET", "/openapi.json")[2])["paths"]}
+        self.payouts = Payouts(self) if "/payouts" in self.paths else None
+        self.beside, self.judge_of, self.tables = Beside(self), Judge(self), Tables(self)
 
     def run(self, times):
         for n, at in enumerate(times):
@@ -58,6 +61,10 @@ class Play:
                 self.batch(min(BATCH, share - self.done))
             if "/conversions/verdicts" in self.paths:
                 self.judge_of.batch(100)
+            if n % 3 == 2:
+                self.tables.send(60)
+            if self.payouts:
+                self.payouts.step()
             self.single(40)
 
     def count(self, *what):

@@ -31,6 +31,7 @@ class World:
         self.refs = set()  # program and ref of customers who were there
         self.ties = 0
         self.books, self.beside = Counter(), Counter()
+        self.lines = defaultdict(list)  # of payees' accounts: how much, of which order, and the live payment that holds it
         self.tiered = defaultdict(list)  # orders that became approved, by program, publisher and month
 
     # What is looked up once.
@@ -139,14 +140,14 @@ class World:
             "lines": content["lines"], "sold": [line["amount"] for line in content["lines"]], "amount": content["amount"],
             "customer": status or (ref and ("returning" if (program, ref) in self.refs else "new")),
             "touches": [], "credits": [], "newest": None, "buyer": None, "tier_base": 0, "held": False, "expired": False,
-            "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None,
+            "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None, "refused": {},
         }  # fmt: skip
         if ref:
             self.refs.add((program, ref))
         order["code"] = self.attribute(order, sent)
-        self.orders[key] = order
         for act, *what in self.parked.pop(key, []):
             act(order, *what)
+        self.orders[key] = order
         self.settle(order)
         return order
 
@@ -174,6 +175,8 @@ class World:
         wrong = "currency_mismatch" if refund["currency"] != order["content"]["currency"] else None
         wrong = wrong or rules.lies_within(refund, order["lines"], order["sold"])
         if wrong:
+            # Of one that came before its sale nobody was told: it counts when an adjustment makes room.
+            order["refused"] |= {number: refund} if order["key"] not in self.orders else {}
             return 422, wrong
         order["refunds"][number] = refund
         return 201, "recorded"
@@ -199,6 +202,8 @@ class World:
         weights = [line["amount"] for line in order["lines"]]
         order["sold"] = rules.money.largest_remainder(amount, weights if any(weights) else [1] + weights[1:])
         order["amount"] = order["adjusted"] = amount
+        for number, refund in order["refused"].items():
+            self.refund(order, number, refund)
         self.settle(order)
         return 201, "recorded"
 
@@ -286,7 +291,9 @@ class World:
         """Keeps the balances of the moment, for what depends on one."""
         row = self.row(order)
         for account in set(row) | set(order["row"]):
-            self.books[account, order["currency"]] += row[account] - order["row"][account]
+            change = row[account] - order["row"][account]
+            self.books[account, order["currency"]] += change
+            self.line(account, order["currency"], change, order)
         order["row"] = row
 
     def row(self, order):
@@ -301,12 +308,18 @@ class World:
         books[kept] -= due["platform"]
         return books
 
-    def post(self, currency, amount, debit, credit):
-        """An event beside the orders: `amount` from one account to another."""
-        self.beside[debit, currency] += amount
-        self.beside[credit, currency] -= amount
-        self.books[debit, currency] += amount
-        self.books[credit, currency] -= amount
+    def post(self, currency, amount, debit, credit, of_payment=False):
+        """An event beside the orders: `amount` from one account to another. What a payment posts stands with the lines that it holds."""
+        for account, change in ((debit, amount), (credit, -amount)):
+            self.beside[account, currency] += change
+            self.books[account, currency] += change
+            if not of_payment:
+                self.line(account, currency, change, None)
+
+    def line(self, account, currency, amount, order):
+        """A line of a payee, free for the next payout."""
+        if amount and account.endswith(":payable") and not account.startswith("unclaimed"):
+            self.lines[account, currency].append({"amount": -amount, "order": order, "payment": None})
 
     def balances(self):
         """Counted from what every order holds at the end, and from the events beside them."""
