@@ -1,7 +1,7 @@
 //! What is left of an order after its refunds, line by line.
 
 use crate::domain::{
-    order::Order,
+    order::{Adjust, Order},
     reason::Reason,
     sale::{Content, Line, Refund, RefundLine, Sale},
 };
@@ -52,13 +52,13 @@ impl Left {
 
 /// Reads the set of refunds, never their sequence: line refunds first, then the sum of the others in proportion.
 pub fn left(order: &Order, sale: &Sale) -> Left {
-    let sold = sold_lines(order, sale);
+    let (sold, most) = (sold_lines(order, sale), lines_at(order, sale, |adjust| adjust.room));
     let sold_total = sold.iter().map(|l| l.amount).sum();
     let (mut lines, mut over_refunded, mut refused) = (sold.clone(), false, Vec::new());
     let mut by_sku: BTreeMap<&str, (i128, i128)> = BTreeMap::new();
     let mut by_amount = 0_i128;
     for (id, fact) in &order.refunds {
-        match (judge(&sale.content, &sold, &fact.refund), &fact.refund) {
+        match (judge(&sale.content, &most, &fact.refund), &fact.refund) {
             (Some(reason), _) => refused.push((id.clone(), reason)),
             (None, Refund::Amount(money)) => by_amount += i128::from(money.minor),
             (None, Refund::Lines { lines, .. }) => {
@@ -97,6 +97,11 @@ fn take(from: &mut i64, wanted: i128) -> i128 {
 }
 
 fn sold_lines(order: &Order, sale: &Sale) -> Vec<Line> {
+    lines_at(order, sale, |adjust| adjust.amount.minor)
+}
+
+/// The lines, scaled to an amount of the adjustment if there is one.
+fn lines_at(order: &Order, sale: &Sale, amount: impl Fn(&Adjust) -> i64) -> Vec<Line> {
     let mut lines = sale.content.lines.clone();
     // An adjustment of an unsigned sale does not reach a signed one in another currency.
     if let Some(adjust) = order.adjust.as_ref().filter(|adjust| adjust.amount.currency == sale.content.amount.currency) {
@@ -104,7 +109,7 @@ fn sold_lines(order: &Order, sale: &Sale) -> Vec<Line> {
         if weights.iter().all(|&w| w == 0) {
             weights[0] = 1; // a goal without an amount: all on its first line
         }
-        for (line, amount) in lines.iter_mut().zip(largest_remainder(adjust.amount.minor, &weights)) {
+        for (line, amount) in lines.iter_mut().zip(largest_remainder(amount(adjust), &weights)) {
             line.amount = amount;
         }
     }
@@ -116,7 +121,8 @@ pub fn refusal(order: &Order, sale: &Sale, refund: &Refund) -> Option<Reason> {
     judge(&sale.content, &sold_lines(order, sale), refund)
 }
 
-/// Against the larger of the amounts as sold and as adjusted: an adjustment makes room, and never undoes a refund that was accepted.
+/// Against the larger of the amounts as sold and as adjusted: an adjustment makes room. What was stored is judged by the most room that
+/// there ever was, so that a later adjustment never undoes a refund that was accepted.
 fn judge(sale: &Content, adjusted: &[Line], refund: &Refund) -> Option<Reason> {
     let larger = |of: &dyn Fn(&Line) -> bool, value: &dyn Fn(&Line) -> i64| {
         let sum = |lines: &[Line]| lines.iter().filter(|line| of(line)).map(|line| i128::from(value(line))).sum::<i128>();

@@ -139,6 +139,17 @@ pub struct Adjust {
     pub at: Time,
     /// 1, 2, 3, …: all are kept, the last counts.
     pub revision: u32,
+    /// The most that any of them has said, minor units: a refund that had room then stays.
+    pub room: i64,
+}
+
+impl Adjust {
+    /// The same after an earlier one.
+    #[must_use]
+    pub fn after(self, earlier: Option<&Self>) -> Self {
+        let room = earlier.filter(|earlier| earlier.amount.currency == self.amount.currency).map_or(0, |earlier| earlier.room);
+        Self { room: self.room.max(room), ..self }
+    }
 }
 
 /// What each payee has got of an order, in payments that are settled.

@@ -146,6 +146,11 @@ fn an_adjustment_scales_the_lines_and_keeps_the_refunds() {
     // What the adjustment made room for can be given back.
     assert_eq!(world.refund("A-1", "R-2", back("95.00")).http(), 201);
     assert_eq!(world.refund("A-1", "R-3", back("100.01")), Outcome::Refused(Refusal::RefundExceedsOrder));
+    // And stays given back, whatever is adjusted later.
+    world.adjust("A-1", "30.00");
+    let conversion = world.conversion("A-1");
+    assert_eq!((conversion.refunded.minor, conversion.commission.minor, conversion.flags.over_refunded), (3000, 0, true));
+    assert_eq!(world.refund("A-1", "R-4", back("90.01")), Outcome::Refused(Refusal::RefundExceedsOrder), "of what there is now");
     assert_eq!(world.adjust("A-1", "1.00 USD"), Outcome::Refused(Refusal::CurrencyMismatch));
     assert_eq!(world.adjust("A-1", "-1.00"), Outcome::Refused(Refusal::AmountNotPositive));
     assert_eq!(world.adjust("A-2", "1.00"), Outcome::Refused(Refusal::NotFound));

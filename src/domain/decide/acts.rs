@@ -110,7 +110,8 @@ pub(super) fn adjust(facts: &Facts, key: &OrderKey, amount: Money, reason: Optio
         return duplicate(program, Some(order));
     }
     let revision = order.adjust.as_ref().map_or(1, |adjust| adjust.revision + 1);
-    add(facts, key, FactKind::Adjust, Kind::Adjusted, now, mint, |order| order.adjust = Some(Adjust { amount, reason, at: now, revision }))
+    let adjust = Adjust { amount, reason, at: now, revision, room: amount.minor }.after(order.adjust.as_ref());
+    add(facts, key, FactKind::Adjust, Kind::Adjusted, now, mint, |order| order.adjust = Some(adjust))
 }
 
 pub(super) fn merchant_paid(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -> Step {

@@ -222,7 +222,7 @@ fn put(order: &mut Order, given: &Order, fact: &FactKind) -> Result<(), Refusal>
         FactKind::Reject => order.reject.clone_from(&given.reject),
         FactKind::Reopen => order.reopened.clone_from(&given.reopened),
         FactKind::Approve(by) => order.approvals.set(*by, given.approvals.by(*by).ok_or(Refusal::OrderConflict)?),
-        FactKind::Adjust => order.adjust.clone_from(&given.adjust),
+        FactKind::Adjust => order.adjust = given.adjust.clone().map(|adjust| adjust.after(order.adjust.as_ref())),
         FactKind::Tie => order.tie = given.tie,
         FactKind::Claim(buyer) => {
             let claim = given.claims.get(buyer).ok_or(Refusal::OrderConflict)?;

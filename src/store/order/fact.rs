@@ -231,9 +231,11 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
             let revision = revision(key)?;
             let AdjustJson { amount, currency, reason, reason_text } = read(body)?;
             let reason = said(reason, reason_text)?;
-            if order.adjust.as_ref().is_none_or(|known| known.revision <= revision) {
-                order.adjust = Some(Adjust { amount: Money::new(amount, currency), reason, at: *at, revision });
-            }
+            let adjust = Adjust { amount: Money::new(amount, currency), reason, at: *at, revision, room: amount };
+            order.adjust = Some(match order.adjust.take() {
+                Some(later) if later.revision > revision => later.after(Some(&adjust)),
+                earlier => adjust.after(earlier.as_ref()),
+            });
         }
         "tie" => {
             let TieJson { buyer, click, self_referral } = read(body)?;

@@ -32,8 +32,12 @@ class Beside:
         self.play.count(path.split("/")[-1], status)
         self.play.differ((path, body, most), (due, "exceeds_balance" if due == 422 else None), (status, said.get("code")))
         if due == status == 201:
-            self.world.post(currency, amount, debit, credit)
-            self.made.append((said["id"], currency, amount, debit, credit))
+            # Payments, credit paid back and debts written off settle what a merchant owes; they stand on no invoice.
+            settles = debit.startswith("merchant:") and credit == "cash" or credit.startswith("merchant:")
+            self.world.post(currency, amount, debit, credit, settles)
+            self.made.append((said["id"], currency, amount, debit, credit, settles))
+            if self.play.billing:
+                self.play.billing.settled(said["id"], currency, amount, debit, credit)
 
     def bonus(self):
         buyer, funder = self.dice.choice(self.cast.buyers), self.dice.choice(["platform", *self.cast.merchants])
@@ -85,9 +89,11 @@ class Beside:
         """Undoes something, now and then a second time."""
         if not self.made:
             return
-        movement, currency, amount, debit, credit = made = self.dice.choice(self.made)
+        movement, currency, amount, debit, credit, settles = made = self.dice.choice(self.made)
         status, said = self.stage.post(f"/movements/{movement}/reverse", self.play.json({"reason": "a slip"}))
         self.play.differ(("reverse", made), (200, True), (status, bool(said.get("reversed_at"))))
         self.play.count("reverse", status)
-        self.world.post(currency, amount, credit, debit)
-        self.made[self.made.index(made)] = (movement, currency, 0, debit, credit)
+        self.world.post(currency, amount, credit, debit, settles)
+        self.made[self.made.index(made)] = (movement, currency, 0, debit, credit, settles)
+        if self.play.billing:
+            self.play.billing.undone(movement, currency, debit, credit)

@@ -49,8 +49,33 @@ PROGRAMS = {
         "commission": [{"pay": {"percent": "7"}, "cap": {"per_order": "30.00"}}],
         "split": {"publisher": "0", "buyer": "100", "platform": "0"}, "hold_days": 0, "claim_days": 0, "unclaimed_to": "platform",
     }),
+    "again": ("EUR", {
+        "commission": [{"pay": {"percent": "9"}}], "split": {"publisher": "40", "buyer": "50", "platform": "10"}, "hold_days": 12,
+        "boosts": [
+            {"kind": "return", "percent_of_buyer_share": "50", "within_days": 7, "fades_to_zero_at_days": 90, "funded_by": "platform"},
+            {"kind": "welcome", "flat": "5.00", "min_amount": "20.00", "budget": "90.00", "funded_by": "merchant"},
+            {"kind": "code", "code": "Merci20", "flat": "2.00", "quota": 30, "funded_by": "platform"},
+            {"kind": "code", "code": "DOUBLE", "percent_of_buyer_share": "100", "budget": "60.00", "funded_by": "merchant"},
+        ],
+    }),
+    "loyal": ("EUR", {
+        "commission": [{"pay": {"percent": "6"}}], "split": {"publisher": "30", "buyer": "60", "platform": "10"}, "hold_days": 3,
+        "boosts": [
+            {"kind": "tier", "programs": ["{again}"], "funded_by": "platform", "budget": "70.00",
+             "tiers": [{"from": "0", "percent_of_buyer_share": "0"}, {"from": "50", "percent_of_buyer_share": "12.5"}, {"from": "200", "percent_of_buyer_share": "33"}]},
+        ],
+    }),
+    "later": ("EUR", {
+        "commission": [{"pay": {"percent": "10"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}, "hold_days": 7,
+        "payable_on": "merchant_payment", "claim_days": 45, "unclaimed_to": "merchant",
+    }),
+    "ahead": ("EUR", {
+        "commission": [{"pay": {"percent": "2"}}], "split": {"publisher": "50", "buyer": "50", "platform": "0"}, "hold_days": 5,
+        "payable_on": "merchant_payment",
+    }),
 }  # fmt: skip
-MERCHANTS = 3
+# Of the last two programs each has a merchant of its own.
+MERCHANTS = 5
 KINDS = ["content", "content", "coupon", "content", "tool", "cashback", "content", "coupon", "content", "cashback"]
 BUYERS = 80
 
@@ -76,7 +101,10 @@ class Cast:
         self.programs, self.links = [], {}
         names = {f"{{pub_{n}}}": name for n, name in enumerate(self.publishers)}
         for n, (name, (currency, terms)) in enumerate(PROGRAMS.items()):
-            self.programs.append(self.program(name, currency, filled(terms, names), self.merchants[n % MERCHANTS]))
+            if "boosts" in terms and "/boosts" not in stage.paths:
+                terms = {key: value for key, value in terms.items() if key != "boosts"}
+            self.programs.append(self.program(name, currency, filled(terms, names), self.merchants[n % 3 if n < len(PROGRAMS) - 2 else n - len(PROGRAMS)]))
+            names[f"{{{name}}}"] = self.programs[-1]
         for program in self.programs:
             for publisher in self.publishers:
                 link = stage.api("POST", "/links", {"program": program, "publisher": publisher})

@@ -98,7 +98,7 @@ class Messages:
             body["customer"] = {name: value for name, value in (("ref", ref), ("status", status)) if value}
         codes = [code for owner, code in self.world.coupons if owner == program]
         if self.dice.random() < 0.15:
-            body["coupon"] = self.dice.choice([*codes, "save5", "SAVE7", "nobody"])
+            body["coupon"] = self.dice.choice([*codes, "save5", "SAVE7", "nobody", "merci20", "Double", "MERCI20"])
         if self.dice.random() < 0.02:
             body["channel"] = self.dice.choice(["ristourne", "newsletter"])
         sent = body.get("click_ids", []) + ([body["click_id"]] if "click_id" in body else [])

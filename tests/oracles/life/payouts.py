@@ -106,7 +106,7 @@ class Payouts:
         self.open.append(batch)
 
     def pays(self, payment, debit, credit, amount):
-        self.world.post(payment["currency"], amount, debit, credit, of_payment=True)
+        self.world.post(payment["currency"], amount, debit, credit, settles=True)
 
     def go_on(self, batch):
         """One step of a batch, as a bank and an operator take them."""

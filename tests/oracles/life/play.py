@@ -8,6 +8,7 @@ from fractions import Fraction
 from life import dice as d
 from life import rules
 from life.beside import Beside
+from life.billing import Billing
 from life.cast import Cast
 from life.judge import Judge
 from life.payouts import Payouts
@@ -43,7 +44,8 @@ class Play:
         self.cast.clicks, self.cast.refunds = {program: [] for program in self.cast.programs}, []
         self.messages = d.Messages(dice, self.world, self.cast)
         self.ids, self.late_rates, self.rated = {}, [], day(stage.at) - datetime.timedelta(days=9)
-        self.paths = {path.removeprefix("/api/v1") for path in json.loads(stage.request("GET", "/openapi.json")[2])["paths"]}
+        self.paths = stage.paths
+        self.billing = self.world.billing = Billing(self) if "/invoices" in self.paths else None
         self.payouts = Payouts(self) if "/payouts" in self.paths else None
         self.beside, self.judge_of, self.tables = Beside(self), Judge(self), Tables(self)
 
@@ -63,6 +65,8 @@ class Play:
                 self.judge_of.batch(100)
             if n % 3 == 2:
                 self.tables.send(60)
+            if self.billing:
+                self.billing.step()
             if self.payouts:
                 self.payouts.step()
             self.single(40)
@@ -215,9 +219,9 @@ class Play:
         amounts = lambda name: rules.minor(said[name]["amount"], said[name]["currency"])
         shares = {name: rules.minor(share["amount"], share["currency"]) for name, share in said["shares"].items()}
         ours = [self.world.status(order), order["amount"], order["amount"] - sum(due["amounts"]), due["commission"],
-                {"publisher": sum(due["parts"]), "buyer": due["buyer"], "platform": due["platform"]},
+                {"publisher": sum(due["parts"]), "buyer": due["buyer"], "platform": due["platform"]}, sum(amount for _, amount in order["bonuses"]),
                 [(credit["publisher"], part) for credit, part in zip(order["credits"], due["parts"])], order["buyer"], order["version"], self.world.flags(order)]
-        theirs = [said["status"], amounts("amount"), amounts("refunded"), amounts("commission"), shares,
+        theirs = [said["status"], amounts("amount"), amounts("refunded"), amounts("commission"), shares, sum(rules.minor(bonus["amount"]["amount"], bonus["amount"]["currency"]) for bonus in said["bonuses"]),
                   [(credit["publisher"], rules.minor(credit["amount"]["amount"], credit["amount"]["currency"])) for credit in said["credits"]],
                   said["buyer"], said["terms_version"], sorted(said["flags"])]
         self.differ(("conversion", key), ours, theirs)

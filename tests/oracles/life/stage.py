@@ -11,6 +11,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from life.world import DEBT_LIMIT
 from network import Server
 
 FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
@@ -52,8 +53,9 @@ class Stage(Server):
     def __init__(self, program, folder, url, at):
         library = glob.glob(FAKETIME)
         assert library, "missing: apt-get install libfaketime"
-        self.moment = self.faked(at) | {"LD_PRELOAD": library[0], "TZ": "UTC", "RISTOURNE_LOG": "error"}
+        self.moment = self.faked(at) | {"LD_PRELOAD": library[0], "TZ": "UTC", "RISTOURNE_DEBT_LIMIT": str(DEBT_LIMIT), "RISTOURNE_LOG": "error"}
         super().__init__(program, folder, DATABASE_URL=url, **self.moment)
+        self.paths = {path.removeprefix("/api/v1") for path in json.loads(self.request("GET", "/openapi.json")[2])["paths"]}
         self.worked()
 
     def faked(self, at):

@@ -6,9 +6,12 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 
 from life import rules
+from life.loyalty import Loyalty
 from life.rules import DAY, MINUTE
 
 HELD = ("bot", "suspect")
+# In major units of any currency.
+DEBT_LIMIT = 25
 
 
 def month(at):
@@ -31,7 +34,10 @@ class World:
         self.refs = set()  # program and ref of customers who were there
         self.ties = 0
         self.books, self.beside = Counter(), Counter()
-        self.lines = defaultdict(list)  # of payees' accounts: how much, of which order, and the live payment that holds it
+        self.lines = defaultdict(list)  # of payees' and merchants' accounts: how much, of which order, on which document
+        self.loyalty = Loyalty(self)
+        self.prepaid = set()  # merchants
+        self.billing, self.waits = None, defaultdict(list)  # orders whose shares wait for the merchant's payment
         self.tiered = defaultdict(list)  # orders that became approved, by program, publisher and month
 
     # What is looked up once.
@@ -39,7 +45,7 @@ class World:
     def terms(self, program, at):
         """The version in effect, and its number."""
         versions = self.programs[program]["versions"]
-        number = max((n for n, (since, _) in enumerate(versions) if since <= at), default=0)
+        _, number = max(((since, n) for n, (since, _) in enumerate(versions) if since <= at), default=(0, 0))
         return number + 1, versions[number][1]
 
     def factor(self, program, currency, at):
@@ -96,8 +102,20 @@ class World:
         order["buyer"] = next((touch["buyer"] for touch in reversed(touches) if touch["buyer"]), ties[0][1] if ties else None)
         order["buyer"] = None if order["expired"] else order["buyer"]
         order["tier_base"] = self.tier_base(program, order["newest"])
-        order["held"] = any(credit["click"] and credit["click"]["quality"] in HELD for credit in credits) or self.self_referral(order)
+        order["held"] = any(credit["click"] and credit["click"]["quality"] in HELD for credit in credits) or self.self_referral(order) or self.in_debt(order)
         return None
+
+    def used_up(self, order):
+        """Whether a merchant who pays ahead has less credit than this sale and all that is promised already."""
+        merchant, currency = self.programs[order["program"]]["merchant"], order["currency"]
+        order["due"], credit = None, -self.books[f"merchant:{merchant}:owed", currency] - self.books[f"merchant:{merchant}:pending", currency]
+        return merchant in self.prepaid and self.due(order)["commission"] > credit
+
+    def in_debt(self, order):
+        """Whether a payee of it owes more than the operator lets them."""
+        payees = [f"publisher:{credit['publisher']}" for credit in order["credits"]] + ([f"buyer:{order['buyer']}"] if order["buyer"] else [])
+        currency = order["currency"]
+        return any(self.books[f"{payee}:payable", currency] > DEBT_LIMIT * 10 ** rules.DECIMALS[currency] for payee in payees)
 
     def self_referral(self, order):
         """Whether who bought is who is credited, where the terms mind."""
@@ -120,6 +138,7 @@ class World:
                 return 409, "order_conflict"
             if self.completes(order, sent):
                 order["code"] = self.attribute(order, sent)
+                order["held"] |= self.used_up(order)
                 self.settle(order)
                 return 201, "recorded"
             return 200, "duplicate"
@@ -140,13 +159,17 @@ class World:
             "lines": content["lines"], "sold": [line["amount"] for line in content["lines"]], "amount": content["amount"],
             "customer": status or (ref and ("returning" if (program, ref) in self.refs else "new")),
             "touches": [], "credits": [], "newest": None, "buyer": None, "tier_base": 0, "held": False, "expired": False,
-            "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None, "refused": {},
+            "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None, "merchant_paid": False, "loyalty": None, "bonuses": [], "refused": {},
         }  # fmt: skip
         if ref:
             self.refs.add((program, ref))
         order["code"] = self.attribute(order, sent)
+        if terms.get("payable_on") == "merchant_payment":
+            self.waits[self.programs[program]["merchant"], order["currency"]].append(order)
         for act, *what in self.parked.pop(key, []):
             act(order, *what)
+        order["rejected"] = bool(order["ended"])
+        order["held"] |= self.used_up(order)
         self.orders[key] = order
         self.settle(order)
         return order
@@ -216,7 +239,7 @@ class World:
         """Notes what an order has come to, where others will ask for it."""
         order["rejected"], order["due"] = bool(order["ended"]), None
         self.hold(order)
-        if order["approved_at"] is None and self.status(order) == "payable":
+        if order["approved_at"] is None and self.status(order) in ("approved", "payable"):
             order["approved_at"] = self.now
             self.tiered[order["program"], order["newest"], month(self.now)].append(order)
 
@@ -251,11 +274,13 @@ class World:
         return order["recorded"] + order["terms"].get("claim_days", 30) * DAY
 
     def clock(self):
-        """What time alone brings: silence approves, unclaimed shares fall to somebody."""
+        """What time alone brings: silence approves, the earliest date first; then unclaimed shares fall to somebody."""
+        date = lambda order: order["occurred"] + order["terms"].get("hold_days", 30) * DAY
+        waiting = [order for order in self.orders.values() if self.status(order) == "pending" and not order["held"] and date(order) <= self.now]
+        for order in sorted(waiting, key=date):
+            order["approvals"].add("clock")
+            self.settle(order)
         for order in self.orders.values():
-            if order["credits"] and not order["held"] and order["occurred"] + order["terms"].get("hold_days", 30) * DAY <= self.now:
-                order["approvals"].add("clock")
-                self.settle(order)
             if not order["buyer"] and self.due(order)["buyer"] > 0 and self.claimed_until(order) <= self.now:
                 order["expired"], order["due"] = True, None
                 self.hold(order)
@@ -268,7 +293,10 @@ class World:
         if not order["credits"]:
             return "unattributed"
         who = order["approvals"] - ({"merchant", "clock"} if order["held"] else set())
-        return "payable" if who else "pending"
+        if not who:
+            return "pending"
+        waits = order["terms"].get("payable_on") == "merchant_payment" and not order["merchant_paid"]
+        return "approved" if waits else "payable"
 
     def flags(self, order):
         """What is special about it."""
@@ -289,37 +317,44 @@ class World:
 
     def hold(self, order):
         """Keeps the balances of the moment, for what depends on one."""
+        order["bonuses"] = self.loyalty.refresh(order)
         row = self.row(order)
         for account in set(row) | set(order["row"]):
             change = row[account] - order["row"][account]
             self.books[account, order["currency"]] += change
             self.line(account, order["currency"], change, order)
         order["row"] = row
+        if self.billing:
+            self.billing.moved(self.programs[order["program"]]["merchant"], order["currency"], order)
 
     def row(self, order):
         """What an order holds, debits positive."""
         due, status, program = self.due(order), self.status(order), order["program"]
-        state, books = "pending" if status == "pending" else "payable", Counter()
+        state, books = status if status in ("pending", "approved") else "payable", Counter()
         owed, kept = ("pending", "platform:pending") if status == "pending" else ("owed", "platform:revenue")
         books[f"merchant:{self.programs[program]['merchant']}:{owed}"] += due["commission"]
         for credit, part in zip(order["credits"], due["parts"]):
             books[f"publisher:{credit['publisher']}:{state}"] -= part
         books[f"buyer:{order['buyer']}:{state}" if order["buyer"] else f"unclaimed:{program}:{state}"] -= due["buyer"]
         books[kept] -= due["platform"]
+        for funder, amount in order["bonuses"]:
+            promised = "promotions:pending" if status == "pending" else "promotions:spent"
+            books[promised if funder == "platform" else f"merchant:{self.programs[program]['merchant']}:{owed}"] += amount
+            books[f"buyer:{order['buyer']}:{state}"] -= amount
         return books
 
-    def post(self, currency, amount, debit, credit, of_payment=False):
-        """An event beside the orders: `amount` from one account to another. What a payment posts stands with the lines that it holds."""
+    def post(self, currency, amount, debit, credit, settles=False):
+        """An event beside the orders: `amount` from one account to another. What settles lines is none itself."""
         for account, change in ((debit, amount), (credit, -amount)):
             self.beside[account, currency] += change
             self.books[account, currency] += change
-            if not of_payment:
+            if not settles:
                 self.line(account, currency, change, None)
 
     def line(self, account, currency, amount, order):
-        """A line of a payee, free for the next payout."""
-        if amount and account.endswith(":payable") and not account.startswith("unclaimed"):
-            self.lines[account, currency].append({"amount": -amount, "order": order, "payment": None})
+        """A line of a payee, free for the next payout; or of what a merchant owes, for the next invoice."""
+        if amount and (account.endswith(":payable") and not account.startswith("unclaimed") or account.endswith(":owed")):
+            self.lines[account, currency].append({"amount": amount, "order": order, "payment": None, "at": self.now})
 
     def balances(self):
         """Counted from what every order holds at the end, and from the events beside them."""
