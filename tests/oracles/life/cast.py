@@ -101,8 +101,6 @@ class Cast:
         self.programs, self.links = [], {}
         names = {f"{{pub_{n}}}": name for n, name in enumerate(self.publishers)}
         for n, (name, (currency, terms)) in enumerate(PROGRAMS.items()):
-            if "boosts" in terms and "/boosts" not in stage.paths:
-                terms = {key: value for key, value in terms.items() if key != "boosts"}
             self.programs.append(self.program(name, currency, filled(terms, names), self.merchants[n % 3 if n < len(PROGRAMS) - 2 else n - len(PROGRAMS)]))
             names[f"{{{name}}}"] = self.programs[-1]
         for program in self.programs:

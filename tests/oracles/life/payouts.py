@@ -45,7 +45,7 @@ class Payouts:
         body = {"method": "sepa" if sepa else "manual", "holder": f"Payee <{self.numbers}> & Cie", "minimums": minimums}
         body |= {"iban": iban(self.numbers)} if sepa else {"details": f"Box {self.numbers}"}
         self.stage.api("PUT", self.path(payee, "payout-method"), body)
-        self.methods[payee] = {"sepa": sepa, "minimums": minimums, "since": self.world.now if before else None, "returned": False}
+        self.methods[payee] = {"sepa": sepa, "minimums": minimums, "since": self.world.now if before else None, "returned": False, "number": self.numbers}
 
     def step(self):
         """What an operator does of a day."""
@@ -96,7 +96,7 @@ class Payouts:
         batch = {"id": said["id"], "currency": currency, "state": "prepared", "payments": []}
         for payment in said["payments"]:
             payee = payment["payee"]
-            made = {"id": payment["id"], "payee": payee, "amount": due.get(payee, 0), "fee": fee, "state": "prepared", "currency": currency, "sepa": self.methods[payee]["sepa"],
+            made = {"id": payment["id"], "payee": payee, "amount": due.get(payee, 0), "fee": fee, "state": "prepared", "currency": currency, "sepa": self.methods[payee]["sepa"], "number": self.methods[payee]["number"],
                     "lines": [line for line in self.world.lines[self.account(payee), currency] if line["payment"] is None]}  # fmt: skip
             for line in made["lines"]:
                 line["payment"] = made
@@ -161,7 +161,8 @@ class Payouts:
         if payment in self.settled:
             self.settled.remove(payment)
         self.free(payment, "returned")
-        self.methods[payment["payee"]]["returned"] |= reason in BAD_ACCOUNT
+        method = self.methods[payment["payee"]]
+        method["returned"] |= reason in BAD_ACCOUNT and method["number"] == payment["number"]
 
     # The file for the bank
 

@@ -44,9 +44,8 @@ class Play:
         self.cast.clicks, self.cast.refunds = {program: [] for program in self.cast.programs}, []
         self.messages = d.Messages(dice, self.world, self.cast)
         self.ids, self.late_rates, self.rated = {}, [], day(stage.at) - datetime.timedelta(days=9)
-        self.paths = stage.paths
-        self.billing = self.world.billing = Billing(self) if "/invoices" in self.paths else None
-        self.payouts = Payouts(self) if "/payouts" in self.paths else None
+        self.billing = self.world.billing = Billing(self)
+        self.payouts = Payouts(self)
         self.beside, self.judge_of, self.tables = Beside(self), Judge(self), Tables(self)
 
     def run(self, times):
@@ -61,14 +60,11 @@ class Play:
             share = self.operations * (n + 1) // len(times)
             while self.done < share:
                 self.batch(min(BATCH, share - self.done))
-            if "/conversions/verdicts" in self.paths:
-                self.judge_of.batch(100)
+            self.judge_of.batch(100)
             if n % 3 == 2:
                 self.tables.send(60)
-            if self.billing:
-                self.billing.step()
-            if self.payouts:
-                self.payouts.step()
+            self.billing.step()
+            self.payouts.step()
             self.single(40)
 
     def count(self, *what):
@@ -171,11 +167,11 @@ class Play:
                 self.sign_in()
             elif some < 0.4:
                 self.adjust()
-            elif some < 0.43 and "/conversions/{id}/reopen" in self.paths:
+            elif some < 0.43:
                 self.judge_of.reopen()
             elif some < 0.5:
                 self.judge("approve" if some < 0.45 else "reject")
-            elif "/bonuses" in self.paths:
+            else:
                 self.beside.step()
 
     def sign_in(self):
@@ -218,7 +214,7 @@ class Play:
         due = self.world.due(order)
         amounts = lambda name: rules.minor(said[name]["amount"], said[name]["currency"])
         shares = {name: rules.minor(share["amount"], share["currency"]) for name, share in said["shares"].items()}
-        ours = [self.world.status(order), order["amount"], order["amount"] - sum(due["amounts"]), due["commission"],
+        ours = [self.world.shown(order), order["amount"], order["amount"] - sum(due["amounts"]), due["commission"],
                 {"publisher": sum(due["parts"]), "buyer": due["buyer"], "platform": due["platform"]}, sum(amount for _, amount in order["bonuses"]),
                 [(credit["publisher"], part) for credit, part in zip(order["credits"], due["parts"])], order["buyer"], order["version"], self.world.flags(order)]
         theirs = [said["status"], amounts("amount"), amounts("refunded"), amounts("commission"), shares, sum(rules.minor(bonus["amount"]["amount"], bonus["amount"]["currency"]) for bonus in said["bonuses"]),

@@ -109,7 +109,7 @@ class World:
         """Whether a merchant who pays ahead has less credit than this sale and all that is promised already."""
         merchant, currency = self.programs[order["program"]]["merchant"], order["currency"]
         order["due"], credit = None, -self.books[f"merchant:{merchant}:owed", currency] - self.books[f"merchant:{merchant}:pending", currency]
-        return merchant in self.prepaid and self.due(order)["commission"] > credit
+        return merchant in self.prepaid and self.due(order)["commission"] > max(credit, 0)
 
     def in_debt(self, order):
         """Whether a payee of it owes more than the operator lets them."""
@@ -159,7 +159,7 @@ class World:
             "lines": content["lines"], "sold": [line["amount"] for line in content["lines"]], "amount": content["amount"],
             "customer": status or (ref and ("returning" if (program, ref) in self.refs else "new")),
             "touches": [], "credits": [], "newest": None, "buyer": None, "tier_base": 0, "held": False, "expired": False,
-            "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None, "merchant_paid": False, "loyalty": None, "bonuses": [], "refused": {},
+            "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None, "merchant_paid": False, "posted": [], "loyalty": None, "bonuses": [], "refused": {},
         }  # fmt: skip
         if ref:
             self.refs.add((program, ref))
@@ -298,6 +298,18 @@ class World:
         waits = order["terms"].get("payable_on") == "merchant_payment" and not order["merchant_paid"]
         return "approved" if waits else "payable"
 
+    def shown(self, order):
+        """The status, which is `paid` when settled payments hold each share."""
+        row, due = self.row(order), self.due(order)
+        payees = {account: -amount for account, amount in row.items() if account.startswith(("publisher:", "buyer:")) and amount < 0}
+        held = Counter()
+        for line in order["posted"]:
+            if line["payment"] and line["payment"].get("state") == "settled":
+                held[line["account"]] -= line["amount"]
+        nobodys = due["buyer"] > 0 and not order["buyer"]
+        paid = payees and not nobodys and all(held[account] >= amount for account, amount in payees.items())
+        return "paid" if self.status(order) == "payable" and paid else self.status(order)
+
     def flags(self, order):
         """What is special about it."""
         due = self.due(order)
@@ -354,7 +366,10 @@ class World:
     def line(self, account, currency, amount, order):
         """A line of a payee, free for the next payout; or of what a merchant owes, for the next invoice."""
         if amount and (account.endswith(":payable") and not account.startswith("unclaimed") or account.endswith(":owed")):
-            self.lines[account, currency].append({"amount": amount, "order": order, "payment": None, "at": self.now})
+            line = {"account": account, "amount": amount, "order": order, "payment": None, "at": self.now}
+            self.lines[account, currency].append(line)
+            if order:
+                order["posted"].append(line)
 
     def balances(self):
         """Counted from what every order holds at the end, and from the events beside them."""
