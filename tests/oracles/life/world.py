@@ -308,7 +308,7 @@ class World:
                 held[line["account"]] -= line["amount"]
         nobodys = due["buyer"] > 0 and not order["buyer"]
         # What was refunded after it was paid stays paid.
-        paid = (payees or any(amount > 0 for amount in held.values())) and not nobodys and all(held[account] >= amount for account, amount in payees.items())
+        paid = (payees or held) and not nobodys and all(held[account] >= amount for account, amount in payees.items())
         return "paid" if self.status(order) == "payable" and paid else self.status(order)
 
     def flags(self, order):
