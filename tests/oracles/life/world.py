@@ -307,7 +307,8 @@ class World:
             if line["payment"] and line["payment"].get("state") == "settled":
                 held[line["account"]] -= line["amount"]
         nobodys = due["buyer"] > 0 and not order["buyer"]
-        paid = payees and not nobodys and all(held[account] >= amount for account, amount in payees.items())
+        # What was refunded after it was paid stays paid.
+        paid = (payees or held) and not nobodys and all(held[account] >= amount for account, amount in payees.items())
         return "paid" if self.status(order) == "payable" and paid else self.status(order)
 
     def flags(self, order):
