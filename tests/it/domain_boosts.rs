@@ -135,17 +135,18 @@ fn the_first_order_that_is_approved_is_welcome() {
     assert_eq!(bonuses(&world, "A"), "", "not before it is approved");
     world.refund("A", "R", back("60.00"));
     world.approve("A", Actor::Merchant);
-    assert_eq!(bonuses(&world, "A"), "", "40.00 are left, 50.00 are wanted");
+    assert_eq!(bonuses(&world, "A"), "welcome 5.00", "a part refund takes nothing of what is flat: 100.00 were sold, 50.00 are wanted");
     world.approve("B", Actor::Merchant);
-    assert_eq!(bonuses(&world, "B"), "welcome 5.00");
+    assert_eq!(bonuses(&world, "B"), "", "there is one");
+    world.reject("A", None);
+    assert_eq!((bonuses(&world, "A").as_str(), bonuses(&world, "B").as_str()), ("", ""), "B had its chance");
+    world.adjust("C", "49.99");
     world.approve("C", Actor::Merchant);
-    assert_eq!(bonuses(&world, "C"), "", "there is one");
-    world.reject("B", None);
-    assert_eq!((bonuses(&world, "B").as_str(), bonuses(&world, "C").as_str()), ("", ""), "C had its chance");
+    assert_eq!(bonuses(&world, "C"), "", "less was sold than is wanted");
     world.approve("D", Actor::Merchant);
     assert_eq!(bonuses(&world, "D"), "welcome 5.00", "the next that is approved");
     assert_eq!(world.pots()[&Pot::Welcome(buyer)].uses, 1);
-    assert_eq!(world.balance(Account::Buyer(buyer, Stage::Payable)), 200 + 500 + 500 + 500);
+    assert_eq!(world.balance(Account::Buyer(buyer, Stage::Payable)), 500 + 250 + 500 + 500);
 }
 
 #[test]

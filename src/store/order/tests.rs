@@ -185,7 +185,7 @@ prop_compose! {
         claims in vec(claim(), 0..3),
     ) -> Order {
         let key = OrderKey { program: ProgramId::from_raw(1), goal: "sale".to_owned(), order_id: "A-1".to_owned() };
-        let adjusted = |(amount, reason, at, revision): (Money, _, _, _)| Adjust { amount, reason, at, revision, room: amount.minor };
+        let adjusted = |(amount, reason, at, revision): (Money, _, _, _)| Adjust { amount, reason, at, revision, room: amount.minor.max(0) };
         let reopened = reopened.map(|(reason, at, revision)| Reopened { reason, at, revision });
         let tied = |(buyer, click, at, self_referral)| Tie {
             buyer: BuyerId::from_raw(buyer), click: ClickId::from_raw(click), at, self_referral,
