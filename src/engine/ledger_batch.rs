@@ -98,7 +98,7 @@ fn tell_used_up(decided: &[(&Command, &Decision)]) {
     let held: Vec<_> = held.filter(|change| change.order.context.as_ref().is_some_and(|context| context.budget_used_up)).collect();
     if let Some(first) = held.first() {
         metrics::counter!("ristourne_budget_used_up_total").increment(held.len() as u64);
-        tracing::warn!(program = %first.order.key.program, sales = held.len(), "a prepaid merchant's credit is used up: sales are held");
+        tracing::info!(program = %first.order.key.program, sales = held.len(), "a prepaid merchant's credit is used up: sales are held");
     }
 }
 

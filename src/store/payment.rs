@@ -26,14 +26,21 @@ statements! {
     LINES = "SELECT l.entry, l.line, l.amount, l.conversion, e.at, e.kind, e.subject_kind, e.subject
         FROM payment_line l JOIN journal_entry e ON e.id = l.entry";
     COVERED = "SELECT l.conversion AS conversion, p.payee AS payee, p.payee_kind AS payee_kind, CAST(SUM(-l.amount) AS BIGINT) AS amount
-        FROM payment_line l JOIN payment p ON p.id = l.payment";
+        FROM payment_line l JOIN payment p ON p.id = l.payment
+        WHERE l.conversion IN (SELECT value FROM json_each($1)) AND p.status = 'settled' GROUP BY l.conversion, p.payee, p.payee_kind",
+        postgres "SELECT l.conversion AS conversion, p.payee AS payee, p.payee_kind AS payee_kind, CAST(SUM(-l.amount) AS BIGINT) AS amount
+        FROM payment_line l JOIN payment p ON p.id = l.payment
+        WHERE l.conversion = ANY($1) AND p.status = 'settled' GROUP BY l.conversion, p.payee, p.payee_kind";
     OF_CONVERSION = "SELECT p.id AS id, CAST(SUM(-l.amount) AS BIGINT) AS amount FROM payment_line l JOIN payment p ON p.id = l.payment
         WHERE l.conversion = $1 GROUP BY p.id ORDER BY p.id";
     WAITING = "SELECT DISTINCT l.conversion AS conversion, p.counted AS counted FROM payment_line l JOIN payment p ON p.id = l.payment";
     ORDERS = "SELECT DISTINCT l.conversion AS id, o.program AS program, o.goal AS goal, o.order_id AS order_id
         FROM payment_line l JOIN orders o ON o.id = l.conversion";
     COUNTED = "UPDATE payment SET counted = TRUE WHERE id = $1 AND status = $2";
-    TALLIES = "SELECT batch, status, COUNT(*) AS payments, CAST(SUM(amount) AS BIGINT) AS amount, CAST(SUM(fee) AS BIGINT) AS fee FROM payment";
+    TALLIES = "SELECT batch, status, COUNT(*) AS payments, CAST(SUM(amount) AS BIGINT) AS amount, CAST(SUM(fee) AS BIGINT) AS fee FROM payment
+        WHERE batch IN (SELECT value FROM json_each($1)) GROUP BY batch, status",
+        postgres "SELECT batch, status, COUNT(*) AS payments, CAST(SUM(amount) AS BIGINT) AS amount, CAST(SUM(fee) AS BIGINT) AS fee FROM payment
+        WHERE batch = ANY($1) GROUP BY batch, status";
 }
 
 #[derive(sqlx::FromRow)]
@@ -267,8 +274,7 @@ pub async fn covered(tx: &mut Tx, orders: &[ConversionId]) -> Result<HashMap<Con
         return Ok(covered);
     }
     let orders: Vec<i64> = orders.iter().map(|id| id.raw()).collect();
-    let filter = Filter::new(COVERED).any_of("l.conversion", Some(orders)).and("p.status =", Some(Status::Settled.word()));
-    for row in filter.tail("GROUP BY l.conversion, p.payee, p.payee_kind").all::<Covered>(tx).await? {
+    for row in tx.all::<Covered>(COVERED, args![orders]).await? {
         let id = ConversionId::from_raw(row.conversion);
         let payee =
             Payee::from_stored(&row.payee_kind, row.payee).ok_or_else(|| StoreError::corrupt("payment", "payee_kind", row.payee))?;
@@ -357,7 +363,7 @@ pub async fn tallies(tx: &mut Tx, batches: &[BatchId]) -> Result<Vec<Tally>, Sto
         return Ok(Vec::new());
     }
     let batches: Vec<i64> = batches.iter().map(|id| id.raw()).collect();
-    let rows: Vec<Sum> = Filter::new(TALLIES).any_of("batch", Some(batches)).tail("GROUP BY batch, status").all(tx).await?;
+    let rows: Vec<Sum> = tx.all(TALLIES, args![batches]).await?;
     let read = |row: Sum| {
         let batch = BatchId::from_raw(row.batch);
         let status = Status::from_word(&row.status).ok_or_else(|| StoreError::corrupt("payment", "status", batch))?;

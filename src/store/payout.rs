@@ -7,17 +7,17 @@ use crate::domain::{
     entry::Link,
     order::Actor,
     payee::Payee,
-    payment::Status,
     payout::{Against, Batch, LeftOut, Why},
 };
 use crate::kernel::{id::BatchId, money::Money, time::Time};
-use crate::statements;
+use crate::{args, statements};
 use serde::{Deserialize, Serialize};
 
 statements! {
     LIST = "SELECT id, currency, until, actor, prepared_at, exported_at, cancelled_at, heads FROM payout_batch";
     YEAR = "SELECT payee, payee_kind, currency, MAX(holder) AS holder, COUNT(*) AS payments, CAST(SUM(amount - fee) AS BIGINT) AS paid, CAST(SUM(fee) AS BIGINT) AS fees
-        FROM payment";
+        FROM payment WHERE status = $1 AND settled_at >= $2 AND settled_at < $3
+        GROUP BY payee_kind, payee, currency ORDER BY payee_kind DESC, payee, currency";
     LEFT_OUT = "SELECT payee, payee_kind, why, balance, missing, until FROM payout_left_out";
 }
 
@@ -186,9 +186,7 @@ pub async fn totals(tx: &mut Tx, since: Time, until: Time) -> Result<Vec<Total>,
         paid: i64,
         fees: i64,
     }
-    let filter = Filter::new(YEAR).and("status =", Some(Status::Settled.word()));
-    let filter = filter.and("settled_at >=", Some(since.micros())).and("settled_at <", Some(until.micros()));
-    let rows: Vec<Sum> = filter.tail("GROUP BY payee_kind, payee, currency ORDER BY payee_kind DESC, payee, currency").all(tx).await?;
+    let rows: Vec<Sum> = tx.all(YEAR, args![crate::domain::payment::Status::Settled.word(), since.micros(), until.micros()]).await?;
     let read = |row: Sum| {
         let corrupt = |column| StoreError::corrupt("payment", column, row.payee);
         Ok(Total {

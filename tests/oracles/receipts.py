@@ -32,6 +32,17 @@ def commission(paid, amounts, quantities, rate):
     return minor(paid["amount"])
 
 
+def bonus(one, share):
+    """Who pays a bonus, and how much it is."""
+    exact, wanted = Fraction(one["exact"]), minor(one["wanted"])
+    if one["percent"]:
+        most = share * Fraction(one["percent"]) / 100
+        assert minor(one["share"]) == share and (exact <= most if one["days"] is not None else exact == most), ("bonus", exact, most)
+    assert wanted == money.half_up(exact), ("bonus", exact)
+    assert minor(one["amount"]) == min(wanted, minor(one["cap"]) if one["cap"] else wanted), ("bonus", one)
+    return one["funded_by"], minor(one["amount"])
+
+
 def recompute(receipt):
     """What was sold and refunded, the three shares, and each publisher's part; an error where the receipt says anything else."""
     sale, split, rate, due, parts = *map(receipt.get, ("sale", "split", "rate")), [0, 0, 0], []
@@ -53,8 +64,11 @@ def recompute(receipt):
             due = [0, due[1] + gets[2]]
         due = [sum(parts), *due]
         assert due == [minor(split[party]["due"]) for party in PARTIES] and parts == [minor(c["amount"]) for c in split["credits"]], due
+    extra = [bonus(one, due[1]) for one in receipt["bonuses"]]
+    platforms, merchants = (sum(amount for who, amount in extra if who == funder) for funder in ("platform", "merchant"))
     books = Counter()
     for posting in (posting for entry in receipt["entries"] for posting in entry["postings"]):
         books[posting["account"].split(":")[0].replace("unclaimed", "buyer")] += minor(posting["amount"])
-    assert [books[party] for party in PARTIES] + [books["merchant"]] == due + [sum(due)], ("entries", books)
+    held = [due[0], due[1] + platforms + merchants, due[2], sum(due) + merchants, platforms]
+    assert [books[party] for party in (*PARTIES, "merchant", "promotions")] == held, ("entries", books)
     return sum(sold[0]), sum(sold[0]) - sum(left[0]), due, parts

@@ -1,5 +1,5 @@
 //! The stored JSON of an order's facts beside its sale: private mirror structs. Ids as text, times as microseconds, amounts as minor units.
-use super::{Fact, context::TouchJson, json, loyalty, read, sale::SaleJson};
+use super::{Fact, SaleJson, Text, TouchJson, json, loyalty_of, loyalty_text, owned, read};
 use crate::domain::{
     decision::FactKind,
     order::{Actor, Adjust, ClaimFact, ClaimFound, Order, Paid, RefundFact, Reopened, Tie, Verdict},
@@ -14,9 +14,7 @@ use crate::kernel::{
 };
 use crate::store::error::StoreError;
 use serde::{Deserialize, Serialize};
-use std::{borrow::Cow, collections::BTreeMap};
-
-pub(super) type Text<'a> = Cow<'a, str>;
+use std::collections::BTreeMap;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,14 +97,6 @@ struct FoundJson {
 #[serde(deny_unknown_fields)]
 struct NothingJson {}
 
-pub(super) fn cow(text: Option<&String>) -> Option<Text<'_>> {
-    text.map(|text| Text::Borrowed(text.as_str()))
-}
-
-pub(super) fn owned(text: Option<Text<'_>>) -> Option<String> {
-    text.map(Text::into_owned)
-}
-
 /// The row of a fact that a change added; its content stands in the order.
 pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> Result<Fact, StoreError> {
     let absent = || StoreError::corrupt("order_fact", "kind", format_args!("{}: the order lacks the fact {kind:?}", order.id));
@@ -152,7 +142,7 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
         FactKind::MerchantPaid => ("merchant_paid", String::new(), order.merchant_paid.ok_or_else(absent)?, json(&NothingJson {})?),
         FactKind::Loyalty => {
             let found = order.loyalty.as_ref().ok_or_else(absent)?;
-            ("loyalty", found.revision.to_string(), found.at, loyalty::text(found)?)
+            ("loyalty", found.revision.to_string(), found.at, loyalty_text(found)?)
         }
         FactKind::Paid => {
             let paid = order.paid.as_ref().ok_or_else(absent)?;
@@ -257,7 +247,7 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
         "loyalty" => {
             let revision = revision(key)?;
             if order.loyalty.as_ref().is_none_or(|known| known.revision <= revision) {
-                order.loyalty = Some(loyalty::parse(body, revision, *at)?);
+                order.loyalty = Some(loyalty_of(body, revision, *at)?);
             }
         }
         "paid" => {

@@ -24,8 +24,17 @@ use crate::store::{
     filter::Filter,
 };
 use crate::{args, statements};
+use context::TouchJson;
+use loyalty::{parse as loyalty_of, text as loyalty_text};
+use sale::SaleJson;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+/// A text of a stored JSON, borrowed where it has no escapes.
+type Text<'a> = Cow<'a, str>;
 
 statements! {
     LIST = "SELECT id, program, goal, order_id FROM orders";
@@ -316,4 +325,12 @@ pub fn exported(given: &Given<'_>) -> Option<(Order, FactKind)> {
     };
     let is_sound = (is_keyed != fact_key.is_empty()) && (order.context.is_none() || kind == FactKind::Sale);
     is_sound.then_some((order, kind))
+}
+
+fn cow(text: Option<&String>) -> Option<Text<'_>> {
+    text.map(|text| Text::Borrowed(text.as_str()))
+}
+
+fn owned(text: Option<Text<'_>>) -> Option<String> {
+    text.map(Text::into_owned)
 }

@@ -1,5 +1,5 @@
 //! The stored JSON of a sale: private mirror structs, as of the other facts.
-use super::fact::{Text, cow, owned};
+use super::{Text, cow, owned};
 use crate::domain::{
     click::Quality,
     order::SaleFact,

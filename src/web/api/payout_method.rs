@@ -57,7 +57,7 @@ const METHOD: Body = Body::new(
         Field::optional("minimums", Kind::ByCurrency(&Kind::Amount), "Below these a balance stays; 10 units of its currency if left out."),
     ],
 )
-.example(r#"{"method": "sepa", "holder": "Nadia Lefèvre", "iban": "FR76 3000 6000 0112 3456 7890 189", "minimums": {"EUR": "25.00"}}"#);
+.example(r#"{"method": "sepa", "holder": "Nadia Lefèvre", "iban": "FR76 3000 6000 0112 3456 7890 189", "minimums": {"EUR": "5.00"}}"#);
 const HOLD: Body = Body::new(
     "PayoutHold",
     &[
