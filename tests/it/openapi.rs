@@ -222,7 +222,8 @@ impl Story {
                 let value = match name {
                     "owner" => self.ids["pub"].clone(),
                     "year" => Clock::System.now().to_string()[..4].to_owned(),
-                    _ => text(&parameter["schema"]["enum"][0]),
+                    "days" => "0".to_owned(),
+                    _ => prefix.and_then(|kind| self.ids.get(&kind).cloned()).unwrap_or_else(|| text(&parameter["schema"]["enum"][0])),
                 };
                 query.push(format!("{name}={value}"));
             }

@@ -34,6 +34,13 @@ impl Story {
             "create_payout" => {
                 self.ids.insert("pay".to_owned(), text(&body["payments"][0]["id"]));
             }
+            // The same again answers the claim that there is.
+            "create_claim" => {
+                let operation = operations().find(|operation| super::id(operation) == id).expect("an operation");
+                let body = self.filled(&operation.spec["requestBody"]["content"]["application/json"]["example"]);
+                let answer = self.operator.call(Method::POST, "/claims", Some(&body)).await;
+                self.keep("create_claim", &answer);
+            }
             // What was answered is closed: the next step is about another order.
             "accept_claim" | "refuse_claim" | "pay_goodwill" => {
                 let (buyer, program) = (&self.ids["buy"], &self.ids["prg"]);

@@ -39,7 +39,7 @@ class Loyalty:
     def wanted(self, order, boost, found):
         """What a boost would pay, exactly, and under which name it is counted."""
         due, currency, kind = self.world.due(order), order["currency"], boost["kind"]
-        share, whole = Fraction(due["buyer"]), sum(due["amounts"]) * order["factor"]
+        share = Fraction(due["buyer"])
         if kind == "return":
             part = Fraction(boost["percent_of_buyer_share"]) / 100
             return "return", share * part * faded(boost, found["days"]) if found["days"] is not None else 0
@@ -51,7 +51,10 @@ class Loyalty:
             if (order["coupon"] or "").lower() != boost["code"].lower():
                 return name, 0
             return name, rules.minor(boost["flat"], currency) if "flat" in boost else share * Fraction(boost["percent_of_buyer_share"]) / 100
-        if self.world.status(order) not in APPROVED or whole < rules.minor(boost.get("min_amount", "0"), currency):
+        # What was sold counts, so that a part refund takes nothing of it away.
+        sold = rules.due(order["terms"], order, order["sold"], [], order["credits"], order["expired"])["amounts"]
+        least = rules.minor(boost.get("min_amount", "0"), currency)
+        if self.world.status(order) not in APPROVED or money.half_up(sum(sold) * order["factor"]) < least:
             return "welcome", 0
         return "welcome", rules.minor(boost["flat"], currency)
 

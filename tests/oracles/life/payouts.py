@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 from life import rules
 from life.rules import DAY
+from life.world import DEBT_LIMIT
 
 # The bank says that this account is no good: nothing more is paid to it.
 BAD_ACCOUNT = ("account_closed", "wrong_iban")
@@ -63,7 +64,9 @@ class Payouts:
 
     def why_not(self, payee, balance, currency):
         method = self.methods.get(payee)
-        if balance < 0:
+        # Whoever owes more than the operator's limit in one currency is paid in none.
+        owed = {code: minor for (name, code), minor in self.world.books.items() if name == self.account(payee)}
+        if balance < 0 or any(minor > DEBT_LIMIT * 10 ** rules.DECIMALS[code] for code, minor in owed.items()):
             return "debt"
         if payee in self.held:
             return "held"
