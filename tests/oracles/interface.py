@@ -143,7 +143,7 @@ def settings(client, made):
                 wanted["path.slug"] = made["slug"]
         ends = operation["x-roles"] and name.startswith(("end_", "revoke_", "delete_")) if "x-roles" in operation else False
         # Links and pixels redirect and draw whatever they are sent; items of a batch are judged one by one.
-        lenient = name in ("follow_link", "pixel", "create_conversions")
+        lenient = name in ("follow_link", "pixel", "create_conversions", "create_verdicts")
         if (wanted and not ends) or lenient:
             lines += ["[[operations]]", f'include-operation-id = "{name}"']
             if wanted and not ends:

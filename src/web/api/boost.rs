@@ -35,7 +35,11 @@ pub fn routes() -> Routes {
     let about = "Those of the terms in effect. A buyer does not see codes, which are handed out, and a publisher nothing of a buyer. Budgets \
                  and quotas are shown to the operator and the program's merchant.";
     let list_it = op("list_boosts", "What a program promises buyers beside the commission").about(about);
-    Routes::new("boosts").get("/boosts", list, list_it.roles(OPERATOR | MERCHANT | PUBLISHER | BUYER).query(QUERY).whole::<View>())
+    Routes::new("boosts").get(
+        "/boosts",
+        list,
+        list_it.roles(OPERATOR | MERCHANT | PUBLISHER | BUYER).query(QUERY).whole::<View>().codes(&[(404, "not_found")]),
+    )
 }
 
 /// A promise to buyers beside the commission.

@@ -141,6 +141,12 @@ async fn change(State(api): State<Api>, Ids(id): Ids<MerchantId>, input: Input) 
         set(object, "name", &mut merchant.name, errors, name);
         set_or_clear(object, "email", &mut merchant.email, errors, |_, errors| email(object, errors));
         read_billing(object, &mut merchant.billing, errors);
+        for name in ["vat_rate", "payment_days", "prepaid"] {
+            let field = object.optional(name);
+            if object.has(name) && !field.is_present() {
+                errors.push(field.path(), "missing_field", "it cannot be empty");
+            }
+        }
         Some(())
     })?;
     store::merchant::update(&mut tx, &merchant).await?;

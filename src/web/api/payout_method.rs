@@ -269,6 +269,9 @@ fn read(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Sent> {
 
 fn by_currency(minimums: &Object<'_>, errors: &mut FieldErrors) -> BTreeMap<Currency, i64> {
     let mut read = BTreeMap::new();
+    if minimums.names().next().is_none() {
+        errors.push("minimums", "missing_field", "at least one currency, or nothing at all");
+    }
     for name in minimums.names() {
         let field = minimums.required(name, errors);
         match name.parse::<Currency>() {
