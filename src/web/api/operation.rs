@@ -143,8 +143,11 @@ pub enum Kind {
         common: &'static [Field],
         kinds: &'static [(&'static [&'static str], &'static [Field])],
     },
-    /// An object with a currency as each name.
-    ByCurrency(&'static Kind),
+    /// An object with a currency as each name, of so many at least.
+    ByCurrency {
+        each: &'static Kind,
+        count_min: usize,
+    },
 }
 
 /// A JSON body: an object with these fields, or a list of such objects.

@@ -54,7 +54,11 @@ const METHOD: Body = Body::new(
             Kind::Text { chars_max: DETAILS_CHARS_MAX },
             "Of `manual`: where to pay to; what is stored stays if it is left out.",
         ),
-        Field::optional("minimums", Kind::ByCurrency(&Kind::Amount), "Below these a balance stays; 10 units of its currency if left out."),
+        Field::optional(
+            "minimums",
+            Kind::ByCurrency { each: &Kind::Amount, count_min: 0 },
+            "Below these a balance stays; 10 units of a currency that is left out.",
+        ),
     ],
 )
 .example(r#"{"method": "sepa", "holder": "Nadia Lefèvre", "iban": "FR76 3000 6000 0112 3456 7890 189", "minimums": {"EUR": "5.00"}}"#);
@@ -269,9 +273,6 @@ fn read(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Sent> {
 
 fn by_currency(minimums: &Object<'_>, errors: &mut FieldErrors) -> BTreeMap<Currency, i64> {
     let mut read = BTreeMap::new();
-    if minimums.names().next().is_none() {
-        errors.push("minimums", "missing_field", "at least one currency, or nothing at all");
-    }
     for name in minimums.names() {
         let field = minimums.required(name, errors);
         match name.parse::<Currency>() {

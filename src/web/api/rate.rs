@@ -26,7 +26,7 @@ const NEW: Body = Body::new(
     "NewRates",
     &[
         Field::required("date", Kind::Date, "The day that they are of."),
-        Field::required("rates", Kind::ByCurrency(&Kind::Rate), "Units per euro."),
+        Field::required("rates", Kind::ByCurrency { each: &Kind::Rate, count_min: 1 }, "Units per euro."),
     ],
 )
 .example(r#"{"date": "2026-11-20", "rates": {"USD": "1.0876", "JPY": "164.52"}}"#);

@@ -126,9 +126,9 @@ fn of(kind: &Kind, open: bool, schemas: &mut Schemas) -> Value {
             };
             json!({"oneOf": kinds.iter().map(variant).collect::<Vec<_>>()})
         }
-        Kind::ByCurrency(each) => {
+        Kind::ByCurrency { each, count_min } => {
             let names = schemas.add::<Currency>();
-            json!({"type": "object", "propertyNames": names, "additionalProperties": of(each, open, schemas), "minProperties": 1})
+            json!({"type": "object", "propertyNames": names, "additionalProperties": of(each, open, schemas), "minProperties": count_min})
         }
     }
 }
@@ -216,7 +216,7 @@ fn kind_codes(kind: &Kind, open: bool, codes: &mut BTreeSet<&'static str>) {
             }
             &["unknown_word", "missing_field"]
         }
-        Kind::ByCurrency(each) => {
+        Kind::ByCurrency { each, .. } => {
             kind_codes(each, open, codes);
             &["unknown_currency", "missing_field"]
         }
