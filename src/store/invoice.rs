@@ -1,11 +1,12 @@
 //! Invoices and credit notes, and the postings that they list.
 use super::bulk::{self, Column};
+use super::chain::{read_heads, write_heads};
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
     account::Account,
-    entry::{self, Link, Subject, SubjectKind},
+    entry::{self, Subject, SubjectKind},
     identity::Identity,
     invoice::{Draft, Invoice, Owed},
     movement,
@@ -91,15 +92,6 @@ impl Row {
             heads: read_heads(&self.heads).ok_or_else(|| corrupt("heads"))?,
         })
     }
-}
-
-/// `node:seq:hash`, with blanks between.
-fn write_heads(heads: &[Link]) -> String {
-    heads.iter().map(Link::text).collect::<Vec<_>>().join(" ")
-}
-
-fn read_heads(text: &str) -> Option<Vec<Link>> {
-    text.split_ascii_whitespace().map(Link::from_text).collect()
 }
 
 /// Stores issued documents. One that is stored already stays as it is.
