@@ -4,6 +4,19 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 impl Story {
+    /// A publisher is paid for a sale, with a statement.
+    pub async fn bill(&mut self) {
+        let merchant = self.merchant.clone().expect("a merchant");
+        let sale = json!({"program": self.ids["prg"], "order_id": "billed", "amount": "500.00", "currency": "EUR", "click_id": self.click});
+        let sold = merchant.postback(&sale).await.expect(201);
+        self.operator.post(&format!("/conversions/{}/approve", text(&sold["conversion"]["id"])), json!({})).await;
+        let hold = format!("/publishers/{}/payout-hold", self.ids["pub"]);
+        self.operator.call(Method::PUT, &hold, Some(&json!({"held": false}))).await.expect(200);
+        let batch = self.operator.create("/payouts", json!({"currency": "EUR"})).await;
+        let statements = batch["payments"].as_array().expect("payments").iter().find_map(|payment| payment["statement"].as_str());
+        self.ids.insert("stm".to_owned(), statements.unwrap_or_else(|| panic!("no statement: {batch}")).to_owned());
+    }
+
     /// What the document's operations without a key do in between.
     pub async fn after(&mut self, id: &str, body: &Value) {
         match id {
