@@ -34,15 +34,6 @@ pub async fn head(tx: &mut Tx, node: u16) -> Result<Link, StoreError> {
     row.map_or(Ok(Link::start(node)), |row| row.read())
 }
 
-/// `node:seq:hash`, with blanks between, as documents keep them.
-pub fn write_heads(heads: &[Link]) -> String {
-    heads.iter().map(Link::text).collect::<Vec<_>>().join(" ")
-}
-
-pub fn read_heads(text: &str) -> Option<Vec<Link>> {
-    text.split_ascii_whitespace().map(Link::from_text).collect()
-}
-
 /// The end of every chain, by node: what exports, invoices and payout batches state.
 pub async fn heads(tx: &mut Tx) -> Result<Vec<Link>, StoreError> {
     tx.all::<Row>(HEADS, args![]).await?.iter().map(Row::read).collect()

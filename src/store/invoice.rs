@@ -1,12 +1,11 @@
 //! Invoices and credit notes, and the postings that they list.
 use super::bulk::{self, Column};
-use super::chain::{read_heads, write_heads};
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
     account::Account,
-    entry::{self, Subject, SubjectKind},
+    entry::{self, Link, Subject, SubjectKind},
     identity::Identity,
     invoice::{Draft, Invoice, Owed},
     movement,
@@ -89,7 +88,7 @@ impl Row {
                 seller: Identity::from_text(&self.seller).ok_or_else(|| corrupt("seller"))?,
                 buyer: Identity::from_text(&self.buyer).ok_or_else(|| corrupt("buyer"))?,
             },
-            heads: read_heads(&self.heads).ok_or_else(|| corrupt("heads"))?,
+            heads: Link::from_texts(&self.heads).ok_or_else(|| corrupt("heads"))?,
         })
     }
 }
@@ -114,7 +113,7 @@ pub async fn save(tx: &mut Tx, invoices: &[&Invoice]) -> Result<(), StoreError> 
         ("lines", Column::int(invoices, |i| i.draft.lines)),
         ("seller", Column::string(invoices, |i| i.draft.seller.text())),
         ("buyer", Column::string(invoices, |i| i.draft.buyer.text())),
-        ("heads", Column::string(invoices, |i| write_heads(&i.heads))),
+        ("heads", Column::string(invoices, |i| Link::texts(&i.heads))),
         // Nobody waits for a credit note's payment.
         ("passed_on_at", Column::int_or_null(invoices, |i| (i.number.series == Series::CreditNote).then(|| i.issued_at.micros()))),
     ];

@@ -1,11 +1,10 @@
 //! Self-billed statements, and the postings that they list.
 use super::bulk::{self, Column};
-use super::chain::{read_heads, write_heads};
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
-    entry,
+    entry::{self, Link},
     identity::Identity,
     payout::FreeLine,
     series::{Number, Series},
@@ -69,7 +68,7 @@ impl Row {
                 seller: Identity::from_text(&self.seller).ok_or_else(|| corrupt("seller"))?,
                 buyer: Identity::from_text(&self.buyer).ok_or_else(|| corrupt("buyer"))?,
             },
-            heads: read_heads(&self.heads).ok_or_else(|| corrupt("heads"))?,
+            heads: Link::from_texts(&self.heads).ok_or_else(|| corrupt("heads"))?,
         })
     }
 }
@@ -97,7 +96,7 @@ pub async fn save(tx: &mut Tx, statements: &[&Statement]) -> Result<(), StoreErr
         ("lines", Column::int(statements, |s| s.draft.total.lines)),
         ("seller", Column::string(statements, |s| s.draft.seller.text())),
         ("buyer", Column::string(statements, |s| s.draft.buyer.text())),
-        ("heads", Column::string(statements, |s| write_heads(&s.heads))),
+        ("heads", Column::string(statements, |s| Link::texts(&s.heads))),
     ];
     bulk::insert(tx, "statement", &columns, "").await?;
     Ok(())

@@ -2,7 +2,6 @@
 //!
 //! The first sheet sums up by program. Short documents have their lines as an annex; of longer ones they are read as CSV.
 
-use super::document_page::{self as page, LINES_MAX, push};
 use crate::{
     domain::{
         invoice::{Draft, Invoice},
@@ -14,7 +13,10 @@ use crate::{
         self, StoreError, Tx,
         invoice::{Line, Part},
     },
-    web::paper::{self, date, figures, lines, say},
+    web::{
+        document::{self as page, LINES_MAX, push},
+        paper::{self, date, figures, lines, say},
+    },
 };
 use axum::response::Response;
 

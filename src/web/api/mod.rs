@@ -13,7 +13,6 @@ mod claim;
 mod click;
 mod conversion;
 mod coupon;
-mod document_page;
 mod entry;
 mod find;
 mod guard;

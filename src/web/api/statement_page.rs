@@ -1,6 +1,5 @@
 //! A self-billed statement as a page to print: the publisher's invoice to the platform, in English or French.
 
-use super::document_page::{self as page, LINES_MAX, push};
 use crate::{
     domain::statement::{Draft, Statement},
     kernel::{code::Language, money::Money, text::Html, time::Zone},
@@ -8,7 +7,10 @@ use crate::{
         self, StoreError, Tx,
         statement::{Line, Part},
     },
-    web::paper::{self, date, figures, lines, say},
+    web::{
+        document::{self as page, LINES_MAX, push},
+        paper::{self, date, figures, lines, say},
+    },
 };
 use axum::response::Response;
 

@@ -1,5 +1,6 @@
 //! What a story of the document does between its operations, so that the next one finds what it is about.
 use super::{Merchant, Operator, Story, click, operations, text};
+use crate::support::load::until;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -28,6 +29,9 @@ impl Story {
             "create_link" => {
                 self.click = click(&self.operator.http, &self.operator.base, body["slug"].as_str().expect("a slug")).await;
                 self.done.insert("follow_link");
+                // Clicks are stored a moment after they were answered.
+                let operator = &self.operator;
+                until("the click is stored", async || operator.get("/clicks?limit=1").await["data"][0].is_object()).await;
                 let clicks = self.operator.get("/clicks?limit=1").await;
                 self.ids.insert("clk".to_owned(), text(&clicks["data"][0]["id"]));
             }
