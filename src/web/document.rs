@@ -94,7 +94,7 @@ pub fn heads(heads: &[Link], language: Language) -> String {
         return String::new();
     }
     let heads: Vec<String> = heads.iter().map(|link| format!("{}/{} {}", link.node, link.seq, link.hash_text())).collect();
-    format!("<p class=\"small\">{}: {}</p>", say(language, "Journal at issue", "Journal à l’émission"), heads.join(", "))
+    format!("<p class=\"small\">{} {}</p>", say(language, "Journal at issue:", "Journal à l’émission :"), heads.join(", "))
 }
 
 /// In place of the lines of a long document.
