@@ -109,7 +109,7 @@ impl Claimed<'_> {
 
 /// What claims make of an order without a buyer, or whose buyer signed in later: the first whose own click lies in the window counts. It
 /// credits that click where nothing else is credited, and else ties the unclaimed share, if it came in time for that. One that the terms
-/// refuse, as the buyer is the publisher, is passed over for whoever comes next. A sale that the shop gives to another channel is the
+/// refuse, as the buyer is the publisher, is passed over. A sale that the shop gives to another channel is the
 /// shop's to give.
 pub fn claimed<'a>(
     terms: &Terms,
@@ -130,9 +130,9 @@ pub fn claimed<'a>(
     let may_count = |fact: &ClaimFact| !asked.other_channel && !fact.closed && is_first(fact) && (is_free || fact.at < until);
     let refuses = terms.attribution.self_referral == SelfReferral::Refuse;
     let found = claimants
-        .filter(|(_, fact, _)| may_count(fact))
+        .filter(|(_, fact, found)| may_count(fact) && !(refuses && found.is_some_and(|found| found.self_referral)))
         .filter_map(|(buyer, fact, found)| Some((Claimed { buyer, fact, attributes: is_free, found }, proof(fact)?)))
-        .min_by_key(|(claimed, _)| (refuses && claimed.is_self_referral(), claimed.fact.at, claimed.fact.claim));
+        .min_by_key(|(claimed, _)| (claimed.fact.at, claimed.fact.claim));
     let Some((claimed, touch)) = found else { return (attributed, None) };
     let mut attributed = Attributed { buyer: None, tied_at: None, ..attributed };
     if is_free {

@@ -181,8 +181,8 @@ pub struct FreeLine {
     pub amount: i64,
     pub at: Time,
     pub subject: Subject,
-    /// It stands on a self-billed statement, with a payment that was cancelled or came back.
-    pub is_stated: bool,
+    /// A self-billed statement is to list it: it is of an order, or changes what is owed for orders, and stands on none yet.
+    pub unstated: bool,
 }
 
 /// What a payee has to get in one currency.
@@ -216,9 +216,9 @@ pub enum Assessed {
     },
 }
 
-/// What a statement lists of the lines that a payment pays: what orders have brought, and no other lists.
+/// What a statement lists of the lines that a payment pays.
 pub fn unstated(lines: &[FreeLine]) -> impl Iterator<Item = &FreeLine> {
-    lines.iter().filter(|line| !line.is_stated && line.subject.order().is_some())
+    lines.iter().filter(|line| line.unstated)
 }
 
 impl Wallet {
@@ -241,22 +241,29 @@ impl Wallet {
             Ok(details) => details.clone(),
             Err(against) => return leave_out(against),
         };
-        let stated =
-            self.self_billing.as_ref().and_then(|billing| Some((billing, billing.total(unstated(&lines).map(|line| line.amount))?)));
-        let why = stated.and_then(|(billing, _)| match () {
-            () if billing.platform.is_none() => Some(Why::SellerUnknown),
-            () => (!billing.billing.is_vat_settled()).then_some(Why::VatUnconfirmed),
-        });
-        if let Some(why) = why {
-            return leave_out(Against { why, missing: None, until: None });
-        }
-        let stated = stated.map(|(_, total)| total);
+        let stated = match self.stated(&lines) {
+            Ok(stated) => stated,
+            Err(why) => return leave_out(Against { why, missing: None, until: None }),
+        };
         let amount = amount.saturating_add(stated.map_or(0, |total| total.vat));
         // VAT that is taken back may leave less than the fee.
         if amount <= fee {
             return leave_out(Against { why: Why::BelowMinimum, missing: Some(fee + 1 - amount), until: None });
         }
         Assessed::Pay { amount, lines, details, stated }
+    }
+
+    /// What a statement over these lines comes to, if one is to be written.
+    fn stated(&self, lines: &[FreeLine]) -> Result<Option<Total>, Why> {
+        let Some(writer) = &self.self_billing else { return Ok(None) };
+        let Some(total) = writer.total(unstated(lines).map(|line| line.amount)) else { return Ok(None) };
+        if writer.platform.is_none() {
+            return Err(Why::SellerUnknown);
+        }
+        if !writer.billing.is_vat_settled() {
+            return Err(Why::VatUnconfirmed);
+        }
+        Ok(Some(total))
     }
 }
 

@@ -9,7 +9,7 @@ fn codes_are_listed() {
 
 fn line(entry: i64, amount: i64) -> FreeLine {
     let (entry, at) = (EntryId::from_raw(entry), Time::from_micros(entry));
-    FreeLine { entry, line: 1, amount, at, subject: Subject::Order(ConversionId::from_raw(1)), is_stated: false }
+    FreeLine { entry, line: 1, amount, at, subject: Subject::Order(ConversionId::from_raw(1)), unstated: true }
 }
 
 fn wallet(amounts: &[i64]) -> Wallet {

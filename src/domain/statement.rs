@@ -34,8 +34,11 @@ pub struct Billing {
 impl Billing {
     /// Takes what somebody says now. The operator's word confirms; a publisher's own leaves what was confirmed and is the same.
     pub fn replaced_by(&self, new: Self, by_operator: bool, now: Time) -> Self {
-        let is_same =
-            (self.vat_rate, &self.party.vat_number, self.party.country) == (new.vat_rate, &new.party.vat_number, new.party.country);
+        let looked_at = |billing: &Self| {
+            let Identity { name, country, vat_number, registration, .. } = billing.party.clone();
+            (billing.vat_rate, name, country, vat_number, registration)
+        };
+        let is_same = looked_at(self) == looked_at(&new);
         Self {
             mandate_at: new.mandate_at.map(|at| self.mandate_at.unwrap_or(at)),
             vat_confirmed_at: if by_operator { Some(now) } else { self.vat_confirmed_at.filter(|_| is_same) },
@@ -45,7 +48,9 @@ impl Billing {
 
     /// Who writes their statements, if they let somebody: `platform` as documents name it, once it has said who it is.
     pub fn by(self, platform: Option<Identity>) -> Option<SelfBilling> {
-        let platform = platform.filter(|platform| !platform.name.is_empty());
+        // Where merchants pay is nothing to publishers.
+        let platform =
+            platform.filter(|platform| !platform.name.is_empty()).map(|platform| Identity { iban: None, note: None, ..platform });
         Some(SelfBilling { mandate_at: self.mandate_at?, platform, billing: self })
     }
 

@@ -45,7 +45,7 @@ statements! {
         postgres "SELECT statement AS id, CAST(SUM(-amount) AS BIGINT) AS net, COUNT(*) AS lines FROM statement_line
         WHERE statement = ANY($1) GROUP BY statement";
     STATEMENT_LINES = "SELECT l.entry AS n FROM statement_line l LEFT JOIN statement s ON s.id = l.statement
-        LEFT JOIN journal_entry e ON e.id = l.entry AND e.subject_kind = 'order' AND e.currency = s.currency
+        LEFT JOIN journal_entry e ON e.id = l.entry AND e.subject_kind IN ('order', 'movement') AND e.currency = s.currency
         LEFT JOIN posting p ON p.entry = e.id AND p.line = l.line AND p.owner_kind = 'publisher' AND p.owner = s.publisher
         AND p.amount = l.amount AND p.account LIKE '%:payable' WHERE p.entry IS NULL ORDER BY l.entry LIMIT 100";
     /// A statement and its payment name each other, and the payment paid its VAT.
@@ -54,6 +54,8 @@ statements! {
         LEFT JOIN journal_entry e ON e.subject = s.id AND e.subject_kind = 'statement'
         LEFT JOIN payment_line l ON l.payment = p.id AND l.entry = e.id
         WHERE p.id IS NULL OR (s.vat <> 0 AND l.entry IS NULL) ORDER BY s.id LIMIT 100";
+    PAYMENTS_WITHOUT_STATEMENT = "SELECT p.id AS n FROM payment p LEFT JOIN statement s ON s.id = p.statement AND s.payment = p.id
+        WHERE p.statement IS NOT NULL AND s.id IS NULL ORDER BY p.id LIMIT 100";
     SERIES = "SELECT s.series, s.year, s.last, COUNT(i.serial) AS issued, COALESCE(MAX(i.serial), 0) AS highest FROM series s
         LEFT JOIN (SELECT series, year, serial FROM invoice UNION ALL SELECT 'statement' AS series, year, serial FROM statement) i
         ON i.series = s.series AND i.year = s.year GROUP BY s.series, s.year, s.last ORDER BY s.series, s.year";
@@ -196,6 +198,7 @@ pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, i64)>, StoreErr
         ("invoice_line_differs", INVOICE_LINES),
         ("statement_line_differs", STATEMENT_LINES),
         ("statement_payment_differs", STATEMENT_PAYMENTS),
+        ("payment_without_statement", PAYMENTS_WITHOUT_STATEMENT),
         ("number_without_series", NUMBERS_WITHOUT_SERIES),
         ("payment_sum_differs", PAYMENT_SUMS),
         ("payment_line_differs", PAYMENT_LINES),

@@ -4,14 +4,14 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
-    entry::{self, Link},
+    entry::{self, Link, Subject, SubjectKind},
     identity::Identity,
     payout::FreeLine,
     series::{Number, Series},
     statement::{Draft, Statement, Total},
 };
 use crate::kernel::{
-    id::{ConversionId, EntryId, PaymentId, ProgramId, PublisherId, StatementId},
+    id::{EntryId, PaymentId, ProgramId, PublisherId, StatementId},
     time::{Day, Time},
 };
 use crate::{args, statements};
@@ -19,8 +19,9 @@ use crate::{args, statements};
 statements! {
     LIST = "SELECT id, publisher, payment, year, serial, currency, net, vat_rate, vat, vat_mention, mandate_at, issued_at, issued_on, lines,
         seller, buyer, heads FROM statement";
-    LINES = "SELECT l.entry, l.line, e.at, e.kind, e.subject, e.program, o.order_id, l.amount
-        FROM statement_line l JOIN journal_entry e ON e.id = l.entry LEFT JOIN orders o ON o.id = e.subject";
+    LINES = "SELECT l.entry, l.line, e.at, e.kind, e.subject_kind, e.subject, e.program, o.order_id, m.reason, l.amount
+        FROM statement_line l JOIN journal_entry e ON e.id = l.entry LEFT JOIN orders o ON o.id = e.subject AND e.subject_kind = 'order'
+        LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement'";
     SUMMARY = "SELECT e.program, g.name, COUNT(*) AS lines, CAST(SUM(-l.amount) AS BIGINT) AS amount FROM statement_line l
         JOIN journal_entry e ON e.id = l.entry LEFT JOIN program g ON g.id = e.program WHERE l.statement = $1
         GROUP BY e.program, g.name ORDER BY e.program";
@@ -142,9 +143,11 @@ pub struct Line {
     pub line: i64,
     pub at: Time,
     pub kind: entry::Kind,
-    pub conversion: ConversionId,
+    pub subject: Subject,
     pub program: Option<ProgramId>,
     pub order_id: Option<String>,
+    /// Of what was given up or written off.
+    pub reason: Option<String>,
     /// Minor units, positive is the publisher's.
     pub amount: i64,
 }
@@ -155,9 +158,11 @@ struct LineRow {
     line: i64,
     at: i64,
     kind: String,
+    subject_kind: String,
     subject: i64,
     program: Option<i64>,
     order_id: Option<String>,
+    reason: Option<String>,
     amount: i64,
 }
 
@@ -167,14 +172,17 @@ pub async fn lines(tx: &mut Tx, statement: StatementId, after: Option<EntryId>, 
     let rows: Vec<LineRow> = filter.order("ORDER BY l.entry, l.line", limit).all(tx).await?;
     let read = |row: LineRow| {
         let entry = EntryId::from_raw(row.entry);
+        let corrupt = |column| StoreError::corrupt("journal_entry", column, entry);
+        let subject = SubjectKind::from_word(&row.subject_kind).ok_or_else(|| corrupt("subject_kind"))?;
         Ok(Line {
             entry,
             line: row.line,
             at: Time::from_micros(row.at),
-            kind: entry::Kind::from_word(&row.kind).ok_or_else(|| StoreError::corrupt("journal_entry", "kind", entry))?,
-            conversion: ConversionId::from_raw(row.subject),
+            kind: entry::Kind::from_word(&row.kind).ok_or_else(|| corrupt("kind"))?,
+            subject: Subject::from_raw(subject, row.subject),
             program: row.program.map(ProgramId::from_raw),
             order_id: row.order_id,
+            reason: row.reason,
             amount: -row.amount,
         })
     };

@@ -69,6 +69,8 @@ pub const fn event(kind: Kind, language: Language) -> &'static str {
         Kind::Refunded => say(language, "Refund", "Remboursement"),
         Kind::Rejected => say(language, "Rejected", "Refus"),
         Kind::Adjusted => say(language, "Adjusted", "Ajustement"),
+        Kind::Waived => say(language, "Given up", "Abandon"),
+        Kind::WrittenOff => say(language, "Written off", "Passage en perte"),
         Kind::Reversed => say(language, "Reversed", "Annulation"),
         _ => say(language, "Commission", "Commission"),
     }

@@ -25,7 +25,7 @@ fn fill_wallets(world: &mut World, held: &[FreeLine]) {
     for entry in &world.entries {
         for (line, (account, amount)) in (1..).zip(&entry.postings) {
             let Some(payee) = Payee::of_payable(*account) else { continue };
-            let free = FreeLine { entry: entry.id, line, amount: *amount, at: entry.at, subject: entry.subject, is_stated: false };
+            let free = FreeLine { entry: entry.id, line, amount: *amount, at: entry.at, subject: entry.subject, unstated: false };
             if held.contains(&free) {
                 continue;
             }

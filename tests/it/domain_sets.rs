@@ -8,6 +8,7 @@
 use crate::support::{
     domain::{World, noon, property},
     domain_cases::{Dice, ORDER, Story, sequence},
+    domain_rivals::Rivals,
 };
 use proptest::{collection::vec, prelude::any};
 use ristourne::domain::{conversion::Conversion, entry::Row, touch::Touch};
@@ -42,6 +43,17 @@ fn any_sequence_and_repetition_of_an_orders_facts_ends_the_same() {
         let [one, other] = [one, other].map(|choices| sequence(story.events.len(), &choices));
         let ((first, told_first), (second, told_second)) = (story.run(one), story.run(other));
         assert_eq!(end(&first), end(&second), "{}\n{told_first:#?}\n{told_second:#?}", story.label);
+    });
+}
+
+/// The same where two people say that they bought: who came first has it, wherever the sale and all else stand between.
+#[test]
+fn any_sequence_of_an_order_that_two_claim_ends_the_same() {
+    property(10_000, 2, (vec(any::<u16>(), 310), vec(any::<u16>(), 60), vec(any::<u16>(), 60)), |(story, one, other)| {
+        let rivals = Rivals::roll(&mut Dice::new(&story));
+        let [one, other] = [one, other].map(|choices| rivals.fair(sequence(rivals.story.events.len(), &choices)));
+        let ((first, told_first), (second, told_second)) = (rivals.story.run(one), rivals.story.run(other));
+        assert_eq!(end(&first), end(&second), "{}\n{told_first:#?}\n{told_second:#?}", rivals.story.label);
     });
 }
 

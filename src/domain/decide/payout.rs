@@ -107,7 +107,7 @@ fn own_line(payee: Payee, written: &Written) -> Option<FreeLine> {
     let entry = written.entry.as_ref()?;
     let account = payee.payable();
     let (line, (_, amount)) = (1..).zip(&entry.postings).find(|(_, (of, _))| **of == account)?;
-    Some(FreeLine { entry: entry.id, line, amount: *amount, at: entry.at, subject: entry.subject, is_stated: false })
+    Some(FreeLine { entry: entry.id, line, amount: *amount, at: entry.at, subject: entry.subject, unstated: false })
 }
 
 /// The batch, with all of its payments or the one that is named.

@@ -2,6 +2,7 @@
 
 use super::{
     Api, BLOCK_CHARS_MAX, Body, COUNTRY, COUNTRY_CODES, Caller, Field, Ids, Input, Kind, NUMBER_CHARS_MAX, Routes, country, name, ok, op,
+    wrong_field,
 };
 use crate::{
     domain::{
@@ -33,7 +34,7 @@ const BILLING: Body = Body::new(
             Kind::Text { chars_max: BLOCK_CHARS_MAX },
             "What stands on their statements about VAT; without number and rate « TVA non applicable, art. 293 B du CGI » if left out.",
         ),
-        Field::required("mandate", Kind::Boolean, "They accept that the platform writes their invoices; `false` withdraws it."),
+        Field::required("mandate", Kind::Boolean, "They accept that the platform writes their invoices. Once accepted, the operator alone takes it back."),
     ],
 )
 .example(
@@ -57,7 +58,7 @@ pub fn routes() -> Routes {
                 .body(BILLING)
                 .ok::<View>()
                 .codes(COUNTRY_CODES)
-                .codes(&[(422, "missing_field")]),
+                .codes(&[(422, "missing_field"), (422, "operator_only")]),
         )
 }
 
@@ -132,7 +133,7 @@ fn read(object: &Object<'_>, publisher: PublisherId, now: Time, errors: &mut Fie
         registration: object.optional("registration").full_text(NUMBER_CHARS_MAX, errors),
         ..Identity::default()
     };
-    if vat_rate.parts() > 0 && !vat_number.is_present() {
+    if vat_rate.parts() > 0 && party.vat_number.is_none() {
         errors.push(vat_number.path(), "missing_field", "whoever charges VAT has a number");
     }
     let mandate = object.required("mandate", errors).boolean(errors)?;
@@ -148,6 +149,9 @@ async fn put(State(api): State<Api>, caller: Caller, Ids(id): Ids<PublisherId>, 
     store::publisher::for_update(&mut tx, id).await?;
     let by_operator = caller.scope.publisher().is_none();
     let known = store::billing::of_publisher(&mut tx, id).await?.unwrap_or_else(|| said.clone());
+    if !by_operator && known.mandate_at.is_some() && said.mandate_at.is_none() {
+        return Err(wrong_field("mandate", "operator_only", "the operator ends it, after what was taken back stands on a statement"));
+    }
     let billing = known.replaced_by(said, by_operator, now);
     store::billing::save(&mut tx, &billing).await?;
     tx.commit().await?;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     domain::{
         access::{OPERATOR, PUBLISHER},
-        entry,
+        entry::{self, Subject},
         identity::Identity,
         statement::Statement,
     },
@@ -23,7 +23,7 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use http::HeaderMap;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 const ID: &[Field] = &[Field::required("id", Kind::Id(StatementId::PREFIX), "The statement.")];
@@ -114,30 +114,44 @@ struct LineView {
     at: Time,
     /// The event.
     kind: entry::Kind,
-    conversion: ConversionId,
+    /// What it is about: a conversion, a movement.
+    #[serde(serialize_with = "text")]
+    #[schema(value_type = String)]
+    subject: Subject,
+    /// That, if it is a conversion.
+    #[schema(required)]
+    conversion: Option<ConversionId>,
     #[schema(required)]
     program: Option<ProgramId>,
     /// The merchant's number of the order.
     #[schema(required)]
     order_id: Option<String>,
+    /// Of what was given up or written off.
+    #[schema(required)]
+    reason: Option<String>,
     /// Below zero for what was taken back.
     amount: Money,
 }
 
+fn text<S: Serializer>(what: &Subject, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(what)
+}
+
 impl LineView {
     fn of(line: Line, currency: Currency) -> Self {
-        let Line { entry, at, kind, conversion, program, order_id, amount, .. } = line;
-        Self { entry, at, kind, conversion, program, order_id, amount: Money::new(amount, currency) }
+        let Line { entry, at, kind, subject, program, order_id, reason, amount, .. } = line;
+        Self { entry, at, kind, subject, conversion: subject.order(), program, order_id, reason, amount: Money::new(amount, currency) }
     }
 }
 
 impl Record for LineView {
     const FILE: &'static str = "statement-lines.csv";
-    const COLUMNS: &'static [&'static str] = &["entry", "at", "kind", "conversion", "program", "order_id", "amount", "currency"];
+    const COLUMNS: &'static [&'static str] =
+        &["entry", "at", "kind", "subject", "conversion", "program", "order_id", "reason", "amount", "currency"];
 
     fn lines(&self) -> Vec<CsvLine> {
-        let line = CsvLine::default().plain(self.entry).plain(self.at).plain(self.kind.word()).plain(self.conversion);
-        let line = line.maybe(self.program).text(self.order_id.as_deref());
+        let line = CsvLine::default().plain(self.entry).plain(self.at).plain(self.kind.word()).plain(self.subject);
+        let line = line.maybe(self.conversion).maybe(self.program).text(self.order_id.as_deref()).text(self.reason.as_deref());
         vec![line.amount(self.amount).plain(self.amount.currency)]
     }
 }

@@ -60,12 +60,13 @@ impl Page {
     fn table(&self, draft: &Draft, language: Language) -> String {
         let mut rows = String::new();
         for part in &self.parts {
-            let (name, amount) = (part.name.as_deref().unwrap_or_default(), figures(Money::new(part.amount, draft.currency), language));
-            let what = say(language, "Commissions, program", "Commissions, programme");
-            push(
-                &mut rows,
-                format_args!("<tr><td>{what} {}</td><td class=\"n\">{}</td><td class=\"n\">{amount}</td></tr>\n", Html(name), part.lines),
-            );
+            let amount = figures(Money::new(part.amount, draft.currency), language);
+            let what = match &part.name {
+                Some(name) => format!("{} {name}", say(language, "Commissions, program", "Commissions, programme")),
+                None => say(language, "Given up or written off", "Abandons et passages en perte").to_owned(),
+            };
+            let what = Html(&what);
+            push(&mut rows, format_args!("<tr><td>{what}</td><td class=\"n\">{}</td><td class=\"n\">{amount}</td></tr>\n", part.lines));
         }
         let columns =
             [say(language, "Description", "Désignation"), say(language, "#Lines", "#Lignes"), say(language, "#Net amount", "#Montant HT")];
@@ -79,13 +80,14 @@ impl Page {
         let mut rows = String::new();
         for line in &self.lines {
             let (day, amount) = (date(zone.day(line.at), language), figures(Money::new(line.amount, draft.currency), language));
-            let (event, order) = (page::event(line.kind, language), Html(line.order_id.as_deref().unwrap_or_default()));
+            let (event, order) =
+                (page::event(line.kind, language), Html(line.order_id.as_deref().or(line.reason.as_deref()).unwrap_or_default()));
             push(&mut rows, format_args!("<tr><td>{day}</td><td>{event}</td><td>{order}</td><td class=\"n\">{amount}</td></tr>\n"));
         }
         let columns = [
             say(language, "Date", "Date"),
             say(language, "Event", "Événement"),
-            say(language, "Order", "Commande"),
+            say(language, "Order, or reason", "Commande, ou motif"),
             say(language, "#Net amount", "#Montant HT"),
         ];
         let title = say(language, "Annex: the lines", "Annexe : le détail des lignes");
@@ -115,9 +117,6 @@ fn mentions(statement: &Statement, zone: &Zone, language: Language) -> String {
     }
     if let Some(mention) = page::vat_mention(draft.vat_mention.as_deref(), draft.vat_rate, &draft.seller) {
         push(&mut text, format_args!("<p>{}</p>", lines(mention)));
-    }
-    if let Some(note) = &draft.seller.note {
-        push(&mut text, format_args!("<p class=\"small\">{}</p>", lines(note)));
     }
     text.push_str(&page::heads(&statement.heads, language));
     text.push_str("</div>\n");

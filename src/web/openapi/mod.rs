@@ -62,6 +62,7 @@ const TAGS: &[(&str, &str)] = &[
     ("movements", "What moved beside orders: bonuses, fees, merchants' payments, what was written off or waived."),
     ("invoices", "Invoices and credit notes of what merchants owe, their payments, and how accounts stand."),
     ("seller", "Who stands on documents as their seller: the operator."),
+    ("statements", "Publishers' invoices that the platform writes for them, and what stands on them."),
     ("payouts", "How publishers and buyers are paid, the runs that pay them, and each payment."),
     ("reports", "Clicks, conversions and commission over time."),
     ("imports", "Clicks, sales and rates from elsewhere."),

@@ -123,7 +123,7 @@ impl Story {
         story
     }
 
-    fn tell(&mut self, by: Actor, act: Act) {
+    pub fn tell(&mut self, by: Actor, act: Act) {
         self.events.push(Event::Tell(by, Box::new(act)));
     }
 

@@ -4,6 +4,7 @@ pub mod domain;
 pub mod domain_boosts;
 pub mod domain_cases;
 pub mod domain_claimed;
+pub mod domain_rivals;
 pub mod domain_said;
 pub mod domain_tables;
 pub mod dump;
