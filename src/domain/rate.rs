@@ -81,6 +81,15 @@ impl RateTable {
         new
     }
 
+    /// Adds what another table has beside.
+    pub fn absorb(&mut self, other: Self) {
+        for (day, rates) in other.0 {
+            for (currency, rate) in rates {
+                self.insert(day, currency, rate);
+            }
+        }
+    }
+
     pub fn get(&self, day: Day, currency: Currency) -> Option<Rate> {
         if currency == Currency::EUR { Some(Rate::EURO) } else { self.0.get(&day)?.get(&currency).copied() }
     }

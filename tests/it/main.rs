@@ -36,6 +36,7 @@ mod domain_refunds;
 mod domain_rules;
 mod domain_sets;
 mod domain_shares;
+mod domain_simulate;
 mod domain_stream;
 mod domain_touches;
 mod domain_verdicts;

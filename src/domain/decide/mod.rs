@@ -8,11 +8,13 @@ mod loyalty;
 mod movement;
 mod payout;
 mod record;
+mod replay;
 mod restore;
 mod tie;
 
 pub use change::{Mint, due_of};
 pub use invoice::{currency as currency_of, listed};
+pub use replay::{Replay, Replayed};
 
 use crate::domain::{
     command::{Act, Command, Outcome},

@@ -4,7 +4,7 @@ use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_COD
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR},
-        simulate::Amounts,
+        simulate::{Amounts, Bonuses, Part},
         terms,
     },
     engine::simulate::{self, Changed, SimulateError, Totals},
@@ -36,9 +36,14 @@ const DRAFT: Body = Body::new(
 .example(
     r#"{"terms": {"commission": [{"pay": {"percent": "6"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}}, "since": "2026-10-01"}"#,
 );
-const ABOUT: &str = "Decided again: the rules, the split, the attribution. As it was when a sale was recorded: the exchange rate, whether the \
-    customer was new, each publisher's gift to the buyer, and the month's sum that tiers look at. Refunds and verdicts count as they are \
-    now. Nothing is written. Of the orders that change the first 1,000 are listed, oldest first; `since` and `until` show the others.";
+const ABOUT: &str = "Decided again: the rules, the split, the attribution, the boosts. As it was when a sale was recorded: the exchange rate, \
+    whether the customer was new, each publisher's gift to the buyer, and the month's sum that tiers look at. Refunds and verdicts count as \
+    they are now. Boosts are asked in order of time, as if the draft had been in effect: each budget and quota begins with what orders before \
+    `since` took of the boost of that name, and a first order that was rewarded by another program, or outside of the span, stays rewarded. \
+    What a draft asks and nobody asked then is read from the stored orders as they are now (`history_asked_anew` counts the orders). Of \
+    adjustments and reopenings of an order the last counts, a sale counts as it was told last, and a code that was never handed out is used \
+    by nobody. Nothing is written. Of the orders that change the first 1,000 are listed, in the sequence in which they were recorded; \
+    `since` and `until` show the others.";
 
 pub fn routes() -> Routes {
     let compare = op("simulate_terms", "What other terms would have paid").about(ABOUT).roles(OPERATOR | MERCHANT).ids(PROGRAM).body(DRAFT);
@@ -57,6 +62,11 @@ struct View {
     changed_orders: u64,
     /// Orders recorded under terms without tiers: under these they count from a base of 0.
     without_tier_base: u64,
+    /// Orders whose boosts look at a history of the buyer that was not looked up when they were recorded: their last order, or what they had
+    /// bought. It is read from the stored orders, with the refunds and rejections of today.
+    history_asked_anew: u64,
+    /// Orders of which the tier of a boost left out what the buyer spent in another currency: there is no rate for their day.
+    boost_tiers_without_rate: u64,
     totals: Sums,
     /// Of each publisher that is credited before or after.
     publishers: Vec<OfPublisher>,
@@ -64,7 +74,7 @@ struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     buyers: Option<Vec<OfBuyer>>,
-    /// The first 1,000 orders that change, oldest first.
+    /// The first 1,000 orders that change, as they were recorded.
     changed: Vec<ChangedOrder>,
 }
 
@@ -75,6 +85,15 @@ struct Sums {
     publisher: Gap,
     buyer: Gap,
     platform: Gap,
+    bonuses: Funded,
+}
+
+/// Bonuses to buyers, beside the commission, by who pays them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SimulatedBonuses)]
+struct Funded {
+    platform: Gap,
+    merchant: Gap,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -92,15 +111,19 @@ struct OfPublisher {
     before: Money,
     after: Money,
     difference: Money,
+    /// What buyers get beside, on the orders whose newest credit is this publisher's.
+    bonuses: Funded,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SimulatedBuyer)]
 struct OfBuyer {
     buyer: BuyerId,
+    /// Of the commission.
     before: Money,
     after: Money,
     difference: Money,
+    bonuses: Funded,
 }
 
 /// An order that the other terms pay otherwise.
@@ -115,6 +138,7 @@ struct ChangedOrder {
     publisher: Gap,
     buyer: Gap,
     platform: Gap,
+    bonuses: Funded,
 }
 
 impl Gap {
@@ -124,36 +148,56 @@ impl Gap {
     }
 }
 
+impl Funded {
+    fn new(before: Bonuses, after: Bonuses, currency: Currency) -> Self {
+        Self {
+            platform: Gap::new(before.platform, after.platform, currency),
+            merchant: Gap::new(before.merchant, after.merchant, currency),
+        }
+    }
+}
+
 impl Sums {
     fn new(before: Amounts, after: Amounts, currency: Currency) -> Self {
         let of = |part: fn(Amounts) -> i64| Gap::new(part(before), part(after), currency);
-        Self { commission: of(|a| a.commission), publisher: of(|a| a.publisher), buyer: of(|a| a.buyer), platform: of(|a| a.platform) }
+        Self {
+            commission: of(|a| a.commission),
+            publisher: of(|a| a.publisher),
+            buyer: of(|a| a.buyer),
+            platform: of(|a| a.platform),
+            bonuses: Funded::new(before.bonuses, after.bonuses, currency),
+        }
     }
 }
 
 impl ChangedOrder {
     fn new(changed: &Changed, currency: Currency) -> Self {
-        let Sums { commission, publisher, buyer, platform } = Sums::new(changed.before, changed.after, currency);
+        let Sums { commission, publisher, buyer, platform, bonuses } = Sums::new(changed.before, changed.after, currency);
         let (conversion, order_id, goal) = (changed.conversion, changed.order_id.clone(), changed.goal.clone());
-        Self { conversion, order_id, goal, commission, publisher, buyer, platform }
+        Self { conversion, order_id, goal, commission, publisher, buyer, platform, bonuses }
     }
 }
 
 impl View {
     fn new(program: ProgramId, totals: &Totals, changed: Vec<ChangedOrder>, shows_buyers: bool, currency: Currency) -> Self {
-        let publisher = |(publisher, (before, after)): (&PublisherId, &(i64, i64))| {
-            let Gap { before, after, difference } = Gap::new(*before, *after, currency);
-            OfPublisher { publisher: *publisher, before, after, difference }
+        let gaps = |before: &Part, after: &Part| {
+            (Gap::new(before.share, after.share, currency), Funded::new(before.bonuses, after.bonuses, currency))
         };
-        let buyer = |(buyer, (before, after)): (&BuyerId, &(i64, i64))| {
-            let Gap { before, after, difference } = Gap::new(*before, *after, currency);
-            OfBuyer { buyer: *buyer, before, after, difference }
+        let publisher = |(publisher, (before, after)): (&PublisherId, &(Part, Part))| {
+            let (Gap { before, after, difference }, bonuses) = gaps(before, after);
+            OfPublisher { publisher: *publisher, before, after, difference, bonuses }
+        };
+        let buyer = |(buyer, (before, after)): (&BuyerId, &(Part, Part))| {
+            let (Gap { before, after, difference }, bonuses) = gaps(before, after);
+            OfBuyer { buyer: *buyer, before, after, difference, bonuses }
         };
         Self {
             program,
             orders: totals.orders,
             changed_orders: totals.changed,
             without_tier_base: totals.without_tier_base,
+            history_asked_anew: totals.asked_anew,
+            boost_tiers_without_rate: totals.without_rate,
             totals: Sums::new(totals.before, totals.after, currency),
             publishers: totals.publishers.iter().map(publisher).collect(),
             buyers: shows_buyers.then(|| totals.buyers.iter().map(buyer).collect()),
@@ -180,7 +224,7 @@ async fn compare_terms(State(api): State<Api>, caller: Caller, Ids(id): Ids<Prog
         }
         Ok(())
     };
-    let totals = simulate::simulate(api.db(), id, &other, placed, &mut list).await.map_err(problem)?;
+    let totals = simulate::simulate(api.db(), api.zone(), id, &other, placed, &mut list).await.map_err(problem)?;
     Ok(ok(&View::new(id, &totals, listed, caller.scope.merchant().is_none(), program.currency)))
 }
 
