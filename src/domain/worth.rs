@@ -4,7 +4,7 @@ use crate::domain::{
     loyalty::{days_between, fade, is_valid},
     terms::boost::{Boost, Code, Kind, Reward},
 };
-use crate::kernel::{currency::Currency, money::Money, percent::Percent, ratio::Ratio, time::Time};
+use crate::kernel::{code::Language, currency::Currency, money::Money, percent::Percent, ratio::Ratio, time::Time};
 
 /// A boost in words.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -46,6 +46,7 @@ pub struct Today {
 /// In English and French. Amounts are in `currency`.
 pub fn text(boost: &Boost, currency: Currency) -> Text {
     let money = |minor| Money::new(minor, currency);
+    let plain = |minor, _| money(minor).to_string();
     let least = |least: Option<i64>| match least {
         Some(least) => (format!(" of {} or more", money(least)), format!(" d’au moins {}", money(least))),
         None => (String::new(), String::new()),
@@ -81,10 +82,8 @@ pub fn text(boost: &Boost, currency: Currency) -> Text {
                 ),
             }
         }
-        Kind::Code(code) => rewarded(code.reward, currency, "with this code", "avec ce code"),
-        Kind::Voucher(code) => {
-            rewarded(code.reward, currency, "with a voucher, good for one order", "avec un bon, valable pour une commande")
-        }
+        Kind::Code(code) => rewarded(code.reward, plain, "with this code", "avec ce code"),
+        Kind::Voucher(code) => rewarded(code.reward, plain, "with a voucher, good for one order", "avec un bon, valable pour une commande"),
         Kind::Tier { tiers, .. } => {
             let each = |from: &str, join: &str| {
                 let tiers = tiers.iter().map(|tier| format!("{} % {from} {}", tier.percent_of_buyer_share, money(tier.from)));
@@ -98,13 +97,13 @@ pub fn text(boost: &Boost, currency: Currency) -> Text {
     }
 }
 
-/// A reward in words, with what it is for.
-pub fn rewarded(reward: Reward, currency: Currency, en: &str, fr: &str) -> Text {
+/// A reward in words, with what it is for; `written` writes minor units of its currency as the reader's language does.
+pub fn rewarded(reward: Reward, written: impl Fn(i64, Language) -> String, en: &str, fr: &str) -> Text {
     match reward {
-        Reward::Flat(flat) => {
-            let money = Money::new(flat, currency);
-            Text { en: format!("{money} on top {en}."), fr: format!("{money} en plus {fr}.") }
-        }
+        Reward::Flat(flat) => Text {
+            en: format!("{} on top {en}.", written(flat, Language::En)),
+            fr: format!("{} en plus {fr}.", written(flat, Language::Fr)),
+        },
         Reward::PercentOfBuyerShare(percent) => {
             Text { en: format!("{percent} % of your cashback on top {en}."), fr: format!("{percent} % de votre cashback en plus {fr}.") }
         }
