@@ -148,6 +148,19 @@ async fn an_invoice_lists_what_is_owed_and_its_payment_makes_it_payable() {
             (&credit["net"]["amount"], &credit["gross"]["amount"], &credit["status"]),
             (&json!("-6.00"), &json!("-7.20"), &json!("credited"))
         );
+        let paying = async |path: String, body: Value| stage.operator.call(Method::POST, &path, Some(&body)).await;
+        let refused = paying(format!("/invoices/{}/payments", text(&credit["id"])), json!({"amount": "7.20"})).await;
+        assert_eq!(refused.expect(409)["code"], "credit_note_not_payable");
+        for (path, amount) in [
+            (format!("/invoices/{}/payments", text(&invoice["id"])), json!("1.00")),
+            (format!("/merchants/{}/payments", stage.merchant.id), euros("1.00")),
+        ] {
+            let ahead = |minutes: i64| json!({"amount": amount, "received_at": Clock::System.now().plus(minutes * 60_000_000).to_string()});
+            let refused = paying(path.clone(), ahead(6)).await.expect(422);
+            assert_eq!((&refused["code"], &refused["errors"][0]["field"]), (&json!("date_in_future"), &json!("received_at")), "{refused}");
+            let taken = paying(path, ahead(4)).await.expect(201);
+            stage.operator.post(&format!("/movements/{}/reverse", text(&taken["id"])), json!({"reason": "a slip"})).await;
+        }
         assert_eq!(stage.look(&invoice).await, (json!("paid"), json!("72.00"), json!("0.00")));
         let account = stage.account().await;
         assert_eq!(
