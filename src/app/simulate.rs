@@ -77,7 +77,7 @@ fn since(text: &str) -> Result<Time, String> {
 
 pub async fn run(args: Args) -> Result<(), Failure> {
     let text = read(&args.terms)?;
-    let db = args.database.open_existing().await?;
+    let db = args.database.open_existing_in(&args.timezone).await?;
     let done = async {
         let missing = || Failure::Refused(format!("there is no program {}", args.program));
         let program = simulate::program(&db, args.program).await?.ok_or_else(missing)?;

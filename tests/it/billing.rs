@@ -1,12 +1,12 @@
 //! Merchants' accounts: what is invoiced, with which number and VAT, how payments cover it, and what then becomes payable.
 use crate::support::{
-    Fresh, for_each_database,
+    Fresh, TempDir, for_each_database,
     load::at_once,
     server::{Merchant, Operator, Server, click, ristourne, ristourne_ok, text},
     sql::Sql,
 };
 use reqwest::{Method, header};
-use ristourne::engine::clock::Clock;
+use ristourne::{engine::clock::Clock, kernel::time::Zone};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -300,4 +300,54 @@ async fn what_is_altered_is_found() {
         assert!(!output.status.success() && said.contains(code), "{alteration}: {said}");
         fresh.remove().await;
     }
+}
+
+/// The first document with a number fixes the time zone: months, days and document dates of another would not be those of the documents.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_invoice_fixes_the_time_zone() {
+    for_each_database(async |database| {
+        let server = Server::start(database);
+        let stage = Stage::new(&server).await;
+        let conversion = stage.approved("Z-1", "100.00").await;
+        server.stop();
+        // Nothing is issued yet: another one is as good.
+        let paris = ["--timezone", "Europe/Paris"];
+        ristourne_ok(database, &["verify", paris[0], paris[1]]);
+        let zone = Zone::named(paris[1]).expect("known");
+        let server = Server::start_with(database, &paris);
+        let operator = server.operator();
+        operator.create("/invoices", json!({"merchant": stage.merchant.id, "until": zone.day(Clock::System.now()).to_string()})).await;
+        assert_eq!(operator.get(&format!("/conversions/{conversion}")).await["status"], "approved");
+        server.stop();
+        Server::start_with(database, &paris).stop();
+        let spool = TempDir::new("zone-spool");
+        let spool = spool.path().display().to_string();
+        let terms = spool.clone() + "/terms.json";
+        std::fs::write(&terms, terms_of_a_draft()).expect("written");
+        let commands: [&[&str]; 6] = [
+            &["serve", "--listen", "127.0.0.1:0", "--spool-dir", &spool],
+            &["verify"],
+            &["export", "fec", "--year", "2026"],
+            &["payout", "prepare", "--currency", "EUR", "--spool-dir", &spool],
+            &["import", "rates", &terms, "--spool-dir", &spool],
+            &["simulate", "--program", &stage.program, "--terms", &terms],
+        ];
+        for command in commands {
+            for zone in [&[][..], &["--timezone", "America/Lima"]] {
+                let refused = ristourne(database, &[command, zone].concat());
+                let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+                assert_eq!(refused.status.code(), Some(1), "{command:?} {zone:?}: {said}");
+                let given = zone.last().unwrap_or(&"UTC");
+                assert!(said.contains(&format!("is Europe/Paris, as its first invoice fixed it, and not {given}")), "{command:?}: {said}");
+            }
+        }
+        for command in [&commands[1], &commands[2], &commands[5]] {
+            ristourne_ok(database, &[command, &paris[..]].concat());
+        }
+    })
+    .await;
+}
+
+fn terms_of_a_draft() -> String {
+    terms("approval").to_string()
 }
