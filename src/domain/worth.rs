@@ -35,6 +35,9 @@ pub struct Today {
     /// For the buyer; null for a percentage.
     #[schema(required)]
     pub amount: Option<Money>,
+    /// What the buyer's approved orders come to that a tier is chosen by; null for others.
+    #[schema(required)]
+    pub base: Option<Money>,
     /// Until when a return boost stays whole.
     #[schema(required)]
     pub full_until: Option<Time>,
@@ -112,7 +115,7 @@ pub fn rewarded(reward: Reward, written: impl Fn(i64, Language) -> String, en: &
 
 /// None if it pays this buyer nothing now.
 pub fn today(boost: &Boost, known: &Known, currency: Currency, now: Time) -> Option<Today> {
-    let plain = Today { percent_of_buyer_share: None, amount: None, full_until: None, zero_at: None };
+    let plain = Today { percent_of_buyer_share: None, amount: None, base: None, full_until: None, zero_at: None };
     let amount = |minor: i64| Today { amount: Some(Money::new(minor, currency)), ..plain.clone() };
     let percent = |percent: Percent| Today { percent_of_buyer_share: Some(percent), ..plain.clone() };
     match &boost.kind {
@@ -123,14 +126,15 @@ pub fn today(boost: &Boost, known: &Known, currency: Currency, now: Time) -> Opt
                 percent_of_buyer_share: Some(left),
                 full_until: Some(last.plus_days(within_days.saturating_add(1))),
                 zero_at: Some(last.plus_days(*fades_to_zero_at_days)),
-                amount: None,
+                ..plain
             })
         }
         Kind::Welcome { flat, .. } => known.is_open.then(|| amount(*flat)),
         Kind::Referral { friend, .. } => known.is_open.then(|| amount(*friend)),
         Kind::Tier { tiers, .. } => {
             let tier = tiers.iter().rev().find(|tier| tier.from <= known.base)?;
-            (tier.percent_of_buyer_share.parts() > 0).then(|| percent(tier.percent_of_buyer_share))
+            let base = Some(Money::new(known.base, currency));
+            (tier.percent_of_buyer_share.parts() > 0).then(|| Today { base, ..percent(tier.percent_of_buyer_share) })
         }
         Kind::Code(code) | Kind::Voucher(code) if is_open(code, now) => Some(match code.reward {
             Reward::Flat(flat) => amount(flat),

@@ -18,7 +18,7 @@ use crate::domain::{
 use crate::kernel::{
     currency::Currency,
     id::{BuyerId, ProgramId},
-    ratio::{OutOfRange, Ratio},
+    ratio::OutOfRange,
     time::Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -176,19 +176,14 @@ fn base(
     (sale, buyer): (&Sale, BuyerId),
     (programs, currency, own): (&[ProgramId], Currency, i64),
 ) -> Result<TierBase, OutOfRange> {
-    let (mut sum, mut left_out) = (Ratio::ZERO, Vec::new());
     let programs: BTreeSet<ProgramId> = programs.iter().copied().collect();
-    for program in programs {
-        let Some(from) = known.currencies.get(&program) else { continue };
+    let spent = programs.into_iter().filter_map(|program| {
+        let from = known.currencies.get(&program)?;
         let stored = known.bases.get(&(buyer, program)).copied().unwrap_or(0);
-        let amount = if program == order.key.program { stored - own } else { stored };
-        match facts.rates.conversion(*from, currency, facts.zone.day(sale.occurred_at)) {
-            Some(conversion) => sum = sum.plus(conversion.convert(amount)?)?,
-            None if amount != 0 => left_out.push(program),
-            None => {}
-        }
-    }
-    Ok(TierBase { amount: sum.round_half_up()?, left_out })
+        Some((program, *from, if program == order.key.program { stored - own } else { stored }))
+    });
+    let (amount, left_out) = facts.rates.sum(spent, currency, facts.zone.day(sale.occurred_at))?;
+    Ok(TierBase { amount, left_out })
 }
 
 fn referrer(facts: &Facts, buyer: BuyerId) -> Option<BuyerId> {
