@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 #[expect(clippy::needless_pass_by_value, reason = "it reads like the JSON that it becomes")]
-fn terms(boosts: Value) -> Value {
+pub fn terms(boosts: Value) -> Value {
     json!({"commission": [{"pay": {"percent": "10"}}], "split": {"publisher": "40", "buyer": "50", "platform": "10"}, "boosts": boosts})
 }
 
 /// A shop with a program, and a cashback site that sends members there.
-struct Stage {
-    operator: Operator,
-    shop: Merchant,
-    program: String,
+pub struct Stage {
+    pub operator: Operator,
+    pub shop: Merchant,
+    pub program: String,
     slug: String,
 }
 
 impl Stage {
-    async fn new(operator: Operator, boosts: Value) -> Self {
+    pub async fn new(operator: Operator, boosts: Value) -> Self {
         let shop = operator.merchant("Librairie").await;
         let program = operator.program(&shop, "EUR", terms(boosts)).await;
         let club = operator.create("/publishers", json!({"name": "Club", "kind": "cashback", "portal": true})).await;
@@ -32,7 +32,7 @@ impl Stage {
         Self { operator, shop, program, slug }
     }
 
-    async fn click(&self, reference: &str) -> String {
+    pub async fn click(&self, reference: &str) -> String {
         click_id(&follow(&client(), &self.operator.base, &format!("/c/{}?buyer={reference}", self.slug)).await)
     }
 
@@ -45,11 +45,11 @@ impl Stage {
         sale
     }
 
-    async fn sell(&self, order: &str, click: &str, coupon: Option<&str>) -> Value {
+    pub async fn sell(&self, order: &str, click: &str, coupon: Option<&str>) -> Value {
         self.shop.postback(&self.sale(order, click, coupon)).await.expect(201)["conversion"].clone()
     }
 
-    async fn act(&self, conversion: &Value, what: &str, body: Value) -> Value {
+    pub async fn act(&self, conversion: &Value, what: &str, body: Value) -> Value {
         self.operator.post(&format!("/conversions/{}/{what}", text(&conversion["id"])), body).await
     }
 

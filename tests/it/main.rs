@@ -22,6 +22,7 @@ mod backup;
 mod batches;
 mod billing;
 mod boosts;
+mod boosts_told;
 mod commands;
 mod currencies;
 mod demo;
