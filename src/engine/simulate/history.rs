@@ -52,8 +52,8 @@ impl History {
         (since, until): (Option<Time>, Option<Time>),
     ) -> Result<Self, SimulateError> {
         let kinds = || other.boosts.iter().map(|boost: &boost::Boost| &boost.kind);
-        let tiers = kinds().filter_map(|kind| if let Kind::Tier { programs, .. } = kind { Some(programs) } else { None });
-        let looked_at: Vec<ProgramId> = tiers.flatten().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let looked_at: BTreeSet<ProgramId> = kinds().flat_map(Kind::looks_at).copied().collect();
+        let looked_at: Vec<ProgramId> = looked_at.into_iter().collect();
         let id = program.program.id;
         let mut facts = Facts::empty(zone.clone());
         let others = store::program::by_ids(tx, &looked_at).await?;

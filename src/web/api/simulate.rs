@@ -1,11 +1,12 @@
 //! What other terms would have paid on the sales that are stored, before a draft goes live.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, ok, op, span};
+use super::{Api, Body, Caller, Field, Ids, Input, Kind, Routes, TERMS, TERMS_CODES, ok, op, span, wrong_field};
 use crate::{
     domain::{
         access::{MERCHANT, OPERATOR},
+        program::Program,
         simulate::{Amounts, Bonuses, Part},
-        terms,
+        terms::{self, Terms},
     },
     engine::simulate::{self, Changed, SimulateError, Totals},
     kernel::{
@@ -13,10 +14,12 @@ use crate::{
         id::{BuyerId, ConversionId, ProgramId, PublisherId},
         money::Money,
     },
+    store::{self, Tx},
     web::problem::Problem,
 };
 use axum::{extract::State, response::Response};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// Simulations at once: each decides every order again. More are told to come back.
@@ -47,7 +50,7 @@ const ABOUT: &str = "Decided again: the rules, the split, the attribution, the b
 
 pub fn routes() -> Routes {
     let compare = op("simulate_terms", "What other terms would have paid").about(ABOUT).roles(OPERATOR | MERCHANT).ids(PROGRAM).body(DRAFT);
-    let compare = compare.reads().ok::<View>().codes(TERMS_CODES).codes(&[(503, "unavailable")]);
+    let compare = compare.reads().ok::<View>().codes(TERMS_CODES).codes(&[(422, "unknown_program"), (503, "unavailable")]);
     Routes::new("terms").post("/programs/{id}/simulate", compare_terms, compare)
 }
 
@@ -209,13 +212,16 @@ impl View {
 async fn compare_terms(State(api): State<Api>, caller: Caller, Ids(id): Ids<ProgramId>, input: Input) -> Result<Response, Problem> {
     let mut tx = api.db().read().await?;
     let program = caller.find_own_program(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
-    tx.commit().await?;
     let (other, placed) = input.read(|object, errors| {
         let terms = object.required("terms", errors).object(errors);
         let terms = terms.and_then(|terms| terms::parse::read(&terms, program.currency, program.upstream, errors));
         let placed = span(object, api.zone(), errors);
         Some((terms?, placed))
     })?;
+    if caller.scope.merchant().is_some() {
+        check_reach(&mut tx, &api, &program, &other).await?;
+    }
+    tx.commit().await?;
     let _room = api.simulations.try_acquire().map_err(|_| Problem::unavailable())?;
     let mut listed = Vec::new();
     let mut list = |changed: &Changed| {
@@ -226,6 +232,19 @@ async fn compare_terms(State(api): State<Api>, caller: Caller, Ids(id): Ids<Prog
     };
     let totals = simulate::simulate(api.db(), api.zone(), id, &other, placed, &mut list).await.map_err(problem)?;
     Ok(ok(&View::new(id, &totals, listed, caller.scope.merchant().is_none(), program.currency)))
+}
+
+/// What buyers spend elsewhere is not a merchant's to try out: its draft has tiers over its own programs, and those that its terms have.
+async fn check_reach(tx: &mut Tx, api: &Api, program: &Program, draft: &Terms) -> Result<(), Problem> {
+    let reach = |terms: &Terms| -> BTreeSet<ProgramId> { terms.boosts.iter().flat_map(|boost| boost.kind.looks_at()).copied().collect() };
+    let versions = store::terms::versions(tx, &api.engine.terms, std::slice::from_ref(program)).await?;
+    let live: BTreeSet<ProgramId> = versions.values().flatten().flat_map(|version| reach(&version.terms)).collect();
+    let asked: Vec<ProgramId> = reach(draft).difference(&live).copied().collect();
+    let known = store::program::by_ids(tx, &asked).await?;
+    if asked.iter().all(|id| known.iter().any(|known| known.id == *id && known.merchant == program.merchant)) {
+        return Ok(());
+    }
+    Err(wrong_field("terms.boosts", "unknown_program", "a tier looks at programs of your own"))
 }
 
 fn problem(error: SimulateError) -> Problem {
