@@ -39,7 +39,7 @@ pub struct BonusLine {
     /// Who gets it.
     #[schema(required)]
     pub buyer: Option<BuyerId>,
-    /// Of the buyer's share, before it faded.
+    /// Of the buyer's share, before it faded; null for a fixed amount, and where the order ended.
     #[schema(required)]
     pub percent: Option<Percent>,
     /// The buyer's share that a percentage is of.
@@ -119,6 +119,8 @@ fn cut_by(offer: &Offer, part: &Part) -> Option<BonusReason> {
 fn line(offer: &Offer, part: &Part, lost: Option<BonusReason>, share: i64, to: Currency) -> BonusLine {
     let money = |minor| Money::new(minor, to);
     let (percent, days, base) = match part.seen {
+        // The share that it was worked out from is gone with the order.
+        _ if lost.is_some() => (None, None, None),
         Seen::Flat => (None, None, None),
         Seen::Percent(percent) => (Some(percent), None, None),
         Seen::Days { percent, days } => (Some(percent), Some(days), None),
