@@ -23,17 +23,17 @@ fn euros(amount: &str) -> Value {
 }
 
 /// A shop whose publishers wait for its payment, invoiced with 20 % VAT.
-struct Stage {
+pub struct Stage {
     operator: Operator,
-    merchant: Merchant,
-    program: String,
+    pub merchant: Merchant,
+    pub program: String,
     publisher: String,
     slug: String,
     base: String,
 }
 
 impl Stage {
-    async fn new(server: &Server) -> Self {
+    pub async fn new(server: &Server) -> Self {
         let operator = server.operator();
         let seller = json!({"name": "Ristourne SAS", "address": "12 rue du Port\n35400 Saint-Malo", "country": "FR",
             "vat_number": "FR40303265045", "registration": "SIREN 303 265 045", "iban": "FR7630006000011234567890189"});
@@ -52,7 +52,7 @@ impl Stage {
     }
 
     /// Sells and approves; gives the conversion's id.
-    async fn approved(&self, order: &str, amount: &str) -> String {
+    pub async fn approved(&self, order: &str, amount: &str) -> String {
         let id = text(&self.sell(order, amount).await["id"]);
         self.operator.post(&format!("/conversions/{id}/approve"), json!({})).await;
         id
@@ -62,7 +62,7 @@ impl Stage {
         self.operator.get(&format!("/conversions/{conversion}")).await["status"].clone()
     }
 
-    async fn invoice(&self) -> Value {
+    pub async fn invoice(&self) -> Value {
         self.operator.create("/invoices", json!({"merchant": self.merchant.id, "until": today()})).await
     }
 

@@ -21,6 +21,7 @@ mod api_setup;
 mod backup;
 mod batches;
 mod billing;
+mod billing_judged;
 mod boosts;
 mod boosts_told;
 mod commands;
