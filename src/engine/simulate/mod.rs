@@ -126,7 +126,7 @@ impl Told<'_> {
             let id = replayed.stored.id;
             let compared = compare(&replayed.stored, &replayed.own, &replayed.again, other);
             let compared = compared.map_err(|error| SimulateError::OutOfRange(id, error))?;
-            let changed = compared.map(|compared| self.totals.add(replayed, compared)).transpose()?.flatten();
+            let changed = compared.map(|compared| self.totals.add(replayed, &compared)).transpose()?.flatten();
             if let Some(place) = self.places.remove(&id) {
                 self.waiting.insert(place, changed);
             }
@@ -143,7 +143,7 @@ impl Told<'_> {
 
 impl Totals {
     /// Gives the order if it comes out otherwise.
-    fn add(&mut self, order: Replayed, compared: Compared) -> Result<Option<Changed>, SimulateError> {
+    fn add(&mut self, order: Replayed, compared: &Compared) -> Result<Option<Changed>, SimulateError> {
         self.orders += 1;
         self.without_tier_base += u64::from(compared.without_tier_base);
         self.asked_anew += u64::from(order.asked_anew);
@@ -161,7 +161,7 @@ impl Totals {
         }
         self.changed += 1;
         let key = order.stored.key;
-        let Compared { before, after, .. } = compared;
+        let Compared { before, after, .. } = *compared;
         Ok(Some(Changed { conversion: order.stored.id, order_id: key.order_id, goal: key.goal, before, after }))
     }
 }
