@@ -106,6 +106,11 @@ impl DatabaseArgs {
         self.open_with(&store::Options { make_file: false, ..self.pool.options() }).await
     }
 
+    /// The same for what decides or reports by days: the time zone must be the installation's.
+    pub async fn open_existing_in(&self, zone: &Zone) -> Result<store::Db, Failure> {
+        in_zone(self.open_existing().await?, zone).await
+    }
+
     async fn open_with(&self, options: &store::Options) -> Result<store::Db, Failure> {
         self.look(options.make_file)?;
         let opened = async {
@@ -135,6 +140,18 @@ impl DatabaseArgs {
                 file.display()
             )),
             _ => Ok(()),
+        }
+    }
+}
+
+/// The database, if this may be its installation's time zone: its first invoice fixes it.
+pub async fn in_zone(db: store::Db, zone: &Zone) -> Result<store::Db, Failure> {
+    let checked = async { store::setting::check_zone(&mut db.read().await?, zone).await };
+    match checked.await {
+        Ok(()) => Ok(db),
+        Err(error) => {
+            db.close().await;
+            Err(error.into())
         }
     }
 }

@@ -188,6 +188,9 @@ fn bonuses(out: &mut String, bonuses: &[BonusLine]) -> fmt::Result {
         }
         write!(out, ", exactly {} rounds to {}", bonus.exact, bonus.wanted)?;
         writeln!(out, "{}", bonus.cap.map(|cap| format!(", of which {cap} was left")).unwrap_or_default())?;
+        if let Some(reason) = &bonus.reason {
+            writeln!(out, "    {}", reason.en)?;
+        }
     }
     Ok(())
 }

@@ -150,7 +150,7 @@ async fn setup(args: &SetupArgs, out: &mut BufWriter<Stdout>) -> Result<Result<u
 
 async fn fec(args: &FecArgs, out: &mut BufWriter<Stdout>) -> Result<Result<u64, ExportError>, Failure> {
     let days = fec::year(args.year).ok_or_else(|| Failure::Usage("there is no such year".to_owned()))?;
-    let db = args.database.open_existing().await?;
+    let db = args.database.open_existing_in(&args.timezone).await?;
     let written = if let Some(siren) = &args.siren {
         let name = file_name(siren, args.year);
         let file = File::create(&name).map_err(|error| Failure::Refused(format!("{name}: {error}")))?;

@@ -155,7 +155,7 @@ async fn export(ExportArgs { batch, format, all, common }: ExportArgs) -> Result
         (Format::Csv, true) => Form::CsvAll,
     };
     let vault = Vault::new(common.installation.master_key().map_err(Failure::Usage)?.as_ref());
-    let db = common.database.open_existing().await?;
+    let db = common.database.open_existing_in(&common.installation.timezone).await?;
     let zone = &common.installation.timezone;
     let refused = |error: payout_file::FileError| Failure::Refused(error.to_string());
     // Whatever could not be written is found before the bank is said to know it.
@@ -168,7 +168,7 @@ async fn export(ExportArgs { batch, format, all, common }: ExportArgs) -> Result
 
 /// As a node of its own, like an import.
 async fn carry_out(common: &CommonArgs, step: Step) -> Result<PayoutDone, Failure> {
-    let db = common.database.open_existing().await?;
+    let db = common.database.open_existing_in(&common.installation.timezone).await?;
     let spool = common.spool_dir.clone().unwrap_or_else(|| common.database.database.spool_dir());
     let lease = Lease::acquire(&db, &Clock::System, &spool).await?;
     let done = judge(&db, common, &lease, step).await;

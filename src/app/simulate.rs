@@ -1,15 +1,22 @@
 //! `ristourne simulate`: what other terms would have paid on the sales that are stored.
 
 use crate::{
-    app::{config::DatabaseArgs, failure::Failure},
-    domain::{program::Program, simulate::Amounts, terms},
+    app::{
+        config::{DatabaseArgs, zone},
+        failure::Failure,
+    },
+    domain::{
+        program::Program,
+        simulate::{Amounts, Bonuses, Part},
+        terms,
+    },
     engine::simulate::{self, Changed, SimulateError, Totals},
     kernel::{
         currency::Currency,
         fields::FieldErrors,
         id::ProgramId,
         money::Money,
-        time::{Day, Time},
+        time::{Day, Time, Zone},
     },
 };
 use serde_json::{Value, json};
@@ -22,13 +29,20 @@ const HELP: &str = "\
 The file holds terms as POST /programs/{id}/terms takes them, for example:
   {\"commission\": [{\"pay\": {\"percent\": \"6\"}}], \"split\": {\"publisher\": \"60\", \"buyer\": \"30\", \"platform\": \"10\"}}
 
-Decided again: the rules, the split, the attribution. As it was when a sale was recorded: the exchange rate, whether the customer was new,
-each publisher's gift to the buyer, and the month's approved sum that tiers look at. Refunds, verdicts and adjustments count as they are now.
-Nothing is written.
+Decided again: the rules, the split, the attribution, the boosts. As it was when a sale was recorded: the exchange rate, whether the customer
+was new, each publisher's gift to the buyer, and the month's approved sum that tiers look at. Refunds, verdicts and adjustments count as they
+are now. Nothing is written.
+
+Boosts are asked in order of time, as if these terms had been in effect: a budget or quota begins with what orders before --since took of the
+boost of that name, and a first order that was rewarded by another program or outside of the span stays rewarded. What the terms of then did not
+ask of a buyer's history is read from the stored orders as they are now. A code that was never handed out is used by nobody.
 
 Examples:
   ristourne simulate --program prg_09dkq3fzg0g00 --terms higher.json
   ristourne simulate --program prg_09dkq3fzg0g00 --terms - --since 2026-10-01 --json < higher.json";
+
+const BY_PLATFORM: &str = "bonuses, of the platform";
+const BY_MERCHANT: &str = "bonuses, of the merchant";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -48,6 +62,9 @@ pub struct Args {
     /// Print one JSON object
     #[arg(long, env = "RISTOURNE_JSON")]
     json: bool,
+    /// The time zone of the installation: tiers of boosts look at rates of its days
+    #[arg(long, env = "RISTOURNE_TIMEZONE", default_value = "UTC", value_name = "ZONE", value_parser = zone)]
+    timezone: Zone,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -60,7 +77,7 @@ fn since(text: &str) -> Result<Time, String> {
 
 pub async fn run(args: Args) -> Result<(), Failure> {
     let text = read(&args.terms)?;
-    let db = args.database.open_existing().await?;
+    let db = args.database.open_existing_in(&args.timezone).await?;
     let done = async {
         let missing = || Failure::Refused(format!("there is no program {}", args.program));
         let program = simulate::program(&db, args.program).await?.ok_or_else(missing)?;
@@ -70,7 +87,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         page.head(&mut out, &program, args.since)?;
         let totals = {
             let mut changed = |changed: &Changed| page.changed(&mut out, changed);
-            simulate::simulate(&db, program.id, &other, (args.since, args.until), &mut changed).await
+            simulate::simulate(&db, &args.timezone, program.id, &other, (args.since, args.until), &mut changed).await
         };
         match totals.and_then(|totals| Ok(page.totals(&mut out, &totals)?)) {
             // Whoever read has seen enough.
@@ -145,6 +162,8 @@ impl Page {
             ("publishers", before.publisher, after.publisher),
             ("buyer", before.buyer, after.buyer),
             ("platform", before.platform, after.platform),
+            (BY_PLATFORM, before.bonuses.platform, after.bonuses.platform),
+            (BY_MERCHANT, before.bonuses.merchant, after.bonuses.merchant),
         ] {
             if before != after {
                 self.row(out, &format!("  {name}"), before, after)?;
@@ -159,9 +178,9 @@ impl Page {
     }
 
     fn amounts(&self, amounts: Amounts) -> Value {
-        let Amounts { commission, publisher, buyer, platform } = amounts;
+        let Amounts { commission, publisher, buyer, platform, bonuses } = amounts;
         json!({"commission": self.money(commission), "shares": {"publisher": self.money(publisher), "buyer": self.money(buyer),
-            "platform": self.money(platform)}})
+            "platform": self.money(platform)}, "bonuses": {"platform": self.money(bonuses.platform), "merchant": self.money(bonuses.merchant)}})
     }
 
     fn totals(&self, out: &mut impl Write, totals: &Totals) -> io::Result<()> {
@@ -175,46 +194,76 @@ impl Page {
 
     fn totals_json(&self, out: &mut impl Write, totals: &Totals) -> io::Result<()> {
         let by = |before: i64, after: i64| json!({"before": self.money(before), "after": self.money(after), "difference": self.money(after - before)});
+        let funded = |before: Bonuses, after: Bonuses| json!({"platform": by(before.platform, after.platform), "merchant": by(before.merchant, after.merchant)});
         let Totals { before, after, .. } = totals;
         let sums = json!({"commission": by(before.commission, after.commission), "publisher": by(before.publisher, after.publisher),
-            "buyer": by(before.buyer, after.buyer), "platform": by(before.platform, after.platform)});
-        let publishers: Vec<Value> = totals
-            .publishers
-            .iter()
-            .map(|(publisher, (before, after))| {
-                let mut row = by(*before, *after);
-                row["publisher"] = json!(publisher);
-                row
-            })
-            .collect();
+            "buyer": by(before.buyer, after.buyer), "platform": by(before.platform, after.platform),
+            "bonuses": funded(before.bonuses, after.bonuses)});
+        let row = |who: &str, id: Value, (before, after): &(Part, Part)| {
+            let mut row = by(before.share, after.share);
+            row["bonuses"] = funded(before.bonuses, after.bonuses);
+            row[who] = id;
+            row
+        };
+        let publishers: Vec<Value> = totals.publishers.iter().map(|(id, parts)| row("publisher", json!(id), parts)).collect();
+        let buyers: Vec<Value> = totals.buyers.iter().map(|(id, parts)| row("buyer", json!(id), parts)).collect();
         writeln!(
             out,
-            "],\"orders\":{},\"changed_orders\":{},\"without_tier_base\":{},\"totals\":{sums},\"publishers\":{}}}",
+            "],\"orders\":{},\"changed_orders\":{},\"without_tier_base\":{},\"history_asked_anew\":{},\"boost_tiers_without_rate\":{},\
+             \"totals\":{sums},\"publishers\":{},\"buyers\":{}}}",
             totals.orders,
             totals.changed,
             totals.without_tier_base,
-            Value::Array(publishers)
+            totals.asked_anew,
+            totals.without_rate,
+            Value::Array(publishers),
+            Value::Array(buyers)
         )
     }
 
     fn totals_text(&self, out: &mut impl Write, totals: &Totals) -> io::Result<()> {
         let Totals { before, after, .. } = totals;
-        writeln!(out, "\n{:<30} {:>15} {:>15} {:>15}", format!("By publisher, {}", self.currency), "before", "after", "difference")?;
+        let head =
+            |title: &str| format!("\n{:<30} {:>15} {:>15} {:>15}", format!("{title}, {}", self.currency), "before", "after", "difference");
+        writeln!(out, "{}", head("By publisher"))?;
         for (publisher, (before, after)) in &totals.publishers {
-            self.row(out, &publisher.to_string(), *before, *after)?;
+            self.row(out, &publisher.to_string(), before.share, after.share)?;
         }
-        writeln!(out, "\n{:<30} {:>15} {:>15} {:>15}", format!("Together, {}", self.currency), "before", "after", "difference")?;
+        let changing: Vec<_> = totals.buyers.iter().filter(|(_, (before, after))| before != after).collect();
+        if !changing.is_empty() {
+            writeln!(out, "{}", head("By buyer that changes"))?;
+        }
+        for (buyer, (before, after)) in changing {
+            self.row(out, &buyer.to_string(), before.share, after.share)?;
+            self.bonuses(out, "  ", before.bonuses, after.bonuses)?;
+        }
+        writeln!(out, "{}", head("Together"))?;
         self.row(out, "commission", before.commission, after.commission)?;
         self.row(out, "publishers", before.publisher, after.publisher)?;
         self.row(out, "buyers", before.buyer, after.buyer)?;
         self.row(out, "platform", before.platform, after.platform)?;
+        if (before.bonuses, after.bonuses) != <(Bonuses, Bonuses)>::default() {
+            writeln!(out, "{}", head("Beside the commission"))?;
+            self.bonuses(out, "", before.bonuses, after.bonuses)?;
+        }
         writeln!(out, "\n{} orders, {} of them change", totals.orders, totals.changed)?;
-        if totals.without_tier_base > 0 {
-            writeln!(
-                out,
-                "{} of them were recorded under terms without tiers: under these they count from a base of 0",
-                totals.without_tier_base
-            )?;
+        for (count, what) in [
+            (totals.without_tier_base, "were recorded under terms without tiers: under these they count from a base of 0"),
+            (totals.asked_anew, "had no history of their buyer looked up for these boosts: it is read from what is stored now"),
+            (totals.without_rate, "have a tier of a boost that leaves out what there is no rate for"),
+        ] {
+            if count > 0 {
+                writeln!(out, "{count} of them {what}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn bonuses(&self, out: &mut impl Write, indent: &str, before: Bonuses, after: Bonuses) -> io::Result<()> {
+        for (name, before, after) in [(BY_PLATFORM, before.platform, after.platform), (BY_MERCHANT, before.merchant, after.merchant)] {
+            if (before, after) != (0, 0) {
+                self.row(out, &format!("{indent}{name}"), before, after)?;
+            }
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> Result<(), Failure> {
     let master = args.installation.master_key().map_err(Failure::Usage)?;
-    let db = args.database.open_existing().await?;
+    let db = args.database.open_existing_in(&args.installation.timezone).await?;
     let checks = async {
         let keys = keys::check(&db, &Vault::new(master.as_ref())).await?;
         Ok::<_, StoreError>((verify(&db, &args.installation.timezone, &TermsCache::default()).await?, keys))

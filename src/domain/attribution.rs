@@ -121,19 +121,24 @@ pub fn claimed<'a>(
     let is_free = attributed.credited.is_empty();
     let until = recorded_at.plus_days(terms.claim_days);
     let window = terms.attribution.window_days;
+    // The newest click that fits, and since when the claim counts: it was made, and some click that fits is known to be the buyer's.
     let proof = |fact: &'a ClaimFact| {
-        let fits = fact.touches.iter().filter(|touch| touch.refusal(asked.program, asked.occurred_at, window).is_none());
-        fits.max_by_key(|touch| (touch.at(), touch.click))
+        let fits = || fact.touches.iter().filter(|touch| touch.refusal(asked.program, asked.occurred_at, window).is_none());
+        let shown = fits().map(|touch| touch.buyer.and_then(|buyer| buyer.tied_at).unwrap_or(fact.at)).min()?;
+        Some((fits().max_by_key(|touch| (touch.at(), touch.click))?, fact.at.max(shown)))
     };
     // Had the sale come first, the claim would have been there before the sign-in.
-    let is_first = |fact: &ClaimFact| attributed.buyer.is_none() || attributed.tied_at.is_some_and(|tied| fact.at < tied);
-    let may_count = |fact: &ClaimFact| !asked.other_channel && !fact.closed && is_first(fact) && (is_free || fact.at < until);
+    let is_first = |since: Time| attributed.buyer.is_none() || attributed.tied_at.is_some_and(|tied| since < tied);
     let refuses = terms.attribution.self_referral == SelfReferral::Refuse;
+    let may_count = |fact: &ClaimFact, found: Option<ClaimFound>| {
+        !asked.other_channel && !fact.closed && !(refuses && found.is_some_and(|found| found.self_referral))
+    };
     let found = claimants
-        .filter(|(_, fact, found)| may_count(fact) && !(refuses && found.is_some_and(|found| found.self_referral)))
+        .filter(|(_, fact, found)| may_count(fact, *found))
         .filter_map(|(buyer, fact, found)| Some((Claimed { buyer, fact, attributes: is_free, found }, proof(fact)?)))
-        .min_by_key(|(claimed, _)| (claimed.fact.at, claimed.fact.claim));
-    let Some((claimed, touch)) = found else { return (attributed, None) };
+        .filter(|(_, (_, since))| is_first(*since) && (is_free || *since < until))
+        .min_by_key(|(claimed, (_, since))| (*since, claimed.fact.claim));
+    let Some((claimed, (touch, _))) = found else { return (attributed, None) };
     let mut attributed = Attributed { buyer: None, tied_at: None, ..attributed };
     if is_free {
         attributed.suspect = touch.quality.holds();

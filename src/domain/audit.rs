@@ -2,7 +2,7 @@
 
 use crate::domain::{
     account::Account,
-    claim::{Claim, ClaimReason, State},
+    claim::{Claim, State},
     conversion::Conversion,
     entry::{self, Entry, Link, Row},
     invoice::{self, Invoice},
@@ -36,6 +36,10 @@ pub fn claim(claim: &Claim, order: Option<&Order>, conversion: Option<&Conversio
     let breach = |code, detail: String| Some(Breach::new(code, claim.id, detail));
     let fact = order.and_then(|order| order.claims.get(&claim.buyer)).filter(|fact| fact.claim == claim.id);
     let Some(fact) = fact else { return breach("claim_without_order", format!("order {} does not know it", claim.key)) };
+    if claim.is_lost() {
+        let is_theirs = conversion.is_some_and(|conversion| conversion.buyer == Some(claim.buyer));
+        return if is_theirs { breach("claim_differs", "it is refused, its order is this buyer's".to_owned()) } else { None };
+    }
     match claim.state() {
         State::Matched { conversion: id } | State::Accepted { conversion: id } => {
             let is_theirs = conversion.is_some_and(|conversion| conversion.buyer == Some(claim.buyer) || conversion.expired_at.is_some());
@@ -49,7 +53,7 @@ pub fn claim(claim: &Claim, order: Option<&Order>, conversion: Option<&Conversio
                 _ => breach("goodwill_differs", format!("{id} is not a bonus of this buyer, or the order may still pay them too")),
             }
         }
-        State::Refused { reason, .. } if fact.closed == reason.stays_open() && *reason != ClaimReason::AlreadyClaimed => {
+        State::Refused { reason, .. } if fact.closed == reason.stays_open() => {
             breach("claim_differs", format!("it is refused as {reason}, its order says otherwise"))
         }
         State::Waiting { .. } | State::Escalated if fact.closed => {

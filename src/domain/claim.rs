@@ -180,12 +180,17 @@ impl Claim {
         next
     }
 
+    /// Nobody has refused it: the order went to somebody else, and might come back.
+    pub fn is_lost(&self) -> bool {
+        self.steps.last().is_some_and(|step| step.by == Actor::Clock && matches!(step.state, State::Refused { .. }))
+    }
+
     /// What becomes of it when its order changes: found for this buyer, or another's. None if nothing does.
     pub fn followed(&self, conversion: Option<&Conversion>, now: Time) -> Option<Self> {
         let conversion = conversion?;
         let state = self.state();
         match conversion.buyer {
-            Some(buyer) if buyer == self.buyer && state.awaits_sale() => {
+            Some(buyer) if buyer == self.buyer && (state.awaits_sale() || self.is_lost()) => {
                 Some(self.then(now, Actor::Clock, State::Matched { conversion: conversion.id }))
             }
             // Anybody could have sent an unsigned sale, so it refuses no claim that is open.

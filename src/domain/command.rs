@@ -142,6 +142,11 @@ pub enum Act {
     CreditCovers {
         key: OrderKey,
     },
+    /// The same, if every document of its merchant that bills the order is still paid.
+    InvoicePaid {
+        key: OrderKey,
+        merchant: MerchantId,
+    },
     /// The time to claim the share is over.
     Expire {
         key: OrderKey,
@@ -276,6 +281,7 @@ impl Act {
             | Self::Adjust { key, .. }
             | Self::MerchantPaid { key }
             | Self::CreditCovers { key }
+            | Self::InvoicePaid { key, .. }
             | Self::Expire { key }
             | Self::Release { key }
             | Self::CountPaid { key }

@@ -101,7 +101,8 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let currency = sale.content.amount.currency;
     let self_referred = self_referral && terms.attribution.self_referral == SelfReferral::Hold;
     let in_debt = context.in_debt || found.is_some_and(|found| found.in_debt);
-    let held = attributed.suspect || self_referred || in_debt || context.budget_used_up;
+    let budget_used_up = context.budget_used_up || found.is_some_and(|found| found.budget_used_up);
+    let held = attributed.suspect || self_referred || in_debt || budget_used_up;
     let buyer = attributed.buyer.or(tie.map(|tie| tie.buyer)).or(claimed.map(|claimed| claimed.buyer));
     let buyer = buyer.filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
     let due_shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
@@ -126,7 +127,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         (attributed.suspect, Reason::SuspectTraffic),
         (self_referred, Reason::SelfReferral),
         (in_debt, Reason::DebtLimit),
-        (context.budget_used_up, Reason::BudgetUsedUp),
+        (budget_used_up, Reason::BudgetUsedUp),
     ];
     let waits = waits.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
     let net = if earns { net(context, &left)? } else { 0 };

@@ -23,6 +23,7 @@ use crate::domain::{
     rate::RateTable,
     sale::OrderKey,
     series::Series,
+    standing::Papers,
     terms::Version,
 };
 use crate::kernel::{
@@ -81,6 +82,8 @@ pub struct Facts {
     pub series: HashMap<(Series, i64), i64>,
     /// The ends of the journal's chains, where a document is to state them.
     pub heads: Vec<Link>,
+    /// Of merchants whose payments are passed on.
+    pub papers: HashMap<MerchantId, Papers>,
     /// What payees have to get in the currency of a payout that is prepared; only those with a balance.
     pub wallets: BTreeMap<(Currency, Payee), Wallet>,
     pub batches: HashMap<BatchId, Batch>,
@@ -192,6 +195,7 @@ impl Facts {
             owed: HashMap::new(),
             series: HashMap::new(),
             heads: Vec::new(),
+            papers: HashMap::new(),
             wallets: BTreeMap::new(),
             batches: HashMap::new(),
             covered: HashMap::new(),
@@ -226,6 +230,21 @@ impl Facts {
         }
     }
 
+    /// A new document may bill any order: those of its merchant are looked at in another batch.
+    fn fold_papers(&mut self, document: &Document) {
+        match document {
+            Document::Invoice(invoice) => drop(self.papers.remove(&invoice.draft.merchant)),
+            Document::Movement(movement) => {
+                if let Owner::Merchant(merchant) = movement.what.owner()
+                    && let Some(papers) = self.papers.get_mut(&merchant)
+                {
+                    papers.add(movement);
+                }
+            }
+            Document::Payment(_) | Document::Statement(_) => {}
+        }
+    }
+
     /// Makes what was decided true for the commands that follow in the batch.
     pub fn fold(&mut self, decision: &Decision) {
         if let Some((merchant, id, hash)) = &decision.webhook {
@@ -253,6 +272,7 @@ impl Facts {
             self.batches.insert(run.batch.id, run.batch.clone());
         }
         for written in &decision.documents {
+            self.fold_papers(&written.document);
             self.documents.insert(written.document.subject(), written.document.clone());
         }
         for entry in decision.entries() {

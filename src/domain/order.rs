@@ -221,12 +221,16 @@ pub struct ClaimFact {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimFound {
     pub revision: u32,
-    /// As [`Context::tier_base`], of the publisher that the claim brought in; none where it brought none, or the terms have no tiers.
+    /// Whom the claim brings in; none where the sale has credits of its own.
+    pub publisher: Option<PublisherId>,
+    /// As [`Context::tier_base`], of that publisher; none where there is none, or the terms have no tiers.
     pub tier_base: Option<i64>,
     /// The buyer is a credited publisher.
     pub self_referral: bool,
-    /// The publisher that it brought in, or the buyer, owed more than the operator's limit; never where it brought none.
+    /// That publisher, or the buyer, owed more than the operator's limit; never where it brings none.
     pub in_debt: bool,
+    /// The merchant pays ahead, and its credit did not cover what the claim makes of the order.
+    pub budget_used_up: bool,
 }
 
 /// What came from other orders, from the clock or from settings: looked up once, when the sale is recorded, and stored.

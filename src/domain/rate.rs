@@ -81,6 +81,34 @@ impl RateTable {
         new
     }
 
+    /// The sum of amounts in several currencies in another one, by the rates of a day, rounded half up once; and those, by their names, that
+    /// there is no rate for.
+    pub fn sum<T>(
+        &self,
+        amounts: impl IntoIterator<Item = (T, Currency, i64)>,
+        to: Currency,
+        day: Day,
+    ) -> Result<(i64, Vec<T>), OutOfRange> {
+        let (mut sum, mut left_out) = (Ratio::ZERO, Vec::new());
+        for (name, from, amount) in amounts {
+            match self.conversion(from, to, day) {
+                Some(conversion) => sum = sum.plus(conversion.convert(amount)?)?,
+                None if amount != 0 => left_out.push(name),
+                None => {}
+            }
+        }
+        Ok((sum.round_half_up()?, left_out))
+    }
+
+    /// Adds what another table has beside.
+    pub fn absorb(&mut self, other: Self) {
+        for (day, rates) in other.0 {
+            for (currency, rate) in rates {
+                self.insert(day, currency, rate);
+            }
+        }
+    }
+
     pub fn get(&self, day: Day, currency: Currency) -> Option<Rate> {
         if currency == Currency::EUR { Some(Rate::EURO) } else { self.0.get(&day)?.get(&currency).copied() }
     }

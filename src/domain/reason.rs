@@ -58,6 +58,7 @@ codes! {
         ExceedsBalance = "exceeds_balance", "The amount is larger than the balance that it would settle.", "Le montant dépasse le solde qu’il réglerait.";
         SellerUnknown = "seller_unknown", "The seller’s name is not set: PATCH /seller.", "Le nom du vendeur n’est pas défini : PATCH /seller.";
         NothingToInvoice = "nothing_to_invoice", "Nothing is owed that no document lists yet, or it comes to nothing.", "Rien n’est dû qui ne figure déjà sur un document, ou le total est nul.";
+        CreditNoteNotPayable = "credit_note_not_payable", "A credit note is not paid: it lowers what the merchant owes.", "Un avoir ne se paie pas : il réduit ce que doit le commerçant.";
         CurrencyWanted = "currency_wanted", "Something is owed in several currencies: name one.", "Des sommes sont dues en plusieurs devises : nommez-en une.";
         PaymentExported = "payment_exported", "The bank has been told of this payment: it is settled or returned, no longer cancelled.", "La banque connaît ce paiement : il est réglé ou retourné, et ne s’annule plus.";
         PaymentNotExported = "payment_not_exported", "The bank has not been told of this payment: export it first.", "La banque ne connaît pas encore ce paiement : exportez-le d’abord.";
@@ -91,6 +92,7 @@ impl Refusal {
                 | Self::RateConflict
                 | Self::SellerUnknown
                 | Self::NothingToInvoice
+                | Self::CreditNoteNotPayable
                 | Self::PaymentExported
                 | Self::PaymentNotExported
                 | Self::PaymentClosed

@@ -10,7 +10,12 @@ use crate::domain::{
     series::{Number, Series},
     word::words,
 };
-use crate::kernel::{currency::Currency, id::InvoiceId, money::Money, time::Day};
+use crate::kernel::{
+    currency::Currency,
+    id::{ConversionId, InvoiceId},
+    money::Money,
+    time::Day,
+};
 use std::collections::{BTreeSet, HashMap};
 
 words! {
@@ -113,6 +118,43 @@ pub fn account(currency: Currency, billed: &[Billed], movements: &[Movement]) ->
         pool -= covered;
     }
     Account { standings, credit: Money::new(pool, currency) }
+}
+
+/// A merchant's documents and movements, as far as they decide whether an order is paid for.
+#[derive(Debug, Clone)]
+pub struct Papers {
+    billed: Vec<Billed>,
+    movements: Vec<Movement>,
+    /// The documents that bill an order: its lines above zero.
+    bills: HashMap<ConversionId, Vec<InvoiceId>>,
+    unpaid: BTreeSet<InvoiceId>,
+}
+
+impl Papers {
+    /// `billed` in the order of issue.
+    pub fn new(billed: Vec<Billed>, movements: Vec<Movement>, bills: HashMap<ConversionId, Vec<InvoiceId>>) -> Self {
+        let mut papers = Self { billed, movements, bills, unpaid: BTreeSet::new() };
+        papers.look();
+        papers
+    }
+
+    /// Whether no document that bills the order is open. Documents that only take back are no bills.
+    pub fn pay_for(&self, order: ConversionId) -> bool {
+        self.bills.get(&order).is_none_or(|bills| bills.iter().all(|invoice| !self.unpaid.contains(invoice)))
+    }
+
+    /// Makes a movement of the merchant known, or its undoing.
+    pub fn add(&mut self, movement: &Movement) {
+        self.movements.retain(|known| known.id != movement.id);
+        self.movements.push(movement.clone());
+        self.look();
+    }
+
+    fn look(&mut self) {
+        let accounts = accounts(&self.billed, &self.movements);
+        let open = accounts.iter().flat_map(|account| &account.standings).filter(|standing| !standing.is_paid());
+        self.unpaid = open.map(|standing| standing.billed.id).collect();
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::domain::{
     loyalty::{days_between, fade, is_valid},
     terms::boost::{Boost, Code, Kind, Reward},
 };
-use crate::kernel::{currency::Currency, money::Money, percent::Percent, ratio::Ratio, time::Time};
+use crate::kernel::{code::Language, currency::Currency, money::Money, percent::Percent, ratio::Ratio, time::Time};
 
 /// A boost in words.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -35,6 +35,9 @@ pub struct Today {
     /// For the buyer; null for a percentage.
     #[schema(required)]
     pub amount: Option<Money>,
+    /// What the buyer's approved orders come to that a tier is chosen by; null for others.
+    #[schema(required)]
+    pub base: Option<Money>,
     /// Until when a return boost stays whole.
     #[schema(required)]
     pub full_until: Option<Time>,
@@ -46,6 +49,7 @@ pub struct Today {
 /// In English and French. Amounts are in `currency`.
 pub fn text(boost: &Boost, currency: Currency) -> Text {
     let money = |minor| Money::new(minor, currency);
+    let plain = |minor, _| money(minor).to_string();
     let least = |least: Option<i64>| match least {
         Some(least) => (format!(" of {} or more", money(least)), format!(" d’au moins {}", money(least))),
         None => (String::new(), String::new()),
@@ -81,10 +85,8 @@ pub fn text(boost: &Boost, currency: Currency) -> Text {
                 ),
             }
         }
-        Kind::Code(code) => rewarded(code.reward, currency, "with this code", "avec ce code"),
-        Kind::Voucher(code) => {
-            rewarded(code.reward, currency, "with a voucher, good for one order", "avec un bon, valable pour une commande")
-        }
+        Kind::Code(code) => rewarded(code.reward, plain, "with this code", "avec ce code"),
+        Kind::Voucher(code) => rewarded(code.reward, plain, "with a voucher, good for one order", "avec un bon, valable pour une commande"),
         Kind::Tier { tiers, .. } => {
             let each = |from: &str, join: &str| {
                 let tiers = tiers.iter().map(|tier| format!("{} % {from} {}", tier.percent_of_buyer_share, money(tier.from)));
@@ -98,13 +100,13 @@ pub fn text(boost: &Boost, currency: Currency) -> Text {
     }
 }
 
-/// A reward in words, with what it is for.
-pub fn rewarded(reward: Reward, currency: Currency, en: &str, fr: &str) -> Text {
+/// A reward in words, with what it is for; `written` writes minor units of its currency as the reader's language does.
+pub fn rewarded(reward: Reward, written: impl Fn(i64, Language) -> String, en: &str, fr: &str) -> Text {
     match reward {
-        Reward::Flat(flat) => {
-            let money = Money::new(flat, currency);
-            Text { en: format!("{money} on top {en}."), fr: format!("{money} en plus {fr}.") }
-        }
+        Reward::Flat(flat) => Text {
+            en: format!("{} on top {en}.", written(flat, Language::En)),
+            fr: format!("{} en plus {fr}.", written(flat, Language::Fr)),
+        },
         Reward::PercentOfBuyerShare(percent) => {
             Text { en: format!("{percent} % of your cashback on top {en}."), fr: format!("{percent} % de votre cashback en plus {fr}.") }
         }
@@ -113,7 +115,7 @@ pub fn rewarded(reward: Reward, currency: Currency, en: &str, fr: &str) -> Text 
 
 /// None if it pays this buyer nothing now.
 pub fn today(boost: &Boost, known: &Known, currency: Currency, now: Time) -> Option<Today> {
-    let plain = Today { percent_of_buyer_share: None, amount: None, full_until: None, zero_at: None };
+    let plain = Today { percent_of_buyer_share: None, amount: None, base: None, full_until: None, zero_at: None };
     let amount = |minor: i64| Today { amount: Some(Money::new(minor, currency)), ..plain.clone() };
     let percent = |percent: Percent| Today { percent_of_buyer_share: Some(percent), ..plain.clone() };
     match &boost.kind {
@@ -124,14 +126,15 @@ pub fn today(boost: &Boost, known: &Known, currency: Currency, now: Time) -> Opt
                 percent_of_buyer_share: Some(left),
                 full_until: Some(last.plus_days(within_days.saturating_add(1))),
                 zero_at: Some(last.plus_days(*fades_to_zero_at_days)),
-                amount: None,
+                ..plain
             })
         }
         Kind::Welcome { flat, .. } => known.is_open.then(|| amount(*flat)),
         Kind::Referral { friend, .. } => known.is_open.then(|| amount(*friend)),
         Kind::Tier { tiers, .. } => {
             let tier = tiers.iter().rev().find(|tier| tier.from <= known.base)?;
-            (tier.percent_of_buyer_share.parts() > 0).then(|| percent(tier.percent_of_buyer_share))
+            let base = Some(Money::new(known.base, currency));
+            (tier.percent_of_buyer_share.parts() > 0).then(|| Today { base, ..percent(tier.percent_of_buyer_share) })
         }
         Kind::Code(code) | Kind::Voucher(code) if is_open(code, now) => Some(match code.reward {
             Reward::Flat(flat) => amount(flat),

@@ -120,6 +120,7 @@ impl Engine {
         let (geo, follow) = Geo::open(options.geo_database.as_deref())?;
         let db = Db::open(&options.database, &options.pool).await?;
         db.migrate().await?;
+        store::setting::check_zone(&mut db.read().await?, &zone).await?;
         let vault = Arc::new(Vault::new(options.master_key.as_ref()));
         let ring = Arc::new(keys::ring(&db, &vault, clock.now()).await?);
         let lease = Lease::acquire(&db, &clock, &options.spool_dir).await.map_err(|error| StartError::node(&options.spool_dir, error))?;

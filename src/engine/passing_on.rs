@@ -53,13 +53,19 @@ pub async fn of_merchant(engine: &Engine, merchant: MerchantId, now: Time) -> Re
     let standings = || accounts.iter().flat_map(|account| &account.standings);
     let unpaid: Vec<InvoiceId> = standings().filter(|standing| standing.open.minor > 0).map(|standing| standing.billed.id).collect();
     for invoice in standings().filter(|standing| standing.is_paid()).map(|standing| standing.billed.id).filter(|id| open.contains(id)) {
-        passed += of_invoice(engine, invoice, &unpaid, now).await?;
+        passed += of_invoice(engine, merchant, invoice, &unpaid, now).await?;
     }
     Ok(passed)
 }
 
 /// An order with a line on an invoice that is not paid waits for that one.
-async fn of_invoice(engine: &Engine, invoice: InvoiceId, unpaid: &[InvoiceId], now: Time) -> Result<usize, StoreError> {
+async fn of_invoice(
+    engine: &Engine,
+    merchant: MerchantId,
+    invoice: InvoiceId,
+    unpaid: &[InvoiceId],
+    now: Time,
+) -> Result<usize, StoreError> {
     let mut passed = 0;
     loop {
         let mut tx = engine.db.read().await?;
@@ -68,10 +74,10 @@ async fn of_invoice(engine: &Engine, invoice: InvoiceId, unpaid: &[InvoiceId], n
         if waiting.is_empty() {
             break;
         }
-        let done = submit(engine, now, waiting, |key| Act::MerchantPaid { key }).await;
+        let done = submit(engine, now, waiting, |key| Act::InvoicePaid { key, merchant }).await;
         passed += done;
         if done == 0 {
-            // The ledger did not take them; the next run finds the same.
+            // The ledger did not take them, or they are not paid any more; the next run finds the same.
             return Ok(passed);
         }
     }

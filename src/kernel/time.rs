@@ -160,6 +160,10 @@ impl Zone {
     pub fn named(name: &str) -> Option<Self> {
         if name == "UTC" { Some(Self::UTC) } else { TimeZone::get(name).ok().map(Self) }
     }
+    /// Its IANA name.
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
     pub fn day(&self, time: Time) -> Day {
         Day::from_date(self.civil(time))
     }

@@ -3,7 +3,7 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::{
     balance, claim, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, payment, payout, pot, rate, series,
-    statement, tie, tier, webhook,
+    setting, statement, tie, tier, webhook,
 };
 use crate::domain::{
     claim::Claim,
@@ -30,7 +30,7 @@ pub async fn apply(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Decision)]
     leave_sales(tx, decided).await?;
     save_looked_up(tx, decided).await?;
     save_runs(tx, decided).await?;
-    save_documents(tx, decided).await?;
+    save_documents(tx, facts, decided).await?;
     save_lines(tx, decided).await?;
     claim::save(tx, &claims(decided)).await?;
     post(tx, decided, head).await
@@ -158,7 +158,7 @@ fn claims<'a>(decided: &[(&'a Command, &'a Decision)]) -> Vec<&'a Claim> {
 }
 
 /// Of several changes of one document the last stays.
-async fn save_documents(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
+async fn save_documents(tx: &mut Tx, facts: &Facts, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
     let written = decided.iter().flat_map(|(_, decision)| &decision.documents);
     let last: BTreeMap<Subject, &Document> = written.map(|written| (written.document.subject(), &written.document)).collect();
     let (mut movements, mut invoices, mut payments, mut statements) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -179,7 +179,11 @@ async fn save_documents(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Resul
     let lines: Vec<_> = decided.iter().flat_map(|(_, decision)| &decision.stated).copied().collect();
     statement::save_lines(tx, &lines).await?;
     let numbers = invoices.iter().map(|invoice| invoice.number).chain(statements.iter().map(|statement| statement.number));
-    series::save(tx, &numbers.collect::<Vec<_>>()).await?;
+    let numbers: Vec<_> = numbers.collect();
+    series::save(tx, &numbers).await?;
+    if !numbers.is_empty() {
+        setting::fix_zone(tx, &facts.zone).await?;
+    }
     payment::save(tx, &payments).await
 }
 

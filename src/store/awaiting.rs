@@ -4,10 +4,11 @@ use super::error::StoreError;
 use crate::domain::sale::OrderKey;
 use crate::kernel::{
     currency::Currency,
-    id::{InvoiceId, MerchantId, ProgramId},
+    id::{ConversionId, InvoiceId, MerchantId, ProgramId},
     time::Time,
 };
 use crate::{args, statements};
+use std::collections::HashMap;
 
 statements! {
     OF_MERCHANT = "SELECT program, goal, order_id FROM conversion WHERE merchant = $1 AND currency = $2 AND status = 'approved' LIMIT $3";
@@ -19,6 +20,10 @@ statements! {
         JOIN conversion c ON c.id = e.subject WHERE l.invoice = $1 AND c.status = 'approved' AND NOT EXISTS (SELECT 1 FROM journal_entry f
         JOIN invoice_line k ON k.entry = f.id WHERE f.subject = c.id AND f.subject_kind = 'order' AND k.amount > 0
         AND k.invoice = ANY($2)) LIMIT $3";
+    BILLS = "SELECT DISTINCT e.subject AS conversion, l.invoice FROM journal_entry e JOIN invoice_line l ON l.entry = e.id
+        WHERE e.subject_kind = 'order' AND l.amount > 0 AND e.subject IN (SELECT value FROM json_each($1))",
+        postgres "SELECT DISTINCT e.subject AS conversion, l.invoice FROM journal_entry e JOIN invoice_line l ON l.entry = e.id
+        WHERE e.subject_kind = 'order' AND l.amount > 0 AND e.subject = ANY($1)";
     MERCHANTS = "SELECT DISTINCT merchant FROM conversion WHERE status = 'approved' ORDER BY merchant";
     HELD = "SELECT currency, MIN(recorded_at) AS since, COUNT(*) AS conversions FROM conversion
         WHERE merchant = $1 AND status = 'pending' AND reason = 'budget_used_up' GROUP BY currency ORDER BY currency";
@@ -48,6 +53,20 @@ pub async fn of_invoice(tx: &mut Tx, invoice: InvoiceId, unpaid: &[InvoiceId], l
     let unpaid: Vec<i64> = unpaid.iter().map(|id| id.raw()).collect();
     let rows: Vec<KeyRow> = tx.all(OF_INVOICE, args![invoice.raw(), unpaid, limit]).await?;
     Ok(rows.into_iter().map(OrderKey::from).collect())
+}
+
+/// The documents that bill these orders.
+pub async fn bills(tx: &mut Tx, orders: &[ConversionId]) -> Result<HashMap<ConversionId, Vec<InvoiceId>>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        conversion: i64,
+        invoice: i64,
+    }
+    let mut bills: HashMap<ConversionId, Vec<InvoiceId>> = HashMap::new();
+    for row in tx.all::<Row>(BILLS, args![orders.iter().map(|id| id.raw()).collect::<Vec<_>>()]).await? {
+        bills.entry(ConversionId::from_raw(row.conversion)).or_default().push(InvoiceId::from_raw(row.invoice));
+    }
+    Ok(bills)
 }
 
 #[derive(sqlx::FromRow)]

@@ -33,6 +33,11 @@ pub enum StoreError {
     /// A migration could not be run, or the database was made by a newer version.
     #[error("migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The first invoice has fixed another time zone.
+    #[error(
+        "the time zone of this installation is {fixed}, as its first invoice fixed it, and not {given}: give it --timezone {fixed} (RISTOURNE_TIMEZONE)"
+    )]
+    OtherZone { fixed: String, given: String },
     /// The database URL is not one we know.
     #[error("database URL: {0}")]
     Url(&'static str),

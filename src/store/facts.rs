@@ -4,7 +4,7 @@
 //! then the publishers and buyers behind them. Composite keys are asked for as two lists; what comes too much does no harm.
 use super::db::Tx;
 use super::error::StoreError;
-use super::{claim, coupon, customer, idempotency, link, merchant, order, program, rate, terms, tie, webhook};
+use super::{claim, coupon, customer, idempotency, link, order, program, rate, terms, tie, webhook};
 use crate::domain::{
     account::Owner,
     command::{Act, Answered, Command, Goodwill, Restored},
@@ -36,6 +36,7 @@ mod people;
 mod receipt;
 
 pub use super::terms::TermsCache;
+pub use beside::add_payers;
 pub use receipt::{ReceiptFacts, receipt};
 
 /// What the commands of a batch name.
@@ -74,6 +75,8 @@ pub struct Wanted {
     /// Documents that take a number.
     series: BTreeSet<Series>,
     payouts: payouts::Wanted,
+    /// Orders that may be paid for, by their merchant.
+    billed: BTreeMap<MerchantId, BTreeSet<OrderKey>>,
     /// Who claims missing cashback: with their clicks and open claims.
     claimants: BTreeSet<BuyerId>,
     /// Who signs in: with the orders that they claim.
@@ -149,6 +152,10 @@ impl Wanted {
                 self.payouts.add(step);
             }
             Act::CountPaid { key } => self.payouts.count(key),
+            Act::InvoicePaid { key, merchant } => {
+                self.add_party(Owner::Merchant(*merchant));
+                self.billed.entry(*merchant).or_default().insert(key.clone());
+            }
             Act::Refund { .. }
             | Act::Cancel { .. }
             | Act::Approve { .. }
@@ -259,15 +266,6 @@ pub async fn lock(tx: &mut Tx, programs: &[ProgramId], rates_exclusive: bool) ->
     program::lock(tx, programs).await
 }
 
-/// Merchants of these programs whose account decides about orders: those who pay ahead, and those who have credit. A program's merchant never
-/// changes, and whose credit comes meanwhile is found by a job; so this is read before they are locked.
-pub async fn add_payers(tx: &mut Tx, wanted: &mut Wanted, programs: &[ProgramId]) -> Result<(), StoreError> {
-    for merchant in merchant::payers(tx, programs).await? {
-        wanted.add_party(Owner::Merchant(merchant));
-    }
-    Ok(())
-}
-
 /// Waits for what programs share, ascending, after all their locks: the parties and documents beside orders, and the buyers whose first
 /// orders may be rewarded.
 pub async fn lock_shared(tx: &mut Tx, cache: &TermsCache, programs: &[ProgramId], wanted: &Wanted) -> Result<(), StoreError> {
@@ -308,6 +306,7 @@ pub async fn load(tx: &mut Tx, zone: &Zone, terms: &TermsCache, wanted: &Wanted)
     beside::load_documents(tx, &wanted, &mut facts).await?;
     debt::load(tx, &wanted, &mut facts).await?;
     beside::load_invoicing(tx, &wanted, &mut facts).await?;
+    beside::load_papers(tx, &wanted, &mut facts).await?;
     wanted.payouts.load(tx, &mut facts).await?;
     people::load_tiers(tx, &wanted, &mut facts).await?;
     Ok(facts)

@@ -14,6 +14,7 @@ statements! {
         AND program IN (SELECT value FROM json_each($2)) AND approved_at IS NOT NULL GROUP BY program, buyer",
         postgres "SELECT program, buyer, CAST(SUM(net) AS BIGINT) AS net FROM conversion WHERE buyer = ANY($1) AND program = ANY($2)
         AND approved_at IS NOT NULL GROUP BY program, buyer";
+    APPROVED = "SELECT program, buyer, occurred_at, approved_at, net FROM conversion";
     DORMANT = "SELECT buyer, CAST(MAX(occurred_at) AS BIGINT) AS occurred_at FROM conversion WHERE buyer > $1 AND status <> 'rejected'
         GROUP BY buyer HAVING MAX(occurred_at) < $2 ORDER BY buyer LIMIT $3";
     DORMANT_IN = "SELECT buyer, CAST(MAX(occurred_at) AS BIGINT) AS occurred_at FROM conversion WHERE buyer > $1 AND status <> 'rejected'
@@ -72,6 +73,46 @@ pub async fn bases(tx: &mut Tx, buyers: &[BuyerId], programs: &[ProgramId]) -> R
     }
     let rows: Vec<Row> = tx.all(BASES, args![numbers(buyers, |id| id.raw()), numbers(programs, |id| id.raw())]).await?;
     Ok(rows.into_iter().map(|row| ((BuyerId::from_raw(row.buyer), ProgramId::from_raw(row.program)), row.net)).collect())
+}
+
+/// An order that was approved, and so counts for tiers.
+#[derive(Debug, Clone, Copy)]
+pub struct Approved {
+    pub program: ProgramId,
+    pub buyer: BuyerId,
+    pub occurred_at: Time,
+    pub at: Time,
+    /// What is left of it by now, minor units of its program's currency.
+    pub net: i64,
+}
+
+/// What [`bases`] adds up, order by order.
+pub async fn approved(tx: &mut Tx, buyers: &[BuyerId], programs: &[ProgramId]) -> Result<Vec<Approved>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        program: i64,
+        buyer: i64,
+        occurred_at: i64,
+        approved_at: i64,
+        net: i64,
+    }
+    if buyers.is_empty() || programs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Row> = Filter::new(APPROVED)
+        .any_of("buyer", Some(numbers(buyers, |id| id.raw())))
+        .any_of("program", Some(numbers(programs, |id| id.raw())))
+        .only(true, "approved_at IS NOT NULL")
+        .all(tx)
+        .await?;
+    let approved = |row: Row| Approved {
+        program: ProgramId::from_raw(row.program),
+        buyer: BuyerId::from_raw(row.buyer),
+        occurred_at: Time::from_micros(row.occurred_at),
+        at: Time::from_micros(row.approved_at),
+        net: row.net,
+    };
+    Ok(rows.into_iter().map(approved).collect())
 }
 
 fn numbers<T>(ids: &[T], number: impl Fn(&T) -> i64) -> Vec<i64> {

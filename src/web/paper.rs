@@ -8,32 +8,38 @@ use axum::{body::Body, response::Response};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, header};
 use sha2::{Digest as _, Sha256};
-use std::sync::LazyLock;
 
 const STYLE: &str = include_str!("paper.css");
 
-/// Its one style is known by its hash.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = STANDARD.encode(Sha256::digest(STYLE));
-    let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
-    HeaderValue::try_from(policy).expect("base64 is visible ASCII")
-});
-
 /// A page with this title; `body` is HTML, in which every text is escaped already.
 pub fn answer(language: Language, title: &str, body: &str) -> Response {
+    styled(STYLE, language, title, body)
+}
+
+/// The same in a style of its own.
+pub fn styled(style: &str, language: Language, title: &str, body: &str) -> Response {
     let (lang, title) = (word(language), Html(title));
     let page = format!(
         "<!doctype html>\n<html lang=\"{lang}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title><style>{style}</style></head>\n\
          <body><main>\n{body}</main></body></html>\n"
     );
     let mut answer = Response::new(Body::from(page));
     let headers = answer.headers_mut();
     headers::seal_answer(headers);
     headers.insert(header::CONTENT_TYPE, headers::HTML);
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy(style));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept, accept-language"));
     headers.insert(headers::ROBOTS_TAG, headers::NOINDEX);
     answer
+}
+
+/// The page's one style is known by its hash.
+fn policy(style: &str) -> HeaderValue {
+    let hash = STANDARD.encode(Sha256::digest(style));
+    let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+    HeaderValue::try_from(policy).expect("base64 is visible ASCII")
 }
 
 const fn word(language: Language) -> &'static str {

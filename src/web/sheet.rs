@@ -7,27 +7,15 @@ use crate::{
         voucher::{Batch, Code},
         worth,
     },
-    kernel::{code::Language, text::Html, time::Zone},
-    web::headers,
+    kernel::{code::Language, money::Money, text::Html, time::Zone},
+    web::paper::{self, date, figures, say},
 };
-use axum::{body::Body, response::Response};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use axum::response::Response;
 use fast_qr::{ECL, QRBuilder};
-use http::{HeaderValue, header};
-use sha2::{Digest as _, Sha256};
-use std::{
-    fmt::{self, Write as _},
-    sync::LazyLock,
-};
+use std::fmt::{self, Write as _};
 
+/// Of stickers, not of a letter: no margins, nothing but the grid.
 const STYLE: &str = include_str!("sheet.css");
-
-/// It loads nothing and stands in no frame; its one style is known by its hash.
-static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hash = STANDARD.encode(Sha256::digest(STYLE));
-    let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
-    HeaderValue::try_from(policy).expect("base64 is visible ASCII")
-});
 
 /// What is printed.
 #[derive(Debug, Clone, Copy)]
@@ -40,34 +28,23 @@ pub struct Sheet<'a> {
 }
 
 pub fn render(sheet: &Sheet<'_>, zone: &Zone, language: Language) -> Response {
-    let mut page = String::new();
+    let mut body = String::new();
     // Writing to a String never fails.
-    let _ok = write(&mut page, sheet, zone, language);
-    let mut answer = Response::new(Body::from(page));
-    let headers = answer.headers_mut();
-    headers::seal_answer(headers);
-    headers.insert(header::CONTENT_TYPE, headers::HTML);
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
-    headers.insert(headers::ROBOTS_TAG, headers::NOINDEX);
-    answer
+    let _ok = write(&mut body, sheet, zone, language);
+    paper::styled(STYLE, language, &format!("{} · {}", say(language, "Vouchers", "Bons"), sheet.program.name), &body)
 }
 
 fn write(out: &mut String, sheet: &Sheet<'_>, zone: &Zone, language: Language) -> fmt::Result {
     let Sheet { program, batch, codes, target } = sheet;
-    let text = worth::rewarded(batch.reward, program.currency, "on your order", "sur votre commande");
-    let (lang, title, worth, until, used) = match language {
-        Language::En => ("en", "Vouchers", text.en, "valid before", "used"),
-        Language::Fr => ("fr", "Bons", text.fr, "valable avant le", "utilisé"),
+    let written = |minor, language| figures(Money::new(minor, program.currency), language);
+    let text = worth::rewarded(batch.reward, written, "on your order", "sur votre commande");
+    let worth = match language {
+        Language::En => text.en,
+        Language::Fr => text.fr,
     };
+    let (until, used) = (say(language, "valid before", "valable avant le"), say(language, "used", "utilisé"));
     let name = Html(&program.name);
-    write!(
-        out,
-        "<!doctype html>\n<html lang=\"{lang}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title} · {name}</title><style>{STYLE}</style></head>\n<body><main>\n"
-    )?;
-    let valid = batch.until.map(|at| format!("<p class=\"small\">{until} {}</p>", zone.day(at))).unwrap_or_default();
+    let valid = batch.until.map(|at| format!("<p class=\"small\">{until} {}</p>", date(zone.day(at), language))).unwrap_or_default();
     for code in *codes {
         let (number, shown) = (code.number, Html(&code.code));
         let state = if code.used { format!(" <em>{used}</em>") } else { String::new() };
@@ -81,7 +58,7 @@ fn write(out: &mut String, sheet: &Sheet<'_>, zone: &Zone, language: Language) -
             batch.count
         )?;
     }
-    writeln!(out, "</main></body></html>")
+    Ok(())
 }
 
 /// A QR code as one path of runs, with the quiet zone of four modules. A text that is too long for one has none: its code can be typed.

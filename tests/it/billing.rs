@@ -1,12 +1,12 @@
 //! Merchants' accounts: what is invoiced, with which number and VAT, how payments cover it, and what then becomes payable.
 use crate::support::{
-    Fresh, for_each_database,
+    Fresh, TempDir, for_each_database,
     load::at_once,
     server::{Merchant, Operator, Server, click, ristourne, ristourne_ok, text},
     sql::Sql,
 };
 use reqwest::{Method, header};
-use ristourne::engine::clock::Clock;
+use ristourne::{engine::clock::Clock, kernel::time::Zone};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -23,17 +23,17 @@ fn euros(amount: &str) -> Value {
 }
 
 /// A shop whose publishers wait for its payment, invoiced with 20 % VAT.
-struct Stage {
+pub struct Stage {
     operator: Operator,
-    merchant: Merchant,
-    program: String,
+    pub merchant: Merchant,
+    pub program: String,
     publisher: String,
     slug: String,
     base: String,
 }
 
 impl Stage {
-    async fn new(server: &Server) -> Self {
+    pub async fn new(server: &Server) -> Self {
         let operator = server.operator();
         let seller = json!({"name": "Ristourne SAS", "address": "12 rue du Port\n35400 Saint-Malo", "country": "FR",
             "vat_number": "FR40303265045", "registration": "SIREN 303 265 045", "iban": "FR7630006000011234567890189"});
@@ -52,7 +52,7 @@ impl Stage {
     }
 
     /// Sells and approves; gives the conversion's id.
-    async fn approved(&self, order: &str, amount: &str) -> String {
+    pub async fn approved(&self, order: &str, amount: &str) -> String {
         let id = text(&self.sell(order, amount).await["id"]);
         self.operator.post(&format!("/conversions/{id}/approve"), json!({})).await;
         id
@@ -62,7 +62,7 @@ impl Stage {
         self.operator.get(&format!("/conversions/{conversion}")).await["status"].clone()
     }
 
-    async fn invoice(&self) -> Value {
+    pub async fn invoice(&self) -> Value {
         self.operator.create("/invoices", json!({"merchant": self.merchant.id, "until": today()})).await
     }
 
@@ -148,6 +148,19 @@ async fn an_invoice_lists_what_is_owed_and_its_payment_makes_it_payable() {
             (&credit["net"]["amount"], &credit["gross"]["amount"], &credit["status"]),
             (&json!("-6.00"), &json!("-7.20"), &json!("credited"))
         );
+        let paying = async |path: String, body: Value| stage.operator.call(Method::POST, &path, Some(&body)).await;
+        let refused = paying(format!("/invoices/{}/payments", text(&credit["id"])), json!({"amount": "7.20"})).await;
+        assert_eq!(refused.expect(409)["code"], "credit_note_not_payable");
+        for (path, amount) in [
+            (format!("/invoices/{}/payments", text(&invoice["id"])), json!("1.00")),
+            (format!("/merchants/{}/payments", stage.merchant.id), euros("1.00")),
+        ] {
+            let ahead = |minutes: i64| json!({"amount": amount, "received_at": Clock::System.now().plus(minutes * 60_000_000).to_string()});
+            let refused = paying(path.clone(), ahead(6)).await.expect(422);
+            assert_eq!((&refused["code"], &refused["errors"][0]["field"]), (&json!("date_in_future"), &json!("received_at")), "{refused}");
+            let taken = paying(path, ahead(4)).await.expect(201);
+            stage.operator.post(&format!("/movements/{}/reverse", text(&taken["id"])), json!({"reason": "a slip"})).await;
+        }
         assert_eq!(stage.look(&invoice).await, (json!("paid"), json!("72.00"), json!("0.00")));
         let account = stage.account().await;
         assert_eq!(
@@ -287,4 +300,54 @@ async fn what_is_altered_is_found() {
         assert!(!output.status.success() && said.contains(code), "{alteration}: {said}");
         fresh.remove().await;
     }
+}
+
+/// The first document with a number fixes the time zone: months, days and document dates of another would not be those of the documents.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_invoice_fixes_the_time_zone() {
+    for_each_database(async |database| {
+        let server = Server::start(database);
+        let stage = Stage::new(&server).await;
+        let conversion = stage.approved("Z-1", "100.00").await;
+        server.stop();
+        // Nothing is issued yet: another one is as good.
+        let paris = ["--timezone", "Europe/Paris"];
+        ristourne_ok(database, &["verify", paris[0], paris[1]]);
+        let zone = Zone::named(paris[1]).expect("known");
+        let server = Server::start_with(database, &paris);
+        let operator = server.operator();
+        operator.create("/invoices", json!({"merchant": stage.merchant.id, "until": zone.day(Clock::System.now()).to_string()})).await;
+        assert_eq!(operator.get(&format!("/conversions/{conversion}")).await["status"], "approved");
+        server.stop();
+        Server::start_with(database, &paris).stop();
+        let spool = TempDir::new("zone-spool");
+        let spool = spool.path().display().to_string();
+        let terms = spool.clone() + "/terms.json";
+        std::fs::write(&terms, terms_of_a_draft()).expect("written");
+        let commands: [&[&str]; 6] = [
+            &["serve", "--listen", "127.0.0.1:0", "--spool-dir", &spool],
+            &["verify"],
+            &["export", "fec", "--year", "2026"],
+            &["payout", "prepare", "--currency", "EUR", "--spool-dir", &spool],
+            &["import", "rates", &terms, "--spool-dir", &spool],
+            &["simulate", "--program", &stage.program, "--terms", &terms],
+        ];
+        for command in commands {
+            for zone in [&[][..], &["--timezone", "America/Lima"]] {
+                let refused = ristourne(database, &[command, zone].concat());
+                let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+                assert_eq!(refused.status.code(), Some(1), "{command:?} {zone:?}: {said}");
+                let given = zone.last().unwrap_or(&"UTC");
+                assert!(said.contains(&format!("is Europe/Paris, as its first invoice fixed it, and not {given}")), "{command:?}: {said}");
+            }
+        }
+        for command in [&commands[1], &commands[2], &commands[5]] {
+            ristourne_ok(database, &[command, &paris[..]].concat());
+        }
+    })
+    .await;
+}
+
+fn terms_of_a_draft() -> String {
+    terms("approval").to_string()
 }

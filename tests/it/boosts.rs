@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 #[expect(clippy::needless_pass_by_value, reason = "it reads like the JSON that it becomes")]
-fn terms(boosts: Value) -> Value {
+pub fn terms(boosts: Value) -> Value {
     json!({"commission": [{"pay": {"percent": "10"}}], "split": {"publisher": "40", "buyer": "50", "platform": "10"}, "boosts": boosts})
 }
 
 /// A shop with a program, and a cashback site that sends members there.
-struct Stage {
-    operator: Operator,
-    shop: Merchant,
-    program: String,
+pub struct Stage {
+    pub operator: Operator,
+    pub shop: Merchant,
+    pub program: String,
     slug: String,
 }
 
 impl Stage {
-    async fn new(operator: Operator, boosts: Value) -> Self {
+    pub async fn new(operator: Operator, boosts: Value) -> Self {
         let shop = operator.merchant("Librairie").await;
         let program = operator.program(&shop, "EUR", terms(boosts)).await;
         let club = operator.create("/publishers", json!({"name": "Club", "kind": "cashback", "portal": true})).await;
@@ -32,7 +32,7 @@ impl Stage {
         Self { operator, shop, program, slug }
     }
 
-    async fn click(&self, reference: &str) -> String {
+    pub async fn click(&self, reference: &str) -> String {
         click_id(&follow(&client(), &self.operator.base, &format!("/c/{}?buyer={reference}", self.slug)).await)
     }
 
@@ -45,11 +45,11 @@ impl Stage {
         sale
     }
 
-    async fn sell(&self, order: &str, click: &str, coupon: Option<&str>) -> Value {
+    pub async fn sell(&self, order: &str, click: &str, coupon: Option<&str>) -> Value {
         self.shop.postback(&self.sale(order, click, coupon)).await.expect(201)["conversion"].clone()
     }
 
-    async fn act(&self, conversion: &Value, what: &str, body: Value) -> Value {
+    pub async fn act(&self, conversion: &Value, what: &str, body: Value) -> Value {
         self.operator.post(&format!("/conversions/{}/{what}", text(&conversion["id"])), body).await
     }
 
@@ -206,9 +206,14 @@ async fn vouchers_are_made_printed_and_used_once() {
         };
         let page = sheet("fr", "").await;
         assert_eq!(page.matches("<svg").count(), 240);
-        assert!(page.contains("2.00 EUR en plus") && page.contains("in &lt;the&gt; parcel") && page.contains(&code), "{}", &page[..2000]);
+        assert!(
+            page.contains("2,00\u{a0}EUR en plus") && page.contains("in &lt;the&gt; parcel") && page.contains(&code),
+            "{}",
+            &page[..2000]
+        );
         assert!(!page.contains("<script") && page.contains("<em>utilisé</em>"));
-        assert_eq!(sheet("en", "?from=299&count=10").await.matches("<article").count(), 2);
+        let page_en = sheet("en", "?from=299&count=10").await;
+        assert!(page_en.matches("<article").count() == 2 && page_en.contains("2.00\u{a0}EUR on top"), "{page_en}");
         if let Some(out) = std::env::var_os("RISTOURNE_SHEET") {
             std::fs::write(out, &page).expect("the sheet is written");
         }
@@ -233,6 +238,82 @@ async fn a_merchant_does_not_spend_the_platforms_money() {
         assert_eq!(refused.expect(422)["code"], "platform_funds");
     }
     server.stop();
+}
+
+/// `before after` of bonuses that the platform and the merchant pay.
+fn funded(row: &Value) -> [String; 2] {
+    let of = |funder: &str| ["before", "after"].map(|side| text(&row["bonuses"][funder][side]["amount"])).join(" ");
+    ["platform", "merchant"].map(of)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_with_other_boosts_says_what_it_costs_whom() {
+    for_each_database(async |database| {
+        let server = Server::start(database);
+        let live = json!([{"kind": "code", "code": "MERCI", "flat": "1.00", "funded_by": "merchant", "budget": "1.50"}]);
+        let stage = Stage::new(server.operator(), live).await;
+        let operator = &stage.operator;
+        let (referrer, _) = operator.buyer().await;
+        let friend = operator.create("/buyers", json!({"referred_by": referrer})).await;
+        let (friend, click) = (text(&friend["id"]), stage.click(&text(&friend["ref"])).await);
+        let first = stage.sell("S-1", &click, Some("merci")).await;
+        stage.act(&first, "approve", json!({})).await;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        let second = stage.sell("S-2", &click, Some("merci")).await;
+        assert_eq!([bonuses(&first), bonuses(&second)], [["code 1.00 by merchant"], ["code 0.50 by merchant"]]);
+        let path = format!("/programs/{}/simulate", stage.program);
+        let draft = terms(json!([
+            {"kind": "code", "code": "MERCI", "flat": "1.00", "budget": "1.25"},
+            {"kind": "return", "percent_of_buyer_share": "10", "within_days": 7, "fades_to_zero_at_days": 30},
+            {"kind": "referral", "referrer": "3.00", "friend": "2.00", "funded_by": "merchant"}]));
+        let said = operator.post(&path, json!({"terms": draft})).await;
+        assert_eq!((&said["orders"], &said["changed_orders"], &said["history_asked_anew"]), (&json!(2), &json!(2), &json!(2)), "{said}");
+        // The code 1.00 and 0.25, half a euro for coming back; both sides of the referral instead of the code.
+        assert_eq!(funded(&said["totals"]), ["0.00 1.75", "1.50 5.00"], "{said}");
+        assert_eq!(said["totals"]["commission"]["difference"]["amount"], "0.00", "beside the commission");
+        assert_eq!(said["changed"][0]["conversion"], first["id"], "as they were recorded");
+        assert_eq!([0, 1].map(|n| funded(&said["changed"][n])), [["0.00 1.00", "1.00 5.00"], ["0.00 0.75", "0.50 0.00"]]);
+        assert_eq!(funded(&said["publishers"][0]), ["0.00 1.75", "1.50 5.00"]);
+        let of = |buyer: &str| {
+            let rows = said["buyers"].as_array().expect("a list");
+            rows.iter().find(|row| row["buyer"] == *buyer).map(funded).expect("the buyer")
+        };
+        assert_eq!(
+            (of(&friend), of(&referrer)),
+            (["0.00 1.75", "1.50 2.00"].map(str::to_owned), ["0.00 0.00", "0.00 3.00"].map(str::to_owned))
+        );
+        // From the second order on: the budget begins with what the first has, the friend had their first order, and it is one to come back to.
+        let since = json!({"terms": draft, "since": second["occurred_at"]});
+        let said = operator.post(&path, since).await;
+        assert_eq!((&said["orders"], funded(&said["totals"])), (&json!(1), ["0.00 0.75", "0.50 0.00"].map(str::to_owned)), "{said}");
+        // The live boosts change nothing, and the shop learns nothing of buyers.
+        let shop = server.sign_in("merchant", &stage.shop.id);
+        let same = shop
+            .post(
+                &path,
+                json!({"terms": terms(json!([
+            {"kind": "code", "code": "MERCI", "flat": "1.00", "funded_by": "merchant", "budget": "1.50"}]))}),
+            )
+            .await;
+        assert_eq!(
+            (&same["changed_orders"], same.get("buyers"), funded(&same["totals"])),
+            (&json!(0), None, ["0.00 0.00", "1.50 1.50"].map(str::to_owned))
+        );
+        server.stop();
+        let dir = TempDir::new("draft");
+        let file = dir.path().join("draft.json");
+        std::fs::write(&file, draft.to_string()).expect("written");
+        let file = file.display().to_string();
+        let said = ristourne_ok(database, &["simulate", "--program", &stage.program, "--terms", &file]);
+        for line in [
+            "bonuses, of the platform                  0.00            1.75            1.75",
+            "By buyer that changes, EUR",
+            "read from what is stored now",
+        ] {
+            assert!(said.contains(line), "{line} is not in\n{said}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@ mod beside;
 
 use crate::domain_payouts;
 use crate::support::domain::{Said, World, back, back_lines, in_category, money, noon, pays_flat, pays_percent, sale, terms, when};
-use beside::{invoiced, payout};
+use beside::{claim_of, invoiced, paid_credit_note, payout};
 use ristourne::domain::{
     account::{Account, Stage},
     claim::ClaimReason,
@@ -25,7 +25,7 @@ use ristourne::domain::{
 use ristourne::kernel::{
     code::Language,
     currency::Currency,
-    id::{BuyerId, ClaimId, ClickId, KeyId},
+    id::{BuyerId, ClickId, KeyId},
     money::Money,
     time::{DAY, SECOND},
 };
@@ -295,6 +295,7 @@ const REFUSALS: &[Row<Refusal>] = &[
     }),
     (Refusal::SellerUnknown, || refused(|world| invoiced(world, None, &[]))),
     (Refusal::NothingToInvoice, || refused(|world| invoiced(world, Some("Ristourne SAS"), &[]))),
+    (Refusal::CreditNoteNotPayable, || refused(paid_credit_note)),
     (Refusal::CurrencyWanted, || refused(|world| invoiced(world, Some("Ristourne SAS"), &["EUR", "USD"]))),
     (Refusal::PaymentExported, || payout(&[Form::Pain001], |done| Step::Cancel { batch: done.batch.id })),
     (Refusal::PaymentNotExported, || payout(&[], |done| Step::Settle { payment: done.payments[0].id })),
@@ -356,13 +357,6 @@ const REFUSALS: &[Row<Refusal>] = &[
 fn refusal_of(outcome: Outcome) -> Vec<Refusal> {
     match outcome {
         Outcome::Refused(refusal) => vec![refusal],
-        other => panic!("{other:?}"),
-    }
-}
-
-fn claim_of(outcome: &Outcome) -> ClaimId {
-    match outcome {
-        Outcome::Claimed { claim, .. } => claim.id,
         other => panic!("{other:?}"),
     }
 }

@@ -57,6 +57,8 @@ fn check(books: &str, year: &str) -> BTreeMap<(String, String), i64> {
     sums
 }
 
+const ZONE: &str = "Europe/Paris";
+
 /// The balance of each account that the ledger has in euros and that is final.
 async fn balances(database: &str) -> BTreeMap<(String, String), i64> {
     let mut sql = Sql::open(database).await;
@@ -95,11 +97,12 @@ async fn balances(database: &str) -> BTreeMap<(String, String), i64> {
 async fn the_demos_books_balance_without_gaps_and_say_what_the_ledger_says() {
     for_each_empty_database(async |database| {
         let spool = TempDir::new("demo-spool");
-        ristourne_ok(database, &["demo", "--only-make", "--day", "2025-03-20", "--spool-dir", &spool.path().display().to_string()]);
+        let spool = spool.path().display().to_string();
+        ristourne_ok(database, &["demo", "--only-make", "--day", "2025-03-20", "--timezone", ZONE, "--spool-dir", &spool]);
         let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
         let mut years = BTreeSet::new();
         for year in ["2023", "2024", "2025"] {
-            let books = ristourne_ok(database, &["export", "fec", "--year", year, "--timezone", "Europe/Paris"]);
+            let books = ristourne_ok(database, &["export", "fec", "--year", year, "--timezone", ZONE]);
             let of_year = check(&books, year);
             if !of_year.is_empty() {
                 years.insert(year);

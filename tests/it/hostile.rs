@@ -227,6 +227,7 @@ async fn every_refusal_has_its_code_and_its_row() {
             Refusal::ClaimNotCreditable,
             Refusal::SellerUnknown,
             Refusal::NothingToInvoice,
+            Refusal::CreditNoteNotPayable,
             Refusal::CurrencyWanted,
             Refusal::PaymentExported,
             Refusal::PaymentNotExported,

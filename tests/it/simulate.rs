@@ -41,18 +41,19 @@ async fn the_live_terms_change_no_order() {
         demo(database);
         let before = crate::support::dump::dump(database).await;
         let mut sql = Sql::open(database).await;
-        let mut orders = 0;
+        let (mut orders, mut bonuses) = (0, 0);
         let all = programs(&mut sql).await;
         for (program, number, version, body) in &all {
             let said = simulate(database, program, body, &[]);
-            // Sales of another version are decided otherwise by this one; those of its own are not.
+            // Sales of another version are decided otherwise by this one; those of its own are not, but for what is left of a budget.
             let several = all.iter().filter(|(_, other, ..)| other == number).count() > 1;
             let own: Vec<&Value> = said["changed"].as_array().expect("a list").iter().collect();
             if several {
                 for changed in own {
                     let id: ristourne::kernel::id::ConversionId = text(&changed["conversion"]).parse().expect("an id");
                     let stored = sql.number(&format!("SELECT terms_version FROM conversion WHERE id = {}", id.raw())).await;
-                    assert_ne!(stored, *version, "{changed}");
+                    let commission = |side: &str| (changed[side]["commission"].clone(), changed[side]["shares"].clone());
+                    assert!(stored != *version || commission("before") == commission("after"), "{changed}");
                 }
             } else {
                 assert_eq!((&said["changed"], &said["changed_orders"]), (&json!([]), &json!(0)), "{program}");
@@ -62,8 +63,16 @@ async fn the_live_terms_change_no_order() {
             let total =
                 sql.number(&format!("SELECT CAST(COALESCE(SUM(commission), 0) AS BIGINT) FROM conversion WHERE program = {number}")).await;
             assert_eq!(minor(&said["totals"]["commission"]["before"]), total, "what is stored is what is before");
+            let stored = sql.texts(&format!("SELECT bonuses AS t FROM conversion WHERE program = {number} AND bonuses IS NOT NULL")).await;
+            let stored = stored.iter().map(|text| serde_json::from_str::<Vec<Value>>(text).expect("a list"));
+            let stored: i64 = stored.flatten().map(|bonus| bonus["amount"].as_i64().expect("an amount")).sum();
+            let of =
+                |part: &str| ["platform", "merchant"].map(|funder| minor(&said["totals"]["bonuses"][funder][part])).iter().sum::<i64>();
+            assert_eq!(of("before"), stored, "and its bonuses");
+            assert!(several || of("after") == stored, "the live boosts pay the same again: {}", said["totals"]);
+            bonuses += stored;
         }
-        assert!(orders > 200, "{orders} orders were looked at");
+        assert!(orders > 200 && bonuses > 0, "{orders} orders were looked at, with bonuses of {bonuses}");
         sql.close().await;
         assert!(crate::support::dump::dump(database).await == before, "it only reads");
     })

@@ -5,6 +5,8 @@ from fractions import Fraction
 import money
 
 PARTIES = ("publisher", "buyer", "platform")
+# The order ended, and what a boost would have paid ended with it.
+ENDED = ("order_rejected", "order_cancelled", "nothing_left")
 minor = lambda amount: int(amount["amount"].replace(".", ""))
 
 
@@ -39,7 +41,8 @@ def bonus(one, share):
         most = share * Fraction(one["percent"]) / 100
         assert minor(one["share"]) == share and (exact <= most if one["days"] is not None else exact == most), ("bonus", exact, most)
     assert wanted == money.half_up(exact), ("bonus", exact)
-    assert minor(one["amount"]) == min(wanted, minor(one["cap"]) if one["cap"] else wanted), ("bonus", one)
+    paid = 0 if one["reason"] and one["reason"]["code"] in ENDED else min(wanted, minor(one["cap"]) if one["cap"] else wanted)
+    assert minor(one["amount"]) == paid and (paid < wanted) == bool(one["reason"]), ("bonus", one)
     return one["funded_by"], minor(one["amount"])
 
 

@@ -5,7 +5,7 @@ mod report;
 
 use crate::{
     app::{
-        config::{DatabaseArgs, InstallationArgs},
+        config::{DatabaseArgs, InstallationArgs, in_zone},
         failure::Failure,
         serve::say,
         server::Signals,
@@ -128,6 +128,7 @@ pub async fn run(command: Command) -> Result<(), Failure> {
         What::Setup => args.database.open().await?,
         What::Clicks | What::Sales | What::Rates | What::Verdicts => args.database.open_existing().await?,
     };
+    let db = in_zone(db, &args.installation.timezone).await?;
     let spool = args.spool_dir.clone().unwrap_or_else(|| args.database.database.spool_dir());
     let lease = Lease::acquire(&db, &Clock::System, &spool).await?;
     let (ids, zone) = (Arc::new(lease.generator()), args.installation.timezone.clone());

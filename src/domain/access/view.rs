@@ -12,7 +12,7 @@ use crate::domain::{
     command::Outcome,
     conversion::Conversion,
     payee::Payee,
-    receipt::{CreditLine, PostingLine, Receipt, TouchLine},
+    receipt::{BonusReason, CreditLine, PostingLine, Receipt, TouchLine},
     terms::{Rule, Terms},
 };
 use crate::kernel::id::PublisherId;
@@ -81,6 +81,7 @@ impl Scope {
             // What the buyer did elsewhere and when is theirs.
             if bonus.buyer.is_none() {
                 (bonus.days, bonus.base) = (None, None);
+                bonus.reason = bonus.reason.take().filter(|reason| reason.code != BonusReason::FirstOrderRewarded.code());
             }
         }
         receipt.cashback = receipt.cashback.filter(|_| self.reads_cashback());

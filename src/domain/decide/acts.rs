@@ -15,6 +15,7 @@ use crate::domain::{
     verdict::Grounds,
 };
 use crate::kernel::{
+    id::MerchantId,
     money::{MINOR_MAX, Money},
     time::Time,
 };
@@ -129,6 +130,14 @@ pub(super) fn credit_covers(facts: &Facts, key: &OrderKey, now: Time, mint: Mint
     let own = &program(facts, key)?.program;
     let owed = facts.balances.get(&(Account::MerchantOwed(own.merchant), own.currency));
     if owed.is_some_and(|owed| *owed <= 0) { merchant_paid(facts, key, now, mint) } else { Err(Refusal::NotDue) }
+}
+
+/// Looked at again under the merchant's lock: a payment may have been taken back, or another document issued, in between.
+pub(super) fn invoice_paid(facts: &Facts, key: &OrderKey, merchant: MerchantId, now: Time, mint: Mint<'_>) -> Step {
+    let order = facts.orders.get(key).ok_or(Refusal::NotFound)?;
+    let own = program(facts, key)?.program.merchant;
+    let papers = facts.papers.get(&merchant).filter(|_| own == merchant);
+    if papers.is_some_and(|papers| papers.pay_for(order.id)) { merchant_paid(facts, key, now, mint) } else { Err(Refusal::NotDue) }
 }
 
 pub(super) fn expire(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -> Step {

@@ -154,11 +154,21 @@ fn looked_up(facts: &Facts, order: &Order, buyer: BuyerId, fact: ClaimFact, now:
         coupon: context.coupon.as_ref(),
     };
     let found = look_up(facts, version, order, (&asked, context.recorded_at, sale.revision), (buyer, &fact), now);
-    ClaimFact { found: found.or(fact.found), ..fact }
+    let fact = ClaimFact { found: found.or(fact.found), ..fact };
+    match fact.found.filter(|found| found.publisher.is_some()) {
+        Some(found) => {
+            // As it is if nobody else has claimed.
+            let alone = Order { claims: BTreeMap::from([(buyer, fact.clone())]), ..order.clone() };
+            let budget_used_up =
+                found.budget_used_up || change::program(facts, &order.key).is_ok_and(|of| record::is_unpaid(facts, of, &alone));
+            ClaimFact { found: Some(ClaimFound { budget_used_up, ..found }), ..fact }
+        }
+        None => fact,
+    }
 }
 
 /// What counts if the order becomes the claimant's, whoever else claims: self-referral, and of the publisher that the claim brings in the
-/// base of tiers and debts. A later revision of the sale keeps the base.
+/// base of tiers and debts. What was found for the same publisher before stays.
 pub(super) fn look_up(
     facts: &Facts,
     version: &Version,
@@ -170,14 +180,19 @@ pub(super) fn look_up(
     let attributed = attribution::attribute(&version.terms.attribution, asked);
     let alone = std::iter::once((buyer, fact, None));
     let (attributed, counted) = attribution::claimed(&version.terms, asked, recorded_at, alone, attributed);
-    let brings = counted?.attributes;
+    let publisher = attributed.credited.last().map(|credit| credit.publisher).filter(|_| counted.is_some_and(|counted| counted.attributes));
+    counted?;
     let before = fact.found.or_else(|| order.context.as_ref()?.claimants.get(&buyer).copied());
+    let before = before.filter(|found| found.publisher.is_some() && found.publisher == publisher);
     let base = || before.and_then(|found| found.tier_base).unwrap_or_else(|| record::tier_base(facts, order, &attributed, now));
+    let in_debt = || before.map_or_else(|| record::is_in_debt(facts, &attributed, version.terms.currency), |found| found.in_debt);
     Some(ClaimFound {
         revision,
-        tier_base: (brings && version.terms.has_tiers()).then(base),
+        publisher,
+        tier_base: (publisher.is_some() && version.terms.has_tiers()).then(base),
         self_referral: record::is_self_referral(facts, buyer, attributed.credited.iter().map(|credit| credit.publisher)),
-        in_debt: brings && record::is_in_debt(facts, &attributed, version.terms.currency),
+        in_debt: publisher.is_some() && in_debt(),
+        budget_used_up: before.is_some_and(|found| found.budget_used_up),
     })
 }
 

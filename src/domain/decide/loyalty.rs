@@ -9,12 +9,16 @@ use crate::domain::{
     order::{FactKind, Order},
     reason::Refusal,
     sale::Sale,
-    terms::{Terms, boost::Kind, when::fold_code},
+    terms::{
+        Terms,
+        boost::{Boost, Kind},
+        when::fold_code,
+    },
 };
 use crate::kernel::{
     currency::Currency,
     id::{BuyerId, ProgramId},
-    ratio::{OutOfRange, Ratio},
+    ratio::OutOfRange,
     time::Time,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +91,6 @@ fn look_up(
     now: Time,
 ) -> Loyalty {
     let coupon = sale.content.coupon.as_deref().map(fold_code);
-    let has_return = terms.boosts.iter().any(|boost| matches!(boost.kind, Kind::Return { .. }));
     let mut bases = BTreeMap::new();
     for (boost, name) in terms.boosts.iter().zip(names(&terms.boosts)) {
         if let Kind::Tier { programs, .. } = &boost.kind {
@@ -101,13 +104,62 @@ fn look_up(
         buyer,
         at: now,
         revision: 1,
-        last_order: has_return.then(|| last_order(known, order, sale, buyer)).flatten(),
+        last_order: looks_back(terms).then(|| last_order(known, order, sale, buyer)).flatten(),
         bases,
         voucher: coupon.as_ref().and_then(|code| known.vouchers.get(&(order.key.program, code.clone())).cloned()),
         coupon,
         brought: None,
         caps: BTreeMap::new(),
     }
+}
+
+/// What the boosts of other terms look up for an order and its buyer: the same question has the answer that was found then, under the order's
+/// own terms, and any other is asked now. Says whether one was.
+pub(super) fn look_up_again(
+    facts: &Facts,
+    terms: &Terms,
+    (order, buyer): (&Order, BuyerId),
+    stored: Option<(&Loyalty, &Terms)>,
+    at: Time,
+) -> Option<(Loyalty, bool)> {
+    let sale = &order.sale.as_ref()?.sale;
+    let mut found = look_up(facts, &facts.loyalty, terms, None, order, (sale, buyer), at);
+    let stored = stored.filter(|(kept, _)| kept.buyer == buyer && kept.coupon == found.coupon);
+    let mut is_anew = false;
+    if looks_back(terms) {
+        match stored.filter(|(_, own)| looks_back(own)) {
+            Some((kept, _)) => found.last_order = kept.last_order,
+            None => is_anew = true,
+        }
+    }
+    for (name, base) in &mut found.bases {
+        match stored.and_then(|(kept, own)| kept.bases.get(&same_tier(own, terms, name)?)) {
+            Some(kept) => base.clone_from(kept),
+            None => is_anew = true,
+        }
+    }
+    if let Some((kept, _)) = stored {
+        found.brought = kept.brought;
+        found.voucher = found.voucher.or_else(|| kept.voucher.clone());
+    }
+    Some((found, is_anew))
+}
+
+fn looks_back(terms: &Terms) -> bool {
+    terms.boosts.iter().any(|boost| matches!(boost.kind, Kind::Return { .. }))
+}
+
+/// The name of the tier that looks at the same programs as this one of the other terms.
+fn same_tier(own: &Terms, other: &Terms, name: &str) -> Option<String> {
+    let looked_at = |terms: &Terms| -> Vec<(String, BTreeSet<ProgramId>)> {
+        let of = |(name, boost): (String, &Boost)| match &boost.kind {
+            Kind::Tier { programs, .. } => Some((name, programs.iter().copied().collect())),
+            _ => None,
+        };
+        names(&terms.boosts).into_iter().zip(&terms.boosts).filter_map(of).collect()
+    };
+    let (_, wanted) = looked_at(other).into_iter().find(|(known, _)| known == name)?;
+    looked_at(own).into_iter().find(|(_, programs)| *programs == wanted).map(|(name, _)| name)
 }
 
 /// The newest of the buyer's other orders that was not placed later.
@@ -124,19 +176,14 @@ fn base(
     (sale, buyer): (&Sale, BuyerId),
     (programs, currency, own): (&[ProgramId], Currency, i64),
 ) -> Result<TierBase, OutOfRange> {
-    let (mut sum, mut left_out) = (Ratio::ZERO, Vec::new());
     let programs: BTreeSet<ProgramId> = programs.iter().copied().collect();
-    for program in programs {
-        let Some(from) = known.currencies.get(&program) else { continue };
+    let spent = programs.into_iter().filter_map(|program| {
+        let from = known.currencies.get(&program)?;
         let stored = known.bases.get(&(buyer, program)).copied().unwrap_or(0);
-        let amount = if program == order.key.program { stored - own } else { stored };
-        match facts.rates.conversion(*from, currency, facts.zone.day(sale.occurred_at)) {
-            Some(conversion) => sum = sum.plus(conversion.convert(amount)?)?,
-            None if amount != 0 => left_out.push(program),
-            None => {}
-        }
-    }
-    Ok(TierBase { amount: sum.round_half_up()?, left_out })
+        Some((program, *from, if program == order.key.program { stored - own } else { stored }))
+    });
+    let (amount, left_out) = facts.rates.sum(spent, currency, facts.zone.day(sale.occurred_at))?;
+    Ok(TierBase { amount, left_out })
 }
 
 fn referrer(facts: &Facts, buyer: BuyerId) -> Option<BuyerId> {

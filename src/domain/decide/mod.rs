@@ -8,11 +8,13 @@ mod loyalty;
 mod movement;
 mod payout;
 mod record;
+mod replay;
 mod restore;
 mod tie;
 
 pub use change::{Mint, due_of};
 pub use invoice::{currency as currency_of, listed};
+pub use replay::{Replay, Replayed};
 
 use crate::domain::{
     command::{Act, Command, Outcome},
@@ -70,6 +72,7 @@ fn act(facts: &Facts, command: &Command, mint: Mint<'_>) -> Decision {
         Act::Adjust { key, amount, reason } => acts::adjust(facts, key, *amount, reason.clone(), now, mint),
         Act::MerchantPaid { key } => acts::merchant_paid(facts, key, now, mint),
         Act::CreditCovers { key } => acts::credit_covers(facts, key, now, mint),
+        Act::InvoicePaid { key, merchant } => acts::invoice_paid(facts, key, *merchant, now, mint),
         Act::Expire { key } => acts::expire(facts, key, now, mint),
         Act::Tie { buyer, clicks } => return tie::tie(facts, *buyer, clicks, now, mint),
         Act::Rates { day, rates } => return self::rates(facts, *day, rates),

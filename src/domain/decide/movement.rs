@@ -11,6 +11,7 @@ use crate::domain::{
     movement::{Movement, Party, Payee, Reversed, What},
     order::Actor,
     reason::Refusal,
+    series::Series,
 };
 use crate::kernel::{currency::Currency, id::MovementId, time::Time};
 
@@ -55,8 +56,10 @@ fn check(facts: &Facts, what: What, moved: &Moved) -> Result<(), Refusal> {
             Document::Invoice(invoice) => invoice.draft.merchant == merchant && invoice.draft.currency == moved.amount.currency,
             Document::Movement(_) | Document::Payment(_) | Document::Statement(_) => false,
         };
-        if !facts.documents.get(&Subject::Invoice(invoice)).is_some_and(fits) {
-            return Err(Refusal::NotFound);
+        match facts.documents.get(&Subject::Invoice(invoice)).filter(|document| fits(document)) {
+            Some(Document::Invoice(invoice)) if invoice.number.series == Series::CreditNote => return Err(Refusal::CreditNoteNotPayable),
+            Some(_) => {}
+            None => return Err(Refusal::NotFound),
         }
     }
     if moved.amount.minor <= 0 {

@@ -15,7 +15,7 @@ use crate::domain::{
     entry::Kind,
     facts::{Facts, LoyaltyFacts, ProgramFacts},
     movement::Payee,
-    order::{Context, Order, OwnedCoupon, SaleFact},
+    order::{ClaimFound, Context, Order, OwnedCoupon, SaleFact},
     publisher::Publisher,
     reason::{Reason, Refusal},
     sale::{OrderKey, SALE, Sale, SentClick},
@@ -29,6 +29,7 @@ use crate::kernel::{
     percent::Percent,
     time::{SECOND, Time},
 };
+use std::collections::BTreeMap;
 
 /// `occurred_at` lies at most so far ahead: clocks differ. Microseconds.
 const AHEAD_MAX: i64 = 300 * SECOND;
@@ -114,7 +115,7 @@ pub(super) fn release(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) 
     let version = version(program, Some(order), fact.sale.occurred_at).ok_or(Refusal::NotFound)?;
     let mut order = order.clone();
     order.context = Some(look_up(facts, version, &order, &fact.sale, now).ok_or(Refusal::NotDue)?);
-    hold_unpaid(facts, program, &mut order)?;
+    hold_unpaid(facts, program, &mut order);
     finish(facts, Some(&facts.loyalty), facts.orders.get(key), order, None, &fact.sale, Kind::Recorded, now, mint)
 }
 
@@ -135,10 +136,10 @@ fn put(
     let mut order = before.cloned().unwrap_or_else(|| Order::empty(ConversionId::from_raw(mint()), key.clone()));
     let sale = fact.sale.clone();
     order.sale = Some(fact);
-    let is_first = order.context.is_none();
+    let is_open = kept_due(facts, &order).is_none();
     order.context = look_up(facts, version, &order, &sale, now);
-    if is_first {
-        hold_unpaid(facts, program, &mut order)?;
+    if is_open {
+        hold_unpaid(facts, program, &mut order);
     }
     let kind = if before.is_some_and(|before| before.context.is_some()) { kind } else { Kind::Recorded };
     finish(facts, Some(&facts.loyalty), before, order, Some(FactKind::Sale), &sale, kind, now, mint)
@@ -213,8 +214,13 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
         let found = claim::look_up(facts, version, order, (&asked, recorded_at, revision), (*buyer, fact), now)?;
         Some((*buyer, found))
     });
+    let claimants: BTreeMap<BuyerId, ClaimFound> = claimants.collect();
+    // A buyer who has to stand back behind a claim is nobody of the order's.
+    let (owing, claimed) =
+        attribution::claimed(&version.terms, &asked, recorded_at, order.claimants(revision, &claimants), attributed.clone());
+    let owing = if claimed.is_some_and(|claimed| claimed.attributes) { attributed.clone() } else { owing };
     Some(Context {
-        claimants: claimants.collect(),
+        claimants,
         recorded_at,
         terms_version: version.number,
         conversion,
@@ -223,7 +229,10 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
         self_referral: attributed
             .buyer
             .is_some_and(|buyer| is_self_referral(facts, buyer, attributed.credited.iter().map(|c| c.publisher))),
-        in_debt: kept_due(facts, order).map_or_else(|| is_in_debt(facts, &attributed, to), |(_, context)| context.in_debt),
+        in_debt: match kept.filter(|context| was_credited(facts, version, order, context)) {
+            Some(context) => context.in_debt,
+            None => is_in_debt(facts, &owing, to),
+        },
         budget_used_up: kept.is_some_and(|context| context.budget_used_up),
         touches,
         coupon,
@@ -248,21 +257,40 @@ fn kept_due<'a>(facts: &'a Facts, order: &Order) -> Option<(Due, &'a Context)> {
     stored.context.as_ref().filter(|_| !due.credits.is_empty()).map(|context| (due, context))
 }
 
-/// Notes that a prepaid merchant's credit, less what is promised already, does not cover what it owes for the sale.
-fn hold_unpaid(facts: &Facts, program: &ProgramFacts, order: &mut Order) -> Result<(), Refusal> {
+/// Whether the sale that is stored had credits of its own, so that what was looked up for them stays.
+fn was_credited(facts: &Facts, version: &Version, order: &Order, context: &Context) -> bool {
+    let Some(stored) = facts.orders.get(&order.key).and_then(|order| order.sale.as_ref()) else { return false };
+    let asked = attribution::Asked {
+        program: order.key.program,
+        occurred_at: stored.sale.occurred_at,
+        other_channel: stored.sale.other_channel.is_some(),
+        touches: &context.touches,
+        coupon: context.coupon.as_ref(),
+    };
+    !attribution::attribute(&version.terms.attribution, &asked).credited.is_empty()
+}
+
+/// Notes whether the credit of a merchant that pays ahead covers the sale.
+fn hold_unpaid(facts: &Facts, program: &ProgramFacts, order: &mut Order) {
+    let budget_used_up = is_unpaid(facts, program, order);
+    if let Some(context) = order.context.as_mut() {
+        context.budget_used_up = budget_used_up;
+    }
+}
+
+/// Whether a prepaid merchant's credit, less what is promised already, does not cover what it owes for the order.
+pub(super) fn is_unpaid(facts: &Facts, program: &ProgramFacts, order: &Order) -> bool {
     let (merchant, currency) = (program.program.merchant, program.program.currency);
     if !facts.merchants.get(&merchant).is_some_and(|merchant| merchant.billing.prepaid) {
-        return Ok(());
+        return false;
     }
     let (owed, pending) = (Account::MerchantOwed(merchant), Account::MerchantPending(merchant));
-    let row = change::due_of(program, order)?.map(|due| due.row(merchant, program.program.id));
+    // Amounts beyond all measure are refused where the order is decided.
+    let row = change::due_of(program, order).ok().flatten().map(|due| due.row(merchant, program.program.id));
     // An order that is approved already owes it. Bonuses that the merchant pays are looked up afterwards: the next sale counts them.
     let promised: i64 = row.iter().flat_map(|row| [owed, pending].map(|account| row.get(&account).copied().unwrap_or(0))).sum();
     let held = |account| i128::from(facts.balances.get(&(account, currency)).copied().unwrap_or(0));
-    if let Some(context) = order.context.as_mut() {
-        context.budget_used_up = promised > 0 && held(owed) + held(pending) + i128::from(promised) > 0;
-    }
-    Ok(())
+    promised > 0 && held(owed) + held(pending) + i128::from(promised) > 0
 }
 
 /// The clicks of a sale with what is known of them.

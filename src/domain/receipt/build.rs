@@ -68,7 +68,7 @@ pub fn receipt(order: &Order, due: &Due, program: &Program, version: &Version, e
             .collect(),
         commission: commission_lines(due, terms, to),
         split: split_lines(due, terms, to),
-        bonuses: due.workings.offers.iter().flat_map(|offer| bonus::lines(offer, due.shares.buyer, to)).collect(),
+        bonuses: bonus::lines(order, due, terms, to),
         buyer: due.buyer,
         claim_until: due.claim_until,
         cashback: due.conversion(order).as_ref().and_then(cashback),

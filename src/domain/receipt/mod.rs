@@ -4,7 +4,7 @@ mod bonus;
 mod build;
 mod paid;
 
-pub use bonus::BonusLine;
+pub use bonus::{BonusLine, BonusReason};
 pub use build::receipt;
 pub use paid::PaymentLine;
 

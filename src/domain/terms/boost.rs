@@ -93,6 +93,14 @@ impl Kind {
         matches!(self, Self::Welcome { .. } | Self::Referral { .. })
     }
 
+    /// The programs that it looks at a buyer's orders in.
+    pub fn looks_at(&self) -> &[ProgramId] {
+        match self {
+            Self::Tier { programs, .. } => programs,
+            _ => &[],
+        }
+    }
+
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Return { .. } => "return",

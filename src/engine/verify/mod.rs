@@ -131,7 +131,7 @@ async fn claims(tx: &mut Tx, report: &mut Report) -> Result<(), StoreError> {
         let keys = page.iter().map(|claim| claim.key.clone()).collect();
         let orders: HashMap<_, Order> =
             crate::store::order::by_keys(tx, &keys).await?.into_iter().map(|order| (order.key.clone(), order)).collect();
-        let found: Vec<ConversionId> = page.iter().filter_map(|claim| claim.state().conversion()).collect();
+        let found: Vec<ConversionId> = orders.values().map(|order| order.id).collect();
         let conversions: HashMap<ConversionId, Conversion> =
             crate::store::conversion::by_ids(tx, &found).await?.into_iter().map(|conversion| (conversion.id, conversion)).collect();
         let paid: Vec<MovementId> = page.iter().filter_map(|claim| claim.state().movement()).collect();
@@ -139,7 +139,7 @@ async fn claims(tx: &mut Tx, report: &mut Report) -> Result<(), StoreError> {
             crate::store::movement::by_ids(tx, &paid).await?.into_iter().map(|movement| (movement.id, movement)).collect();
         for claim in &page {
             report.claims += 1;
-            let conversion = claim.state().conversion().and_then(|id| conversions.get(&id));
+            let conversion = orders.get(&claim.key).and_then(|order| conversions.get(&order.id));
             let movement = claim.state().movement().and_then(|id| movements.get(&id));
             report.breaches.extend(audit::claim(claim, orders.get(&claim.key), conversion, movement));
         }

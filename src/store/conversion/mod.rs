@@ -339,19 +339,19 @@ async fn save_credits(tx: &mut Tx, rows: &[Saved<'_>]) -> Result<(), StoreError>
     Ok(())
 }
 
-/// The numbers of a program's next conversions whose orders were placed since then and before that moment, ascending.
-pub async fn numbers_of(
+/// Those of a program whose orders were placed since then and before that moment, in the sequence in which they were recorded: their numbers.
+pub async fn as_recorded(
     tx: &mut Tx,
     program: ProgramId,
     (since, until): (Option<Time>, Option<Time>),
-    after: ConversionId,
-    limit: i64,
+    only_with_bonuses: bool,
 ) -> Result<Vec<ConversionId>, StoreError> {
-    let filter = Filter::new(NUMBERS_OF).and("program =", Some(program.raw())).and("id >", Some(after.raw()));
-    let rows: Vec<(i64,)> = filter
+    let rows: Vec<(i64,)> = Filter::new(NUMBERS_OF)
+        .and("program =", Some(program.raw()))
         .and("occurred_at >=", since.map(Time::micros))
         .and("occurred_at <", until.map(Time::micros))
-        .order("ORDER BY id", limit)
+        .only(only_with_bonuses, "bonuses IS NOT NULL")
+        .tail("ORDER BY recorded_at, id")
         .all(tx)
         .await?;
     Ok(rows.into_iter().map(|(id,)| ConversionId::from_raw(id)).collect())

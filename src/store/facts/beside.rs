@@ -1,8 +1,23 @@
 //! What stands beside orders: merchants and payees with their balances, documents, and what new documents are drawn up from.
 use super::{Wanted, listed};
-use crate::domain::{account::Owner, document::Document, facts::Facts};
-use crate::kernel::id::MerchantId;
-use crate::store::{Tx, balance, chain, error::StoreError, invoice, merchant, movement, seller, series};
+use crate::domain::{account::Owner, document::Document, facts::Facts, standing::Papers};
+use crate::kernel::id::{ConversionId, MerchantId, ProgramId};
+use crate::store::{Tx, awaiting, balance, chain, error::StoreError, invoice, merchant, movement, seller, series};
+
+/// Merchants of these programs whose account decides about orders: those who pay ahead, and those who have credit. And those whose movements
+/// are undone: orders may be held to be paid by them. A program's merchant never changes, nor does a movement's, and whose credit comes
+/// meanwhile is found by a job; so this is read before they are locked.
+pub async fn add_payers(tx: &mut Tx, wanted: &mut Wanted, programs: &[ProgramId]) -> Result<(), StoreError> {
+    for merchant in merchant::payers(tx, programs).await? {
+        wanted.add_party(Owner::Merchant(merchant));
+    }
+    for movement in movement::by_ids(tx, &listed(&wanted.movements)).await? {
+        if let owner @ Owner::Merchant(_) = movement.what.owner() {
+            wanted.add_party(owner);
+        }
+    }
+    Ok(())
+}
 
 /// What stands beside orders: merchants, balances, documents.
 pub(super) async fn load_documents(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
@@ -33,6 +48,17 @@ pub(super) async fn load_invoicing(tx: &mut Tx, wanted: &Wanted, facts: &mut Fac
     facts.heads = chain::heads(tx).await?;
     for (merchant, until) in &wanted.invoiced {
         facts.owed.insert(*merchant, invoice::owed(tx, *merchant, *until).await?);
+    }
+    Ok(())
+}
+
+/// What tells whether orders are paid for.
+pub(super) async fn load_papers(tx: &mut Tx, wanted: &Wanted, facts: &mut Facts) -> Result<(), StoreError> {
+    for (merchant, keys) in &wanted.billed {
+        let orders: Vec<ConversionId> = keys.iter().filter_map(|key| facts.orders.get(key)).map(|order| order.id).collect();
+        let bills = awaiting::bills(tx, &orders).await?;
+        let (billed, movements) = (invoice::billed(tx, *merchant).await?, movement::of_merchant(tx, *merchant).await?);
+        facts.papers.insert(*merchant, Papers::new(billed, movements, bills));
     }
     Ok(())
 }

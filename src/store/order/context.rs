@@ -85,21 +85,25 @@ struct CouponJson<'a> {
 pub(super) struct FoundJson {
     revision: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    publisher: Option<PublisherId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tier_base: Option<i64>,
     self_referral: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     in_debt: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    budget_used_up: bool,
 }
 
 impl From<ClaimFound> for FoundJson {
-    fn from(ClaimFound { revision, tier_base, self_referral, in_debt }: ClaimFound) -> Self {
-        Self { revision, tier_base, self_referral, in_debt }
+    fn from(ClaimFound { revision, publisher, tier_base, self_referral, in_debt, budget_used_up }: ClaimFound) -> Self {
+        Self { revision, publisher, tier_base, self_referral, in_debt, budget_used_up }
     }
 }
 
 impl From<FoundJson> for ClaimFound {
-    fn from(FoundJson { revision, tier_base, self_referral, in_debt }: FoundJson) -> Self {
-        Self { revision, tier_base, self_referral, in_debt }
+    fn from(FoundJson { revision, publisher, tier_base, self_referral, in_debt, budget_used_up }: FoundJson) -> Self {
+        Self { revision, publisher, tier_base, self_referral, in_debt, budget_used_up }
     }
 }
 

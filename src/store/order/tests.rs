@@ -115,8 +115,11 @@ fn touch() -> impl Strategy<Value = Touch> {
     prop_oneof![known().prop_map(Touch::Known), text().prop_map(Touch::Unknown)]
 }
 fn claim_found() -> impl Strategy<Value = ClaimFound> {
-    let parts = (any::<u32>(), option::of(any::<i64>()), any::<bool>(), any::<bool>());
-    parts.prop_map(|(revision, tier_base, self_referral, in_debt)| ClaimFound { revision, tier_base, self_referral, in_debt })
+    let parts = (any::<u32>(), option::of(raw()), option::of(any::<i64>()), any::<bool>(), any::<bool>(), any::<bool>());
+    parts.prop_map(|(revision, publisher, tier_base, self_referral, in_debt, budget_used_up)| {
+        let publisher = publisher.map(PublisherId::from_raw);
+        ClaimFound { revision, publisher, tier_base, self_referral, in_debt, budget_used_up }
+    })
 }
 fn claim() -> impl Strategy<Value = (BuyerId, ClaimFact)> {
     let parts = (1..i64::MAX, raw(), time(), vec(known(), 0..3), option::of(claim_found()), any::<bool>());

@@ -6,6 +6,7 @@ use crate::{
         access::{BUYER, MERCHANT, OPERATOR, PUBLISHER},
         loyalty::{self, Held, Limit, Pot},
         program::Program,
+        rate::AGE_DAYS_MAX,
         sale::SALE,
         terms::{
             self,
@@ -14,9 +15,10 @@ use crate::{
         worth::{self, Known, Text, Today},
     },
     kernel::{
+        currency::Currency,
         id::{BuyerId, ProgramId},
         money::Money,
-        time::Time,
+        time::{Day, Time},
     },
     store::{self, StoreError, Tx, history},
     web::problem::Problem,
@@ -118,7 +120,9 @@ async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Re
             continue;
         }
         let today = match buyer {
-            Some(buyer) => worth::today(boost, &known(&mut tx, &program, boost, buyer, &pots).await?, program.currency, now),
+            Some(buyer) => {
+                worth::today(boost, &known(&mut tx, (&program, boost), buyer, &pots, api.zone().day(now)).await?, program.currency, now)
+            }
             None => None,
         };
         let held = pots.get(&Pot::Boost(program.id, name.clone())).copied().unwrap_or_default();
@@ -163,8 +167,14 @@ async fn pots(
     Ok(store::pot::held(tx, &wanted).await?.into_iter().collect())
 }
 
-/// Amounts in other currencies than the program's are left out here: an order looks them up with the rates of its day.
-async fn known(tx: &mut Tx, program: &Program, boost: &Boost, buyer: BuyerId, pots: &HashMap<Pot, Held>) -> Result<Known, StoreError> {
+/// What the next order would look up, if it were placed now.
+async fn known(
+    tx: &mut Tx,
+    (program, boost): (&Program, &Boost),
+    buyer: BuyerId,
+    pots: &HashMap<Pot, Held>,
+    today: Day,
+) -> Result<Known, StoreError> {
     let is_free = |pot: Pot| pots.get(&pot).is_none_or(|held| held.uses == 0);
     Ok(match &boost.kind {
         terms::boost::Kind::Return { .. } => {
@@ -173,9 +183,15 @@ async fn known(tx: &mut Tx, program: &Program, boost: &Boost, buyer: BuyerId, po
             Known { last_order, ..Known::default() }
         }
         terms::boost::Kind::Tier { programs, .. } => {
-            let known = store::program::by_ids(tx, programs).await?;
-            let same: Vec<ProgramId> = known.iter().filter(|other| other.currency == program.currency).map(|other| other.id).collect();
-            let base = history::bases(tx, &[buyer], &same).await?.into_iter().map(|(_, base)| base).sum();
+            let looked_at = store::program::by_ids(tx, programs).await?;
+            let spent: HashMap<ProgramId, i64> =
+                history::bases(tx, &[buyer], programs).await?.into_iter().map(|((_, program), base)| (program, base)).collect();
+            let spent = looked_at.iter().map(|other| (other.id, other.currency, spent.get(&other.id).copied().unwrap_or(0)));
+            let currencies: Vec<Currency> = looked_at.iter().map(|other| other.currency).chain([program.currency]).collect();
+            let days: Vec<Day> = (0..=AGE_DAYS_MAX).map(|age| today.minus(age)).collect();
+            let rates = store::rate::table(tx, &days, &currencies).await?;
+            // As where an order looks it up: one beyond the range of amounts counts as nothing.
+            let (base, _) = rates.sum(spent, program.currency, today).unwrap_or_default();
             Known { base, ..Known::default() }
         }
         terms::boost::Kind::Welcome { .. } => Known { is_open: is_free(Pot::Welcome(buyer)), ..Known::default() },

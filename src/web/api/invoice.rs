@@ -1,8 +1,8 @@
 //! Invoices and credit notes of what merchants owe, and their payments.
 
 use super::{
-    Api, Body, Caller, ChainHead, Field, Ids, Input, Kind, MONEY_CODES, Paid, Query, RECEIVED_AT, REFERENCE, Routes, load_page, make, ok,
-    op, reference, refusal,
+    Api, Body, Caller, ChainHead, Field, Ids, Input, Kind, MONEY_CODES, PAST, Paid, Query, RECEIVED_AT, REFERENCE, Routes, happened_at,
+    load_page, make, ok, op, reference, refusal,
 };
 use crate::{
     domain::{
@@ -86,7 +86,9 @@ pub fn routes() -> Routes {
                 .ids(ID)
                 .body(PAYMENT)
                 .created::<Paid>()
-                .codes(MONEY_CODES),
+                .codes(MONEY_CODES)
+                .codes(PAST)
+                .codes(&[(409, "credit_note_not_payable")]),
         )
         .get(
             "/merchants/{id}/draft-invoice",
@@ -288,10 +290,10 @@ async fn pay(State(api): State<Api>, caller: Caller, Ids(id): Ids<InvoiceId>, in
     let mut tx = api.db().read().await?;
     let invoice = caller.find_invoice(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     tx.commit().await?;
-    let Draft { merchant, currency, .. } = invoice.draft;
+    let (Draft { merchant, currency, .. }, now) = (invoice.draft, api.now());
     let moved = input.read(|object, errors| {
         let minor = object.required("amount", errors).minor_from_zero(currency, errors);
-        let happened_at = object.optional("received_at").time(errors);
+        let happened_at = happened_at(object, "received_at", now, errors);
         let reference = reference(object, errors);
         Some(Moved { amount: Money::new(minor?, currency), reason: None, reference, happened_at })
     })?;

@@ -64,7 +64,7 @@ use self::{
     invoice::accounts,
     invoice_page::load_page,
     judged::{ITEMS_MAX, Results, judge_all, too_large},
-    movement::{CODES as MONEY_CODES, RECEIVED_AT, REFERENCE, View as Paid, make, reference},
+    movement::{CODES as MONEY_CODES, PAST, RECEIVED_AT, REFERENCE, View as Paid, happened_at, make, reference},
     operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_exists, owner_of},
     page::{Page, empty, ok, whole},

@@ -13,7 +13,7 @@ use crate::{
         id::{BuyerId, InvoiceId, MerchantId, MovementId, PublisherId},
         money::Money,
         object::{self, Object},
-        time::Time,
+        time::{SECOND, Time},
     },
     store::{self, movement::Wanted},
     web::{idempotency::Reply, problem::Problem},
@@ -24,6 +24,9 @@ use utoipa::ToSchema;
 
 /// As many characters as a bank's reference has (SEPA: 140, four lines of 35).
 const REFERENCE_CHARS_MAX: usize = 140;
+
+/// Money moved at most so far ahead: clocks differ. Microseconds.
+const AHEAD_MAX: i64 = 300 * SECOND;
 
 /// A money object, as requests have it.
 const MONEY: Kind =
@@ -71,6 +74,8 @@ const WANTED: &[Field] = &[
 ];
 
 pub const CODES: &[(u16, &str)] = &[(404, "not_found"), (422, "amount_not_positive")];
+/// Where it is told when money came or went.
+pub const PAST: &[(u16, &str)] = &[(422, "date_in_future")];
 const SETTLES: &[(u16, &str)] = &[(404, "not_found"), (422, "amount_not_positive"), (422, "exceeds_balance")];
 
 pub fn routes() -> Routes {
@@ -90,12 +95,13 @@ pub fn routes() -> Routes {
             payment,
             new("create_payment", "A merchant's payment without an invoice: it pays the oldest, or stays as credit", PAYMENT)
                 .ids(OF_MERCHANT)
-                .codes(CODES),
+                .codes(CODES)
+                .codes(PAST),
         )
         .post(
             "/merchants/{id}/repayments",
             repayment,
-            new("create_repayment", "A merchant's credit paid back", REPAYMENT).ids(OF_MERCHANT).codes(SETTLES),
+            new("create_repayment", "A merchant's credit paid back", REPAYMENT).ids(OF_MERCHANT).codes(SETTLES).codes(PAST),
         )
         .post("/write-offs", write_off, new("create_write_off", "Writes off a debt: a payee's or a merchant's", WRITE_OFF).codes(SETTLES))
         .post(
@@ -103,7 +109,7 @@ pub fn routes() -> Routes {
             waiver,
             new("create_waiver", "A payee's balance that is waived or dormant goes to the platform", WAIVER).codes(SETTLES),
         )
-        .post("/bank-charges", bank_charge, new("create_bank_charge", "The bank's own charge", BANK_CHARGE).codes(CODES))
+        .post("/bank-charges", bank_charge, new("create_bank_charge", "The bank's own charge", BANK_CHARGE).codes(CODES).codes(PAST))
         .get(
             "/movements",
             list,
@@ -244,31 +250,45 @@ async fn fee(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<Merchant
 }
 
 async fn payment(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<MerchantId>, input: Input) -> Result<Response, Problem> {
+    let now = api.now();
     let moved = input.read(|object, errors| {
         let amount = money(object, errors);
-        let happened_at = object.optional("received_at").time(errors);
+        let happened_at = happened_at(object, "received_at", now, errors);
         let reference = reference(object, errors);
         Some(Moved { reference, happened_at, ..moved(amount?) })
     })?;
     make(&api, &caller, &input, What::Received { merchant, invoice: None }, moved).await
 }
 
+/// When money came or went. It is told afterwards: at most 5 minutes ahead, for clocks differ.
+pub fn happened_at(object: &Object<'_>, name: &'static str, now: Time, errors: &mut FieldErrors) -> Option<Time> {
+    let field = object.optional(name);
+    let at = field.time(errors)?;
+    if at.since(now) > AHEAD_MAX {
+        errors.push(field.path(), "date_in_future", "it lies more than 5 minutes ahead");
+        return None;
+    }
+    Some(at)
+}
+
 /// What left the bank account.
-fn paid(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Moved> {
+fn paid(object: &Object<'_>, now: Time, errors: &mut FieldErrors) -> Option<Moved> {
     let amount = money(object, errors);
     let reason = reason(&object.optional("reason"), errors);
-    let happened_at = object.optional("paid_at").time(errors);
+    let happened_at = happened_at(object, "paid_at", now, errors);
     let reference = reference(object, errors);
     Some(Moved { reason, reference, happened_at, ..moved(amount?) })
 }
 
 async fn repayment(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<MerchantId>, input: Input) -> Result<Response, Problem> {
-    let moved = input.read(paid)?;
+    let now = api.now();
+    let moved = input.read(|object, errors| paid(object, now, errors))?;
     make(&api, &caller, &input, What::PaidBack { merchant }, moved).await
 }
 
 async fn bank_charge(State(api): State<Api>, caller: Caller, input: Input) -> Result<Response, Problem> {
-    let moved = input.read(paid)?;
+    let now = api.now();
+    let moved = input.read(|object, errors| paid(object, now, errors))?;
     make(&api, &caller, &input, What::BankCharge, moved).await
 }
 

@@ -18,7 +18,7 @@ codes! {
         BuyerExists = "buyer_exists", "Another buyer has this e-mail address or external id.", "Un autre acheteur a cette adresse ou cet identifiant externe.";
         CodeTaken = "code_taken", "The program has this coupon code already.", "Le programme a déjà ce code promo.";
         OperatorOnly = "operator_only", "The operator alone may change this; write to them.", "L’opérateur seul peut modifier cela ; écrivez-lui.";
-        DateInFuture = "date_in_future", "What is to be known of that day cannot be known yet.", "Ce jour n’est pas encore venu.";
+        DateInFuture = "date_in_future", "That day, or that moment, has not come yet.", "Ce jour, ou cet instant, n’est pas encore venu.";
         DuplicateColumn = "duplicate_column", "A column stands there twice.", "Une colonne y figure deux fois.";
         DuplicateField = "duplicate_field", "The same name stands there more than once.", "Le même nom y figure plusieurs fois.";
         EffectiveInPast = "effective_in_past", "Terms never change what has happened.", "Des conditions ne changent jamais le passé.";

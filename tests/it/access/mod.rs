@@ -167,9 +167,7 @@ fn forms(operation: &Operation, call: &Call) -> Vec<Call> {
     let mut forms = vec![call.clone()];
     for field in operation.parameters().filter(|field| field.required) {
         let Kind::Word(words) = field.kind else { continue };
-        // The payees of its batches are paid by hand: they hold nothing for a pain.001.
-        let fits = |word: &&&str| operation.id != "export_payout" || **word == "csv";
-        forms.extend(words.iter().filter(fits).map(|word| Slot::Query(field.name).put(call, word)));
+        forms.extend(words.iter().map(|word| Slot::Query(field.name).put(call, word)));
     }
     for answer in &operation.answers {
         let Content::Raw(accept) = answer.content else { continue };

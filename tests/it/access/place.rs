@@ -99,7 +99,7 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         "set_payout_debtor" => call.body = Some(json!({"name": "Ristourne SAS", "iban": "FR7630006000011234567890189"})),
         "get_payment" | "list_payment_lines" => call.ids = vec![world.payment(role)],
         "create_payout" => call.body = Some(json!({"currency": "EUR"})),
-        "export_payout" => (call.ids, call.query) = (vec![world.fresh_payout().await.0], vec![("format", "csv".to_owned())]),
+        "export_payout" => (call.ids, call.query) = (vec![world.fresh_payout_of_both_forms().await], vec![("format", "csv".to_owned())]),
         "cancel_payout" => call.ids = vec![world.fresh_payout().await.1],
         "settle_payout" => call.ids = vec![world.fresh_exported().await],
         "return_payment" => (call.ids, call.body) = (vec![world.fresh_exported().await], Some(json!({"reason": "refused"}))),

@@ -1,7 +1,7 @@
 //! Two of every party with rows of every kind: what the first ones see, and what they must not.
 mod second;
 
-use crate::support::payouts::{self, by_hand, payment_to};
+use crate::support::payouts::{self, by_hand, by_sepa, payment_to};
 use crate::support::server::{Merchant, Operator, Server, click, ristourne_ok, text};
 use reqwest::Method;
 use ristourne::{
@@ -257,6 +257,14 @@ impl World {
     /// A run that is prepared, and its payment to the buyer.
     pub async fn fresh_payout(&self) -> (String, String) {
         payouts::prepared(&self.operator, &self.buyer).await
+    }
+
+    /// A run with something for a pain.001 and something for a CSV.
+    pub async fn fresh_payout_of_both_forms(&self) -> String {
+        let (payee, _) = self.operator.buyer().await;
+        by_sepa(&self.operator, &payee).await;
+        payouts::earn(&self.operator, &payee).await;
+        self.fresh_payout().await.0
     }
 
     /// A payment to the buyer that the bank knows.

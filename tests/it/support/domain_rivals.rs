@@ -10,7 +10,7 @@ use ristourne::domain::{command::Act, order::Actor, sale::OpenedClick};
 #[derive(Debug)]
 pub struct Rivals {
     pub story: Story,
-    /// Which event is the rival's claim.
+    /// From this event on it is the rival: a claim, and perhaps a sign-in that shows their visit.
     rival: usize,
     /// Before everything that makes the other one the buyer; else after all of it.
     first: bool,
@@ -24,38 +24,40 @@ impl Rivals {
         let buyer = story.world.buyer(email);
         let mut links: Vec<Blog> = story.world.facts.links.iter().map(|(link, of)| Blog { publisher: of.publisher, link: *link }).collect();
         links.sort_by_key(|blog| blog.link);
+        let rival = story.events.len();
         for _ in 0..1 + dice.below(2) {
             let before = if dice.chance(80) { dice.between(0, 30 * 24) * HOUR } else { dice.between(-3, 90) * MINUTE };
-            let click = OpenedClick { buyer: Some(buyer), ..story.world.click(links[dice.below(links.len())], before) };
-            story.world.see(click);
+            let click = story.world.click(links[dice.below(links.len())], before);
+            if dice.chance(60) {
+                story.world.see(OpenedClick { buyer: Some(buyer), ..click });
+            } else {
+                story.tell(Actor::Buyer, Act::Tie { buyer, clicks: vec![click] });
+            }
         }
         let claim = Act::Claim(Box::new(story.world.new_claim(buyer, ORDER)));
         story.tell(Actor::Buyer, claim);
-        Self { rival: story.events.len() - 1, story, first: dice.chance(50) }
+        Self { rival, story, first: dice.chance(50) }
     }
 
     /// The same sequence, with the rival in their place.
     pub fn fair(&self, mut sequence: Vec<usize>) -> Vec<usize> {
-        let others = |n: &usize| match &self.story.events[*n] {
-            Event::Tell(_, act) => *n != self.rival && matches!(**act, Act::Tie { .. } | Act::Claim(_)),
+        let is_rival = |n: &usize| *n >= self.rival;
+        let is_other = |n: &usize| match &self.story.events[*n] {
+            Event::Tell(_, act) => !is_rival(n) && matches!(**act, Act::Tie { .. } | Act::Claim(_)),
             Event::Rates => false,
         };
-        if self.first {
-            let place = sequence.iter().position(others).unwrap_or(sequence.len());
-            if !sequence[..place].contains(&self.rival) {
-                sequence.insert(place, self.rival);
-            }
-        } else {
-            let place = (0..self.story.events.len()).filter(others).filter_map(|n| sequence.iter().position(|event| *event == n)).max();
-            let (mut n, after) = (0, place.unwrap_or(0));
-            sequence.retain(|event| {
-                n += 1;
-                *event != self.rival || n > after
-            });
-            if !sequence.contains(&self.rival) {
-                sequence.push(self.rival);
-            }
-        }
+        // Whoever is second is heard once everything of the first has been told.
+        let (is_first, is_second): (&dyn Fn(&usize) -> bool, &dyn Fn(&usize) -> bool) =
+            if self.first { (&is_rival, &is_other) } else { (&is_other, &is_rival) };
+        let told = (0..self.story.events.len()).filter(is_first).filter_map(|n| sequence.iter().position(|event| *event == n)).max();
+        let mut seconds: Vec<usize> = (0..self.story.events.len()).filter(is_second).collect();
+        let (mut n, after) = (0, told.map_or(0, |place| place + 1));
+        sequence.retain(|event| {
+            n += 1;
+            !is_second(event) || n > after
+        });
+        seconds.retain(|event| !sequence.contains(event));
+        sequence.extend(seconds);
         sequence
     }
 }

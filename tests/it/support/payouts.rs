@@ -10,6 +10,12 @@ pub async fn by_hand(operator: &Operator, payee: &str) {
     operator.call(Method::PUT, &format!("/{noun}/{payee}/payout-method"), Some(&body)).await.expect(200);
 }
 
+/// A payee with an account in the euro area.
+pub async fn by_sepa(operator: &Operator, buyer: &str) {
+    let body = json!({"method": "sepa", "holder": "Ada Byron", "iban": "DE89370400440532013000"});
+    operator.call(Method::PUT, &format!("/buyers/{buyer}/payout-method"), Some(&body)).await.expect(200);
+}
+
 /// Something to pay to a buyer: 20.00 EUR from the platform.
 pub async fn earn(operator: &Operator, buyer: &str) {
     let amount = json!({"amount": "20.00", "currency": "EUR"});

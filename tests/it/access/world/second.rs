@@ -5,10 +5,26 @@ use ristourne::{domain::key::Role, engine::clock::Clock};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 
-impl World {
-    /// An id of this kind that exists and that the role may not know; none where it may know them all, or nobody asks by one.
-    pub fn foreign(&self, role: Role, prefix: &str) -> Option<String> {
-        let Second {
+const NONE: &[Role] = &[];
+const M: &[Role] = &[Role::Merchant];
+const P: &[Role] = &[Role::Publisher];
+const MP: &[Role] = &[Role::Merchant, Role::Publisher];
+const MB: &[Role] = &[Role::Merchant, Role::Buyer];
+const PB: &[Role] = &[Role::Publisher, Role::Buyer];
+const MPB: &[Role] = &[Role::Merchant, Role::Publisher, Role::Buyer];
+
+/// A row of the second ones.
+struct Theirs<'a> {
+    id: &'a str,
+    /// In whose answers it does not stand.
+    hidden: &'static [Role],
+    /// For whom it is the id of its kind that they may not know.
+    foreign: &'static [Role],
+}
+
+impl Second {
+    fn rows(&self) -> Vec<Theirs<'_>> {
+        let Self {
             merchant,
             secret,
             program,
@@ -21,53 +37,6 @@ impl World {
             message,
             movement,
             import,
-            invoice,
-            payment,
-            statement,
-            claim,
-            rivals_click,
-            rivals,
-            ..
-        } = &self.second;
-        let found = match (role, prefix) {
-            (Role::Operator, _) => return None,
-            (_, "buy") => buyer,
-            (Role::Merchant, "mer") => &merchant.id,
-            (Role::Merchant, "prg") => program,
-            (Role::Merchant, "sec") => secret,
-            (Role::Merchant, "inb") => message,
-            (Role::Merchant, "imp") => import,
-            (Role::Merchant, "cnv") => conversion,
-            (Role::Merchant, "clk") => click,
-            (_, "mov") => movement,
-            (Role::Merchant, "inv") => invoice,
-            (Role::Publisher | Role::Buyer, "pay") => payment,
-            (Role::Publisher, "stm") => statement,
-            (_, "clm") => claim,
-            (Role::Merchant | Role::Publisher, "cpn") => coupon,
-            (Role::Publisher, "pub") => publisher,
-            (Role::Merchant | Role::Publisher, "lnk") => link,
-            (Role::Publisher, "clk") => rivals_click,
-            (Role::Publisher | Role::Buyer, "cnv") => rivals,
-            _ => return None,
-        };
-        Some(found.clone())
-    }
-
-    /// Texts that stand in no answer to this role.
-    pub fn secret_to(&self, role: Role) -> Vec<String> {
-        let Second {
-            merchant,
-            secret,
-            program,
-            publisher,
-            link,
-            buyer,
-            coupon,
-            conversion,
-            click,
-            message,
-            movement,
             invoice,
             payment,
             statement,
@@ -75,49 +44,45 @@ impl World {
             rivals_click,
             rivals,
             rivals_link,
-            import,
-        } = &self.second;
-        let found: &[&String] = match role {
-            Role::Operator => &[],
-            Role::Merchant => &[
-                &merchant.id,
-                secret,
-                program,
-                link,
-                buyer,
-                &self.buyer,
-                coupon,
-                conversion,
-                click,
-                message,
-                movement,
-                import,
-                invoice,
-                payment,
-                statement,
-                claim,
-            ],
-            Role::Publisher => &[
-                secret,
-                publisher,
-                link,
-                rivals_link,
-                buyer,
-                &self.buyer,
-                coupon,
-                conversion,
-                click,
-                message,
-                movement,
-                payment,
-                statement,
-                claim,
-                rivals_click,
-                rivals,
-            ],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, payment, statement, claim, rivals],
-        };
-        found.iter().map(|text| (*text).clone()).collect()
+        } = self;
+        let row = |id, hidden, foreign| Theirs { id, hidden, foreign };
+        vec![
+            row(&merchant.id, M, M),
+            row(secret, MPB, M),
+            row(program, M, M),
+            row(publisher, P, P),
+            row(link, MPB, MP),
+            row(buyer, MPB, MPB),
+            row(coupon, MPB, MP),
+            row(conversion, MPB, M),
+            row(click, MPB, M),
+            row(message, MPB, M),
+            row(movement, MPB, MPB),
+            row(import, M, M),
+            row(invoice, MB, M),
+            row(payment, MPB, PB),
+            row(statement, MPB, P),
+            row(claim, MPB, MPB),
+            row(rivals_click, P, P),
+            row(rivals, PB, PB),
+            row(rivals_link, P, NONE),
+        ]
+    }
+}
+
+impl World {
+    /// An id of this kind that exists and that the role may not know; none where it may know them all, or nobody asks by one.
+    pub fn foreign(&self, role: Role, prefix: &str) -> Option<String> {
+        let is_kind = |id: &str| id.split_once('_').is_some_and(|(kind, _)| kind == prefix);
+        let rows = self.second.rows();
+        rows.iter().find(|row| row.foreign.contains(&role) && is_kind(row.id)).map(|row| row.id.to_owned())
+    }
+
+    /// Texts that stand in no answer to this role.
+    pub fn secret_to(&self, role: Role) -> Vec<String> {
+        let theirs = self.second.rows().into_iter().filter(|row| row.hidden.contains(&role)).map(|row| row.id.to_owned());
+        // Who bought is neither the merchant's nor the publisher's to know.
+        theirs.chain(MP.contains(&role).then(|| self.buyer.clone())).collect()
     }
 
     /// What is the second ones', as the operator sees it.
