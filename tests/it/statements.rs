@@ -194,7 +194,11 @@ async fn without_mandate_or_vat_nothing_is_added() {
         assert!(page("en").await.expect("an answer").text().await.expect("the whole").contains("<h1>Self-billed invoice no. "));
 
         // Withdrawn: paid as before, without another statement.
-        stage.bill(&own, json!({"mandate": false})).await;
+        let path = format!("/publishers/{}/billing", stage.publisher);
+        let withdrawn = json!({"legal_name": "Nadia", "mandate": false});
+        let refused = own.call(Method::PUT, &path, Some(&withdrawn)).await.expect(422);
+        assert_eq!(refused["errors"][0]["code"], "operator_only", "or the VAT of what is taken back would stay with them");
+        stage.bill(operator, json!({"mandate": false})).await;
         stage.earn("A-3", "100.00").await;
         assert_eq!(stage.run().await["payments"][0]["statement"], Value::Null);
         assert_eq!(stage.statements().await.len(), 1);
