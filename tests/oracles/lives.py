@@ -43,7 +43,7 @@ def live(program, folder, url, said):
     """One life on one database."""
     name, began = url.split(":")[0], time.monotonic()
     dice = random.Random(said.seed)
-    times = play.moments(dice)
+    times = play.moments(dice, said.operations)
     stage = Stage(program, folder, url, times[0])
     try:
         life = play.Play(dice, stage, said.operations)
@@ -53,6 +53,7 @@ def live(program, folder, url, said):
         rows, due = life.rows(), life.world.balances()
         check(f"{name}: {len(rows)} conversions, one by one", life.conversions(rows) if len(rows) == len(life.world.orders) else ["another number"])
         check(f"{name}: {len(due)} balances", differences(due, life.balances()))
+        check(f"{name}: {len(life.desk.made)} claims, {dict(life.desk.count())}", life.desk.states())
         if life.billing.invoices:
             check(f"{name}: what is open of each invoice", life.billing.statuses())
         check(f"{name}: the exported ledger's sums", differences(due, journals.from_csv(stage.run("export", "ledger", "--format", "csv"))))

@@ -10,8 +10,10 @@ from life import rules
 from life.beside import Beside
 from life.billing import Billing
 from life.cast import Cast
+from life.desk import Desk
 from life.judge import Judge
 from life.payouts import Payouts
+from life.pixels import Pixels
 from life.rules import DAY, MINUTE
 from life.tables import Tables
 from life.world import World, day
@@ -19,17 +21,18 @@ from network import BROWSER
 
 BATCH = 1_000
 BEGIN = datetime.datetime(2025, 10, 1, tzinfo=datetime.UTC)
-PHASES = 30
 # Accounts whose usual side is the debit.
 DEBITS = ("merchant:", "promotions:", "cash", "losses", "bank_fees", "vat:deductible")
 AGENTS = {"ok": {"User-Agent": BROWSER}, "suspect": {}, "bot": {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"},
           "embedded": {"User-Agent": BROWSER, "Sec-Fetch-Dest": "image"}, "prefetch": {"User-Agent": BROWSER, "Sec-Purpose": "prefetch"}}
 
 
-def moments(dice):
-    """When something happens: 30 times in 13 months, at times of the day that keep clear of one another, so that no date is a matter of seconds."""
-    days = sorted(dice.sample(range(395), PHASES))
-    hours = dice.sample(range(24 * 4), PHASES)
+def moments(dice, operations):
+    """When something happens: 30 times in 13 months or more often, at times of the day that keep clear of one another, so that no date is a
+    matter of seconds; and so much at a time that no job, which runs each minute, comes between."""
+    phases = min(max(operations // 1_100, 30), 95)
+    days = sorted(dice.sample(range(395), phases))
+    hours = dice.sample(range(24 * 4), phases)
     return [int((BEGIN + datetime.timedelta(days=n, minutes=15 * quarter + 7)).timestamp() * 1000) for n, quarter in zip(days, hours)]
 
 
@@ -47,6 +50,8 @@ class Play:
         self.billing = self.world.billing = Billing(self)
         self.payouts = Payouts(self)
         self.beside, self.judge_of, self.tables = Beside(self), Judge(self), Tables(self)
+        self.desk, self.pixels = Desk(self), Pixels(self)
+        self.messages.keep_untied = self.desk.keep_untied
 
     def run(self, times):
         for n, at in enumerate(times):
@@ -61,6 +66,8 @@ class Play:
             while self.done < share:
                 self.batch(min(BATCH, share - self.done))
             self.judge_of.batch(100)
+            self.pixels.step(24)
+            self.desk.step()
             if n % 3 == 2:
                 self.tables.send(60)
             self.billing.step()
@@ -177,8 +184,10 @@ class Play:
     def sign_in(self):
         buyer = self.dice.choice(self.cast.buyers)
         program = self.dice.choice(self.cast.programs)
-        names = self.dice.sample(self.cast.clicks[program][-40:], 3)
-        due = [self.world.tie(buyer, name) for name in names]
+        names = self.desk.keep_apart(buyer, self.dice.sample(self.cast.clicks[program][-40:], 3))
+        if not names:
+            return
+        due = self.world.sign_in(buyer, names)
         said = self.stage.api("POST", f"/buyers/{buyer}/clicks", {"click_ids": names})
         refused = {row["click_id"]: row["code"] for row in said["refused"]}
         self.differ(("sign in", buyer, names), due, [refused.get(name) for name in names])
@@ -215,9 +224,9 @@ class Play:
         amounts = lambda name: rules.minor(said[name]["amount"], said[name]["currency"])
         shares = {name: rules.minor(share["amount"], share["currency"]) for name, share in said["shares"].items()}
         ours = [self.world.shown(order), order["amount"], order["amount"] - sum(due["amounts"]), due["commission"],
-                {"publisher": sum(due["parts"]), "buyer": due["buyer"], "platform": due["platform"]}, sum(amount for _, amount in order["bonuses"]),
+                {"publisher": sum(due["parts"]), "buyer": due["buyer"], "platform": due["platform"]}, sorted(order["bonuses"]),
                 [(credit["publisher"], part) for credit, part in zip(order["credits"], due["parts"])], order["buyer"], order["version"], self.world.flags(order)]
-        theirs = [said["status"], amounts("amount"), amounts("refunded"), amounts("commission"), shares, sum(rules.minor(bonus["amount"]["amount"], bonus["amount"]["currency"]) for bonus in said["bonuses"]),
+        theirs = [said["status"], amounts("amount"), amounts("refunded"), amounts("commission"), shares, sorted((bonus["funded_by"], bonus["buyer"], rules.minor(bonus["amount"]["amount"], bonus["amount"]["currency"])) for bonus in said["bonuses"]),
                   [(credit["publisher"], rules.minor(credit["amount"]["amount"], credit["amount"]["currency"])) for credit in said["credits"]],
                   said["buyer"], said["terms_version"], sorted(said["flags"])]
         self.differ(("conversion", key), ours, theirs)
@@ -231,7 +240,9 @@ class Play:
         """What differs in them."""
         before = len(self.wrong)
         for said in rows:
-            self.compare((said["program"], said["type"], said["order_id"]), said)
+            key = said["program"], said["type"], said["order_id"]
+            self.ids[key] = said["id"]
+            self.compare(key, said)
         found, self.wrong = self.wrong[before:], self.wrong[:before]
         return found
 

@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 
 from life import rules
+from life.claims import Claims
+from life.holding import Holding
 from life.loyalty import Loyalty
 from life.rules import DAY, MINUTE
 
@@ -22,7 +24,7 @@ def day(at):
     return datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).date()
 
 
-class World:
+class World(Holding):
     """The time is `now`; ids are the server's."""
 
     def __init__(self):
@@ -38,7 +40,8 @@ class World:
         self.loyalty = Loyalty(self)
         self.prepaid = set()  # merchants
         self.billing, self.waits = None, defaultdict(list)  # orders whose shares wait for the merchant's payment
-        self.tiered = defaultdict(list)  # orders that became approved, by program, publisher and month
+        self.tiered = defaultdict(list)  # orders that became approved, by program and month
+        self.claims = Claims(self)
 
     # What is looked up once.
 
@@ -61,8 +64,8 @@ class World:
 
     def tier_base(self, program, publisher):
         """The net amount of the publisher's orders that became approved this month."""
-        orders = self.tiered[program, publisher, month(self.now)]
-        return sum((sum(self.due(order)["amounts"]) * order["factor"] for order in orders if not order["rejected"]), Fraction(0))
+        orders = [order for order in self.tiered[program, month(self.now)] if order["newest"] == publisher and not order["rejected"]]
+        return sum((sum(self.due(order)["amounts"]) * order["factor"] for order in orders), Fraction(0))
 
     def touches(self, order, sent):
         window = order["terms"].get("attribution", {}).get("window_days", 30)
@@ -74,7 +77,27 @@ class World:
 
     def attribute(self, order, sent):
         """Looks for touches, publishers and the buyer. Gives the code of a sale that nobody is credited for."""
+        code = self.by_clicks(order, sent)
+        if code != "other_channel":
+            self.claims.give(order)
+        self.look_up(order)
+        return None if order["credits"] else code
+
+    def look_up(self, order):
+        """Once, when somebody is credited: the base of tiers, and who owes too much."""
+        if order["credits"] and any("tiers" in rule["pay"] for rule in order["terms"]["commission"]):
+            if order["newest"] not in order["tier_bases"]:
+                order["tier_bases"][order["newest"]] = self.tier_base(order["program"], order["newest"])
+            order["tier_base"] = order["tier_bases"][order["newest"]]
+        if order["credits"] and order["in_debt"] is None:
+            order["in_debt"] = self.in_debt(order)
+
+    def by_clicks(self, order, sent):
+        """Whom the sale's own clicks and coupon credit, and whose it is by them."""
         program, terms = order["program"], order["terms"]
+        for touch in order["touches"]:
+            touch["sales"].remove(order)
+        order["touches"], order["credits"], order["newest"], order["buyer"], order["claim"] = [], [], None, None, None
         how = terms.get("attribution", {})
         touches, code = self.touches(order, sent)
         kinds = {name: publisher["kind"] for name, publisher in self.publishers.items()}
@@ -101,9 +124,12 @@ class World:
         ties = sorted(touch["tied"] for touch in touches if touch["tied"])
         order["buyer"] = next((touch["buyer"] for touch in reversed(touches) if touch["buyer"]), ties[0][1] if ties else None)
         order["buyer"] = None if order["expired"] else order["buyer"]
-        order["tier_base"] = self.tier_base(program, order["newest"])
-        order["held"] = any(credit["click"] and credit["click"]["quality"] in HELD for credit in credits) or self.self_referral(order) or self.in_debt(order)
         return None
+
+    def held(self, order):
+        """Whether the operator has to look at it."""
+        suspect = any(credit["click"] and credit["click"]["quality"] in HELD for credit in order["credits"])
+        return bool(order["credits"]) and (suspect or self.self_referral(order) or bool(order["in_debt"]) or bool(order["used_up"]))
 
     def used_up(self, order):
         """Whether a merchant who pays ahead has less credit than this sale and all that is promised already."""
@@ -126,39 +152,45 @@ class World:
 
     # Sales
 
-    def sale(self, key, content, sent, occurred, channel=None, late=False):
-        """A sale or another goal. `content` is what makes a repeat the same."""
+    def sale(self, key, content, sent, occurred, channel=None, signed=True):
+        """A sale or another goal. `content` is what makes a repeat the same; a pixel's is not signed."""
         if occurred > self.now + 5 * MINUTE:
             return 422, "occurred_in_future"
         if key in self.waiting:
-            return (200, "duplicate") if self.waiting[key][0] == content else (409, "order_conflict")
+            if signed and not self.waiting[key][-1]:
+                occurred = self.waiting.pop(key)[2]
+            else:
+                return (200, "duplicate") if self.waiting[key][0] == content else (409, "order_conflict")
         if key in self.orders:
             order = self.orders[key]
-            if order["content"] != content:
+            replaces = signed and not order["signed"]
+            if not replaces and order["content"] != content:
                 return 409, "order_conflict"
-            if self.completes(order, sent):
-                order["code"] = self.attribute(order, sent)
-                order["held"] |= self.used_up(order)
-                self.settle(order)
-                return 201, "recorded"
-            return 200, "duplicate"
+            if replaces:
+                self.replace(order, content, channel)
+            elif not signed or not self.completes(order, sent):
+                return 200, "duplicate"
+            order["code"] = self.attribute(order, sent)
+            self.look_at_credit(order)
+            self.settle(order)
+            return (202, order["code"]) if self.status(order) == "unattributed" else (201, "recorded")
         factor = self.factor(key[0], content["currency"], occurred)
         if factor is None:
-            self.waiting[key] = (content, sent, occurred, channel)
+            self.waiting[key] = (content, sent, occurred, channel, signed)
             return 202, "no_rate"
-        order = self.record(key, content, sent, occurred, channel, factor)
+        order = self.record(key, content, sent, occurred, channel, factor, signed)
         return (202, order["code"]) if self.status(order) == "unattributed" else (201, "recorded")
 
-    def record(self, key, content, sent, occurred, channel, factor):
+    def record(self, key, content, sent, occurred, channel, factor, signed=True):
         program, kind, _ = key
         number, terms = self.terms(program, occurred)
         ref, status = content["ref"], content["status"]
         order = {
-            "key": key, "program": program, "content": content, "type": kind, "occurred": occurred, "recorded": self.now, "channel": channel,
+            "key": key, "program": program, "content": content, "signed": signed, "type": kind, "occurred": occurred, "recorded": self.now, "channel": channel,
             "version": number, "terms": terms, "factor": factor, "coupon": content["coupon"], "currency": self.programs[program]["currency"],
             "lines": content["lines"], "sold": [line["amount"] for line in content["lines"]], "amount": content["amount"],
             "customer": status or (ref and ("returning" if (program, ref) in self.refs else "new")),
-            "touches": [], "credits": [], "newest": None, "buyer": None, "tier_base": 0, "held": False, "expired": False,
+            "touches": [], "credits": [], "newest": None, "buyer": None, "claim": None, "tier_base": 0, "tier_bases": {}, "in_debt": None, "used_up": None, "expired": False,
             "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None, "merchant_paid": False, "posted": [], "loyalty": None, "bonuses": [], "refused": {},
         }  # fmt: skip
         if ref:
@@ -169,10 +201,28 @@ class World:
         for act, *what in self.parked.pop(key, []):
             act(order, *what)
         order["rejected"] = bool(order["ended"])
-        order["held"] |= self.used_up(order)
+        self.look_at_credit(order)
         self.orders[key] = order
         self.settle(order)
         return order
+
+    def replace(self, order, content, channel):
+        """A signed sale in the place of an unsigned one; what was said of that, and when it was, stays."""
+        ref = content["ref"]
+        order |= {"content": content, "signed": True, "channel": channel, "coupon": content["coupon"], "lines": content["lines"],
+                  "customer": content["status"] or (ref and ("returning" if (order["program"], ref) in self.refs else "new"))}  # fmt: skip
+        if ref:
+            self.refs.add((order["program"], ref))
+        self.scale(order)
+        refunds, order["refunds"], order["refused"] = order["refunds"] | order["refused"], {}, {}
+        for number, refund in refunds.items():
+            fits = rules.lies_within(refund, order["lines"], order["sold"]) is None
+            order["refunds" if fits else "refused"][number] = refund
+
+    def look_at_credit(self, order):
+        """Once, when somebody is credited."""
+        if order["credits"] and order["used_up"] is None:
+            order["used_up"] = self.used_up(order)
 
     # What follows
 
@@ -222,13 +272,18 @@ class World:
         order = self.orders[key]
         if order["adjusted"] == amount:
             return 200, "duplicate"
-        weights = [line["amount"] for line in order["lines"]]
-        order["sold"] = rules.money.largest_remainder(amount, weights if any(weights) else [1] + weights[1:])
-        order["amount"] = order["adjusted"] = amount
+        order["adjusted"] = amount
+        self.scale(order)
         for number, refund in order["refused"].items():
             self.refund(order, number, refund)
         self.settle(order)
         return 201, "recorded"
+
+    def scale(self, order):
+        """What was sold, by an adjustment if there is one: the lines in proportion."""
+        weights = [line["amount"] for line in order["lines"]]
+        order["amount"] = order["content"]["amount"] if order["adjusted"] is None else order["adjusted"]
+        order["sold"] = rules.money.largest_remainder(order["amount"], weights if any(weights) else [1] + weights[1:])
 
     def reopen(self, key):
         """Takes every refusal away; a later one counts anew."""
@@ -241,16 +296,23 @@ class World:
         self.hold(order)
         if order["approved_at"] is None and self.status(order) in ("approved", "payable"):
             order["approved_at"] = self.now
-            self.tiered[order["program"], order["newest"], month(self.now)].append(order)
+            self.tiered[order["program"], month(self.now)].append(order)
+        self.claims.follow(order)
 
     def rates_of(self, date, rates):
         """Stores a day's rates; sales that waited for one are recorded."""
         self.rates[date] = {currency: Fraction(rate) for currency, rate in rates.items()}
-        for key, (content, sent, occurred, channel) in list(self.waiting.items()):
+        for key, (content, sent, occurred, channel, signed) in list(self.waiting.items()):
             factor = self.factor(key[0], content["currency"], occurred)
             if factor is not None:
                 del self.waiting[key]
-                self.record(key, content, sent, occurred, channel, factor)
+                self.record(key, content, sent, occurred, channel, factor, signed)
+
+    def sign_in(self, buyer, names):
+        """A buyer signs in with clicks: for each None, or why it does not become theirs. Claims of theirs know them from then on."""
+        said = [self.tie(buyer, name) for name in names]
+        self.claims.shown(buyer, [name for name, why in zip(names, said) if not why])
+        return said
 
     def tie(self, buyer, name):
         """A buyer signs in with a click: None, or why it does not become theirs."""
@@ -266,8 +328,7 @@ class World:
         click["tied"] = (self.ties, buyer)
         for order in open_still:
             order["buyer"] = buyer
-            order["held"] = order["held"] or self.self_referral(order)
-            self.hold(order)
+            self.settle(order)
         return None
 
     def claimed_until(self, order):
@@ -276,7 +337,7 @@ class World:
     def clock(self):
         """What time alone brings: silence approves, the earliest date first; then unclaimed shares fall to somebody."""
         date = lambda order: order["occurred"] + order["terms"].get("hold_days", 30) * DAY
-        waiting = [order for order in self.orders.values() if self.status(order) == "pending" and not order["held"] and date(order) <= self.now]
+        waiting = [order for order in self.orders.values() if self.status(order) == "pending" and order["signed"] and not self.held(order) and date(order) <= self.now]
         for order in sorted(waiting, key=date):
             order["approvals"].add("clock")
             self.settle(order)
@@ -284,98 +345,4 @@ class World:
             if not order["buyer"] and self.due(order)["buyer"] > 0 and self.claimed_until(order) <= self.now:
                 order["expired"], order["due"] = True, None
                 self.hold(order)
-
-    # What it comes to
-
-    def status(self, order):
-        if order["rejected"]:
-            return "rejected"
-        if not order["credits"]:
-            return "unattributed"
-        who = order["approvals"] - ({"merchant", "clock"} if order["held"] else set())
-        if not who:
-            return "pending"
-        waits = order["terms"].get("payable_on") == "merchant_payment" and not order["merchant_paid"]
-        return "approved" if waits else "payable"
-
-    def shown(self, order):
-        """The status, which is `paid` when settled payments hold each share."""
-        row, due = self.row(order), self.due(order)
-        payees = {account: -amount for account, amount in row.items() if account.startswith(("publisher:", "buyer:")) and amount < 0}
-        held = Counter()
-        for line in order["posted"]:
-            if line["payment"] and line["payment"].get("state") == "settled":
-                held[line["account"]] -= line["amount"]
-        nobodys = due["buyer"] > 0 and not order["buyer"]
-        # What was refunded after it was paid stays paid.
-        paid = (payees or held) and not nobodys and all(held[account] >= amount for account, amount in payees.items())
-        return "paid" if self.status(order) == "payable" and paid else self.status(order)
-
-    def flags(self, order):
-        """What is special about it."""
-        due = self.due(order)
-        amount = lambda refund: refund["amount"] if "amount" in refund else sum(item["amount"] for item in refund["items"])
-        given, back = sum(map(amount, order["refunds"].values())), order["amount"] - sum(due["amounts"])
-        flags = {"held": order["held"], "unclaimed": due["buyer"] > 0 and not order["buyer"], "refunded": back > 0, "over_refunded": given > back}
-        return sorted(name for name, on in flags.items() if on)
-
-    def due(self, order):
-        if order["due"] is None:
-            refunds, credits = list(order["refunds"].values()), order["credits"]
-            counted = rules.due(order["terms"], order, order["sold"], refunds, credits, order["expired"])
-            if order["rejected"] or not credits:
-                counted |= {"commission": 0, "parts": [0] * len(credits), "buyer": 0, "platform": 0}
-            order["due"] = counted
-        return order["due"]
-
-    def hold(self, order):
-        """Keeps the balances of the moment, for what depends on one."""
-        order["bonuses"] = self.loyalty.refresh(order)
-        row = self.row(order)
-        for account in set(row) | set(order["row"]):
-            change = row[account] - order["row"][account]
-            self.books[account, order["currency"]] += change
-            self.line(account, order["currency"], change, order)
-        order["row"] = row
-        if self.billing:
-            self.billing.moved(self.programs[order["program"]]["merchant"], order["currency"], order)
-
-    def row(self, order):
-        """What an order holds, debits positive."""
-        due, status, program = self.due(order), self.status(order), order["program"]
-        state, books = status if status in ("pending", "approved") else "payable", Counter()
-        owed, kept = ("pending", "platform:pending") if status == "pending" else ("owed", "platform:revenue")
-        books[f"merchant:{self.programs[program]['merchant']}:{owed}"] += due["commission"]
-        for credit, part in zip(order["credits"], due["parts"]):
-            books[f"publisher:{credit['publisher']}:{state}"] -= part
-        books[f"buyer:{order['buyer']}:{state}" if order["buyer"] else f"unclaimed:{program}:{state}"] -= due["buyer"]
-        books[kept] -= due["platform"]
-        for funder, amount in order["bonuses"]:
-            promised = "promotions:pending" if status == "pending" else "promotions:spent"
-            books[promised if funder == "platform" else f"merchant:{self.programs[program]['merchant']}:{owed}"] += amount
-            books[f"buyer:{order['buyer']}:{state}"] -= amount
-        return books
-
-    def post(self, currency, amount, debit, credit, settles=False):
-        """An event beside the orders: `amount` from one account to another. What settles lines is none itself."""
-        for account, change in ((debit, amount), (credit, -amount)):
-            self.beside[account, currency] += change
-            self.books[account, currency] += change
-            if not settles:
-                self.line(account, currency, change, None)
-
-    def line(self, account, currency, amount, order):
-        """A line of a payee, free for the next payout; or of what a merchant owes, for the next invoice."""
-        if amount and (account.endswith(":payable") and not account.startswith("unclaimed") or account.endswith(":owed")):
-            line = {"account": account, "amount": amount, "order": order, "payment": None, "at": self.now}
-            self.lines[account, currency].append(line)
-            if order:
-                order["posted"].append(line)
-
-    def balances(self):
-        """Counted from what every order holds at the end, and from the events beside them."""
-        sums = Counter(self.beside)
-        for order in self.orders.values():
-            for account, amount in self.row(order).items():
-                sums[account, order["currency"]] += amount
-        return {key: amount for key, amount in sums.items() if amount}
+        self.claims.escalate()
