@@ -47,7 +47,9 @@ class Desk:
         for _ in range(20):
             key = self.messages.some()
             order = self.world.orders.get(key)
-            if key[1] == "sale" and order and (not order["buyer"] or self.dice.random() < 0.1):
+            # Open in the rules: whether a share that is gone for good is there again when the shop's own word makes the sale nobody's.
+            gone = order and not order["credits"] and order["expired"]
+            if key[1] == "sale" and order and not gone and (not order["buyer"] or self.dice.random() < 0.1) and (order["signed"] or self.in_time(order)):
                 break
         else:
             return
@@ -56,6 +58,9 @@ class Desk:
         if claimed and not COMPETING_CLAIMS:
             buyer = claimed[0]["buyer"]
         self.claim(buyer, key, order["occurred"] if self.dice.random() < 0.5 else None)
+
+    def in_time(self, order):
+        return not order["expired"] and self.world.now < self.world.claimed_until(order)
 
     def before(self):
         """Of one that the shop sends later, or never."""

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import time
 from collections import Counter
 from fractions import Fraction
 
@@ -42,6 +43,7 @@ class Play:
     def __init__(self, dice, stage, operations):
         self.dice, self.stage, self.operations = dice, stage, operations
         self.world, self.wrong, self.done, self.kinds = World(), [], 0, Counter()
+        self.slowest = 0  # seconds of a day: after a minute jobs would come between
         self.world.now = stage.at
         self.cast = Cast(dice, self.world, stage)
         self.cast.clicks, self.cast.refunds = {program: [] for program in self.cast.programs}, []
@@ -57,6 +59,7 @@ class Play:
         for n, at in enumerate(times):
             if n:
                 self.stage.move(at)
+            began = time.monotonic()
             self.world.now = at
             self.world.clock()
             self.rates()
@@ -73,6 +76,11 @@ class Play:
             self.billing.step()
             self.payouts.step()
             self.single(40)
+            self.slowest = max(self.slowest, time.monotonic() - began)
+        # The jobs come to what the last day has left to them.
+        self.stage.move(times[-1] + 10 * MINUTE)
+        self.world.now = self.stage.at
+        self.world.clock()
 
     def count(self, *what):
         self.kinds[what] += 1

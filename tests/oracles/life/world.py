@@ -105,7 +105,7 @@ class World(Holding):
         coupon = self.coupons.get((program, (order["coupon"] or "").lower()))
         # A publisher's generosity is looked up when the sale first names one of its clicks, good or not.
         named = [self.clicks[name]["publisher"] for name in sent if name in self.clicks] + ([coupon["publisher"]] if coupon else [])
-        order["gifts"] = {publisher: self.publishers[publisher]["generosity"] for publisher in named} | order["gifts"]
+        order["gifts"] = {publisher: order["gifts"].get(publisher, self.publishers[publisher]["generosity"]) for publisher in named}
         if order["channel"] not in (None, "ristourne"):
             return "other_channel"
         if coupon and coupon["from"] <= order["occurred"] < coupon["until"]:
@@ -214,10 +214,8 @@ class World(Holding):
         if ref:
             self.refs.add((order["program"], ref))
         self.scale(order)
-        refunds, order["refunds"], order["refused"] = order["refunds"] | order["refused"], {}, {}
-        for number, refund in refunds.items():
-            fits = rules.lies_within(refund, order["lines"], order["sold"]) is None
-            order["refunds" if fits else "refused"][number] = refund
+        order["refunds"], order["refused"] = {}, order["refunds"] | order["refused"]
+        self.judge_again(order)
 
     def look_at_credit(self, order):
         """Once, when somebody is credited."""
@@ -245,14 +243,25 @@ class World(Holding):
     def refund(self, order, number, refund):
         if number in order["refunds"]:
             return (200, "duplicate") if order["refunds"][number] == refund else (409, "refund_conflict")
-        wrong = "currency_mismatch" if refund["currency"] != order["content"]["currency"] else None
-        wrong = wrong or rules.lies_within(refund, order["lines"], order["sold"])
-        if wrong:
+        wrong, known = self.misfit(order, refund), order["refused"].get(number)
+        if wrong and order["signed"]:
             # Of one that came before its sale nobody was told: it counts when an adjustment makes room.
             order["refused"] |= {number: refund} if order["key"] not in self.orders else {}
             return 422, wrong
+        if known and known != refund:
+            return 409, "refund_conflict"
+        if wrong:
+            # The shop's own word may be of a larger order than the picture's.
+            order["refused"][number] = refund
+            return (200, "duplicate") if known else (202, "parked")
         order["refunds"][number] = refund
         return 201, "recorded"
+
+    def misfit(self, order, refund):
+        """None, or why the refund cannot be one of this order."""
+        if refund["currency"] != order["content"]["currency"]:
+            return "currency_mismatch"
+        return rules.lies_within(refund, order["lines"], order["sold"])
 
     def end(self, order, what):
         """Cancel or reject: each counts once."""
@@ -274,10 +283,15 @@ class World(Holding):
             return 200, "duplicate"
         order["adjusted"] = amount
         self.scale(order)
-        for number, refund in order["refused"].items():
-            self.refund(order, number, refund)
+        self.judge_again(order)
         self.settle(order)
         return 201, "recorded"
+
+    def judge_again(self, order):
+        """What was refused, now that the order is another or larger."""
+        for number, refund in list(order["refused"].items()):
+            if not self.misfit(order, refund):
+                order["refunds"][number] = order["refused"].pop(number)
 
     def scale(self, order):
         """What was sold, by an adjustment if there is one: the lines in proportion."""
