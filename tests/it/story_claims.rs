@@ -136,7 +136,9 @@ async fn a_claim_is_answered_once() {
         let paid = post(operator, path(0, "goodwill"), goodwill.clone()).await.expect(200);
         assert_eq!((&paid["state"], states(&paid).len()), (&json!("goodwill"), 3));
         assert_eq!(own.get(&format!("/movements/{}", text(&paid["movement"]))).await["amount"]["amount"], "2.50");
-        assert_eq!(post(operator, path(0, "goodwill"), goodwill).await.expect(409)["code"], "claim_closed");
+        assert_eq!(post(operator, path(0, "goodwill"), goodwill).await.expect(200), paid, "the same again changes nothing");
+        let more = json!({"amount": "2.51", "funded_by": "platform"});
+        assert_eq!(post(operator, path(0, "goodwill"), more).await.expect(409)["code"], "claim_closed");
         assert_eq!(operator.balance(buyer, &format!("buyer:{buyer}:payable")).await.as_deref(), Some("2.50"));
 
         // The shop gives its word for a sale that it never sent; one whose order it has not found may still come.
