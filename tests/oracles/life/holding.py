@@ -52,6 +52,10 @@ class Holding:
     def hold(self, order):
         """Keeps the balances of the moment, for what depends on one."""
         order["bonuses"] = self.loyalty.refresh(order)
+        waits = {"pending": self.status(order) == "pending", "unclaimed": self.due(order)["buyer"] > 0 and not order["buyer"]}
+        for where, of in (("pending", self.pending), ("unclaimed", self.unclaimed)):
+            of.pop(order["key"], None)
+            of |= {order["key"]: order} if waits[where] else {}
         row = self.row(order)
         for account in set(row) | set(order["row"]):
             change = row[account] - order["row"][account]

@@ -17,11 +17,15 @@ def faded(boost, days):
     return Fraction(1) if days <= whole else Fraction(max(zero - days, 0), zero - whole)
 
 
+def codes_of(boost):
+    return boost["code"] if isinstance(boost["code"], list) else [boost["code"]]
+
+
 def names(boosts):
     """Under which names boosts are counted: their kind, and a code; the second of a name is another."""
     found = []
     for boost in boosts:
-        plain = f"code:{boost['code'].lower()}" if boost["kind"] == "code" else boost["kind"]
+        plain = f"code:{codes_of(boost)[0].lower()}" if boost["kind"] == "code" else boost["kind"]
         count = sum(name.split("#")[0] == plain for name in found)
         found.append(f"{plain}#{count + 1}" if count else plain)
     return found
@@ -33,7 +37,7 @@ def reward(boost, share, currency):
 
 def used(order, boost):
     """The order's coupon, if it is one of the boost's codes and in its time."""
-    coupon, codes = (order["coupon"] or "").lower(), boost["code"] if isinstance(boost["code"], list) else [boost["code"]]
+    coupon, codes = (order["coupon"] or "").lower(), codes_of(boost)
     in_time = boost.get("since", 0) <= order["occurred"] < boost.get("until", NO_LIMIT)
     return coupon if in_time and coupon in [code.lower() for code in codes] else None
 

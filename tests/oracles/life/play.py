@@ -62,6 +62,7 @@ class Play:
             began = time.monotonic()
             self.world.now = at
             self.world.clock()
+            self.stage.rested()
             self.rates()
             self.changes()
             self.visits()
@@ -163,6 +164,7 @@ class Play:
         merchant = self.dice.choice(self.cast.merchants) if self.done > 1_000 and self.dice.random() < 0.3 else None
         self.messages.speak(merchant)
         items = [self.messages.next() for _ in range(size)]
+        self.stage.rested()
         status, answer = self.stage.post("/conversions", d.as_sent([body for body, _, _ in items]), self.cast.keys.get(merchant))
         assert status == 200, answer
         for (body, key, due), said in zip(items, answer["results"], strict=True):

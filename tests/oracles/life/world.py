@@ -42,6 +42,7 @@ class World(Holding):
         self.billing, self.waits = None, defaultdict(list)  # orders whose shares wait for the merchant's payment
         self.tiered = defaultdict(list)  # orders that became approved, by program and month
         self.claims = Claims(self)
+        self.pending, self.unclaimed = {}, {}  # orders that the clock may approve; whose share waits for its buyer
 
     # What is looked up once.
 
@@ -186,7 +187,7 @@ class World(Holding):
         number, terms = self.terms(program, occurred)
         ref, status = content["ref"], content["status"]
         order = {
-            "key": key, "program": program, "content": content, "signed": signed, "type": kind, "occurred": occurred, "recorded": self.now, "channel": channel,
+            "key": key, "n": len(self.orders), "program": program, "content": content, "signed": signed, "type": kind, "occurred": occurred, "recorded": self.now, "channel": channel,
             "version": number, "terms": terms, "factor": factor, "coupon": content["coupon"], "currency": self.programs[program]["currency"],
             "lines": content["lines"], "sold": [line["amount"] for line in content["lines"]], "amount": content["amount"],
             "customer": status or (ref and ("returning" if (program, ref) in self.refs else "new")),
@@ -351,12 +352,12 @@ class World(Holding):
     def clock(self):
         """What time alone brings: silence approves, the earliest date first; then unclaimed shares fall to somebody."""
         date = lambda order: order["occurred"] + order["terms"].get("hold_days", 30) * DAY
-        waiting = [order for order in self.orders.values() if self.status(order) == "pending" and order["signed"] and not self.held(order) and date(order) <= self.now]
-        for order in sorted(waiting, key=date):
+        waiting = [order for order in self.pending.values() if order["signed"] and not self.held(order) and date(order) <= self.now]
+        for order in sorted(waiting, key=lambda order: (date(order), order["n"])):
             order["approvals"].add("clock")
             self.settle(order)
-        for order in self.orders.values():
-            if not order["buyer"] and self.due(order)["buyer"] > 0 and self.claimed_until(order) <= self.now:
+        for order in list(self.unclaimed.values()):
+            if self.claimed_until(order) <= self.now:
                 order["expired"], order["due"] = True, None
                 self.hold(order)
         self.claims.escalate()
