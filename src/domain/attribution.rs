@@ -2,18 +2,17 @@
 
 use crate::domain::{
     click::Quality,
-    order::{ClaimFact, OwnedCoupon},
+    order::{ClaimFact, ClaimFound, OwnedCoupon},
     publisher::Kind,
     reason::Reason,
-    terms::{self, Model, Terms},
-    touch::{Known, Touch},
+    terms::{self, Model, SelfReferral, Terms},
+    touch::{Known, Touch, TouchBuyer},
 };
 use crate::kernel::{
     id::{BuyerId, ClickId, LinkId, ProgramId, PublisherId},
     percent::Percent,
     time::{self, Time},
 };
-use std::collections::BTreeMap;
 
 /// Who is credited for a sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +22,8 @@ pub struct Attributed {
     pub reason: Option<Reason>,
     /// Of the newest touch that has one.
     pub buyer: Option<BuyerId>,
+    /// When a sign-in gave the touch its buyer; none if the click had one.
+    pub tied_at: Option<Time>,
     /// A credited click looks automated.
     pub suspect: bool,
     /// For each touch in the order sent, why it is not counted; none if it is.
@@ -85,8 +86,9 @@ pub fn attribute(terms: &terms::Attribution, asked: &Asked<'_>) -> Attributed {
     }
     let is_credited = |touch: &Known| credited.iter().any(|c| c.click == Some(touch.click));
     let suspect = counted.iter().any(|touch| is_credited(touch) && matches!(touch.quality, Quality::Bot | Quality::Suspect));
-    let buyer = if credited.is_empty() { None } else { buyer };
-    Attributed { credited, reason, buyer, suspect, judged }
+    let buyer = buyer.filter(|_| !credited.is_empty());
+    let tied_at = buyer.and_then(|buyer| buyer.tied_at);
+    Attributed { credited, reason, buyer: buyer.map(|buyer| buyer.id), tied_at, suspect, judged }
 }
 
 /// The claim that gives an order its buyer.
@@ -96,16 +98,24 @@ pub struct Claimed<'a> {
     pub fact: &'a ClaimFact,
     /// It brought the publisher too: the sale had no touch of its own that counts.
     pub attributes: bool,
+    pub found: Option<ClaimFound>,
 }
 
-/// What claims make of an order without a buyer: the first whose own click lies in the window counts. It credits that click where nothing
-/// else is credited, and else ties the unclaimed share, if it came in time for that. A sale that the shop gives to another channel is
-/// the shop's to give.
+impl Claimed<'_> {
+    pub fn is_self_referral(&self) -> bool {
+        self.found.is_some_and(|found| found.self_referral)
+    }
+}
+
+/// What claims make of an order without a buyer, or whose buyer signed in later: the first whose own click lies in the window counts. It
+/// credits that click where nothing else is credited, and else ties the unclaimed share, if it came in time for that. One that the terms
+/// refuse, as the buyer is the publisher, is passed over for whoever comes next. A sale that the shop gives to another channel is the
+/// shop's to give.
 pub fn claimed<'a>(
     terms: &Terms,
     asked: &Asked<'_>,
     recorded_at: Time,
-    claims: &'a BTreeMap<BuyerId, ClaimFact>,
+    claimants: impl Iterator<Item = (BuyerId, &'a ClaimFact, Option<ClaimFound>)>,
     attributed: Attributed,
 ) -> (Attributed, Option<Claimed<'a>>) {
     let is_free = attributed.credited.is_empty();
@@ -115,14 +125,16 @@ pub fn claimed<'a>(
         let fits = fact.touches.iter().filter(|touch| touch.refusal(asked.program, asked.occurred_at, window).is_none());
         fits.max_by_key(|touch| (touch.at(), touch.click))
     };
-    let may_count = |fact: &ClaimFact| !fact.closed && (is_free || fact.at < until);
-    let found = claims
-        .iter()
-        .filter(|(_, fact)| attributed.buyer.is_none() && !asked.other_channel && may_count(fact))
-        .filter_map(|(buyer, fact)| Some((Claimed { buyer: *buyer, fact, attributes: is_free }, proof(fact)?)))
-        .min_by_key(|(claimed, _)| (claimed.fact.at, claimed.fact.claim));
+    // Had the sale come first, the claim would have been there before the sign-in.
+    let is_first = |fact: &ClaimFact| attributed.buyer.is_none() || attributed.tied_at.is_some_and(|tied| fact.at < tied);
+    let may_count = |fact: &ClaimFact| !asked.other_channel && !fact.closed && is_first(fact) && (is_free || fact.at < until);
+    let refuses = terms.attribution.self_referral == SelfReferral::Refuse;
+    let found = claimants
+        .filter(|(_, fact, _)| may_count(fact))
+        .filter_map(|(buyer, fact, found)| Some((Claimed { buyer, fact, attributes: is_free, found }, proof(fact)?)))
+        .min_by_key(|(claimed, _)| (refuses && claimed.is_self_referral(), claimed.fact.at, claimed.fact.claim));
     let Some((claimed, touch)) = found else { return (attributed, None) };
-    let mut attributed = attributed;
+    let mut attributed = Attributed { buyer: None, tied_at: None, ..attributed };
     if is_free {
         attributed.suspect = touch.quality.holds();
         attributed.credited = weigh(Model::LastClick, asked.occurred_at, &[touch]);
@@ -147,14 +159,14 @@ fn judge(terms: &terms::Attribution, asked: &Asked<'_>, touch: &Touch) -> Option
 }
 
 /// Of the newest touch whose click had a buyer; else the earliest tie, so that it does not matter whether the sale or the sign-in came first.
-fn buyer<'a>(good: impl DoubleEndedIterator<Item = &'a Known> + Clone) -> Option<BuyerId> {
+fn buyer<'a>(good: impl DoubleEndedIterator<Item = &'a Known> + Clone) -> Option<TouchBuyer> {
     let at_click = good.clone().rev().filter_map(|touch| touch.buyer).find(|buyer| buyer.tied_at.is_none());
     let tied = || {
         good.filter_map(|touch| touch.buyer.map(|b| (b.tied_at, touch.click, b)))
             .min_by_key(|(at, click, _)| (*at, *click))
             .map(|(_, _, b)| b)
     };
-    at_click.or_else(tied).map(|buyer| buyer.id)
+    at_click.or_else(tied)
 }
 
 /// The credited touches with their weights; `counted` is sorted, oldest first.

@@ -9,6 +9,7 @@ use crate::domain::{
     movement::{Movement, What},
     order::Order,
     series::Series,
+    statement::{Draft, Statement},
 };
 use crate::kernel::{currency::Currency, money::Money, time::Time};
 use std::collections::BTreeMap;
@@ -95,6 +96,23 @@ pub fn invoice(invoice: &Invoice, net: i64, lines: i64) -> Vec<Breach> {
     }
     if (draft.net < 0) != (draft.series == Series::CreditNote) {
         breaches.push(Breach::new("invoice_series_differs", invoice.id, format!("it is numbered as {}", draft.series.word())));
+    }
+    breaches
+}
+
+/// The same of a statement, whose lines are a publisher's.
+pub fn statement(statement: &Statement, net: i64, lines: i64) -> Vec<Breach> {
+    let Draft { currency, total, vat_rate, .. } = &statement.draft;
+    let mut breaches = Vec::new();
+    let money = |minor| Money::new(minor, *currency);
+    if (total.net, total.lines) != (net, lines) {
+        let detail = format!("it says {} over {} lines, its {lines} lines sum to {}", money(total.net), total.lines, money(net));
+        breaches.push(Breach::new("statement_lines_differ", statement.id, detail));
+    }
+    let vat = invoice::vat(total.net, *vat_rate);
+    if total.vat != vat {
+        let detail = format!("its VAT is {}, {vat_rate} % of its net amount is {}", money(total.vat), money(vat));
+        breaches.push(Breach::new("statement_vat_differs", statement.id, detail));
     }
     breaches
 }

@@ -12,13 +12,13 @@ use crate::domain::{
     invoice::Owed,
     loyalty::{Held, Limit, Pot},
     order::Order,
-    payout::Run,
+    payout::{FreeLine, Run},
     rate::Rate,
     touch::{ClickTie, Visit},
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClickId, ConversionId, InvoiceId, MerchantId, PublisherId},
+    id::{BuyerId, ClickId, ConversionId, InvoiceId, MerchantId, PublisherId, StatementId},
     time::{Day, Month},
 };
 
@@ -42,6 +42,8 @@ pub struct Decision {
     pub documents: Vec<Written>,
     /// The postings that a new invoice lists.
     pub invoiced: Vec<(InvoiceId, Owed)>,
+    /// The postings that a new statement lists.
+    pub stated: Vec<(StatementId, FreeLine)>,
     /// What a payout changes beside its payments.
     pub run: Option<Box<Run>>,
 }

@@ -6,6 +6,7 @@ use crate::domain::{
     invoice::Invoice,
     movement::Movement,
     payment::Payment,
+    statement::Statement,
 };
 use crate::kernel::{currency::Currency, id::EntryId, time::Time};
 
@@ -15,6 +16,7 @@ pub enum Document {
     Movement(Movement),
     Invoice(Box<Invoice>),
     Payment(Payment),
+    Statement(Box<Statement>),
 }
 
 impl Document {
@@ -23,6 +25,7 @@ impl Document {
             Self::Movement(movement) => Subject::Movement(movement.id),
             Self::Invoice(invoice) => Subject::Invoice(invoice.id),
             Self::Payment(payment) => Subject::Payment(payment.id),
+            Self::Statement(statement) => Subject::Statement(statement.id),
         }
     }
 
@@ -31,6 +34,7 @@ impl Document {
             Self::Movement(movement) => movement.amount.currency,
             Self::Invoice(invoice) => invoice.draft.currency,
             Self::Payment(payment) => payment.amount.currency,
+            Self::Statement(statement) => statement.draft.currency,
         }
     }
 
@@ -40,6 +44,7 @@ impl Document {
             Self::Movement(movement) => movement.row(),
             Self::Invoice(invoice) => invoice.row(),
             Self::Payment(payment) => payment.row(),
+            Self::Statement(statement) => statement.row(),
         }
     }
 }

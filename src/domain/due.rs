@@ -8,7 +8,7 @@ use crate::domain::{
     entry::Row,
     left::{self, Left},
     loyalty::{self, Bonus, Held, Offer, Pot},
-    order::{ClaimFound, Context, Order, SaleFact, Tie},
+    order::{Context, Order, SaleFact, Tie},
     reason::Reason,
     split::{self, Shared},
     terms::{PayableOn, SelfReferral, Terms, boost::Funder},
@@ -72,12 +72,13 @@ pub struct Counted {
 pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let (Some(fact), Some(context)) = (&order.sale, &order.context) else { return Ok(None) };
     let sale = &fact.sale;
-    let Bound { attributed, tie, claimed, found, self_referral } = bound(order, fact, context, terms);
+    let Bound { attributed, tie, claimed, self_referral } = bound(order, fact, context, terms);
+    let found = claimed.and_then(|claimed| claimed.found);
     let left = left::left(order, sale);
     let rejected = order.rejection().is_some() || order.cancellation().is_some();
     let earns = !rejected && !attributed.credited.is_empty();
     let (mut commission, mut shared) = (None, None);
-    // What came later, the sale or the claim, looked it up.
+    // What brought the publisher in, the sale or the claim, looked it up.
     let tier_base = found.and_then(|found| found.tier_base).unwrap_or(context.tier_base);
     if earns {
         let setting = commission::Setting {
@@ -99,7 +100,8 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     }
     let currency = sale.content.amount.currency;
     let self_referred = self_referral && terms.attribution.self_referral == SelfReferral::Hold;
-    let held = attributed.suspect || self_referred || context.in_debt || context.budget_used_up;
+    let in_debt = context.in_debt || found.is_some_and(|found| found.in_debt);
+    let held = attributed.suspect || self_referred || in_debt || context.budget_used_up;
     let buyer = attributed.buyer.or(tie.map(|tie| tie.buyer)).or(claimed.map(|claimed| claimed.buyer));
     let buyer = buyer.filter(|_| !attributed.credited.is_empty() && order.expired.is_none());
     let due_shares = shared.as_ref().map_or(Shares::default(), |s| s.shares);
@@ -123,7 +125,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
     let waits = [
         (attributed.suspect, Reason::SuspectTraffic),
         (self_referred, Reason::SelfReferral),
-        (context.in_debt, Reason::DebtLimit),
+        (in_debt, Reason::DebtLimit),
         (context.budget_used_up, Reason::BudgetUsedUp),
     ];
     let waits = waits.into_iter().find_map(|(is_so, reason)| is_so.then_some(reason));
@@ -182,8 +184,6 @@ struct Bound<'a> {
     tie: Option<Tie>,
     /// The claim that the order has its buyer from, and perhaps its publisher.
     claimed: Option<Claimed<'a>>,
-    /// What that looked up, if it came after the sale.
-    found: Option<ClaimFound>,
     self_referral: bool,
 }
 
@@ -197,17 +197,21 @@ fn bound<'a>(order: &'a Order, fact: &SaleFact, context: &Context, terms: &Terms
         coupon: context.coupon.as_ref(),
     };
     let attributed = attribution::attribute(&terms.attribution, &asked);
-    let (mut attributed, claimed) = attribution::claimed(terms, &asked, context.recorded_at, &order.claims, attributed);
+    let claimants = order.claimants(fact.revision, &context.claimants);
+    let (mut attributed, claimed) = attribution::claimed(terms, &asked, context.recorded_at, claimants, attributed);
     // A signed sale that replaced an unsigned one may name other clicks than the one that was tied.
     let is_counted = |tie: &Tie| attribution::is_counted(&context.touches, &attributed.judged, tie.click);
     let tie = order.tie.filter(|tie| attributed.buyer.is_none() && is_counted(tie));
     let claimed = claimed.filter(|_| tie.is_none());
-    let found = claimed.and_then(|claimed| claimed.fact.found).filter(|found| found.revision == fact.revision);
-    let self_referral = context.self_referral || tie.is_some_and(|tie| tie.self_referral) || found.is_some_and(|found| found.self_referral);
+    let self_referral = match (tie, claimed) {
+        (Some(tie), _) => tie.self_referral,
+        (None, Some(claimed)) => claimed.is_self_referral(),
+        (None, None) => context.self_referral,
+    };
     if self_referral && terms.attribution.self_referral == SelfReferral::Refuse && !attributed.credited.is_empty() {
         attributed = Attributed { credited: Vec::new(), reason: Some(Reason::SelfReferral), ..attributed };
     }
-    Bound { attributed, tie, claimed, found, self_referral }
+    Bound { attributed, tie, claimed, self_referral }
 }
 
 /// A rejected sale still says whose it was.

@@ -196,6 +196,16 @@ impl Link {
         Some(Self { node, seq, hash: bytes })
     }
 
+    /// The ends of several chains as documents keep them, with blanks between.
+    pub fn texts(heads: &[Self]) -> String {
+        heads.iter().map(Self::text).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Reads what [`Self::texts`] writes.
+    pub fn from_texts(text: &str) -> Option<Vec<Self>> {
+        text.split_ascii_whitespace().map(Self::from_text).collect()
+    }
+
     /// The next link: SHA-256 over the previous hash, node, seq, id, time, kind, subject and the postings sorted by account.
     /// Ids and amounts only, so that erasing a person never touches it. Every field ends in a line feed.
     #[must_use]

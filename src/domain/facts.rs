@@ -217,9 +217,12 @@ impl Facts {
             }
         }
         for written in decision.documents.iter().filter(|written| written.is_new) {
-            if let Document::Invoice(invoice) = &written.document {
-                self.series.insert((invoice.number.series, invoice.number.year), invoice.number.serial);
-            }
+            let number = match &written.document {
+                Document::Invoice(invoice) => invoice.number,
+                Document::Statement(statement) => statement.number,
+                Document::Movement(_) | Document::Payment(_) => continue,
+            };
+            self.series.insert((number.series, number.year), number.serial);
         }
     }
 
@@ -293,7 +296,7 @@ fn is_listed(entry: &Entry, decision: &Decision) -> bool {
         Subject::Order(_) => true,
         subject => documents.any(|document| match document {
             Document::Movement(movement) => document.subject() == subject && matches!(movement.what, What::Fee { .. } | What::Bonus { .. }),
-            Document::Invoice(_) | Document::Payment(_) => false,
+            Document::Invoice(_) | Document::Payment(_) | Document::Statement(_) => false,
         }),
     }
 }

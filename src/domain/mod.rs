@@ -48,6 +48,7 @@ pub mod setup;
 pub mod simulate;
 pub mod split;
 pub mod standing;
+pub mod statement;
 pub mod terms;
 pub mod touch;
 pub mod verdict;

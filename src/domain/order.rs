@@ -211,13 +211,13 @@ pub struct ClaimFact {
     pub at: Time,
     /// The buyer's own clicks in the program, as far as known; newest first.
     pub touches: Vec<Known>,
-    /// What was looked up when it came after the sale; a sale that comes later looks it up itself.
+    /// What was looked up when it came after the sale; a sale that comes later looks it up itself, and keeps it in its context.
     pub found: Option<ClaimFound>,
     /// It was answered otherwise, and gives the order no buyer any more.
     pub closed: bool,
 }
 
-/// What a claim looked up, of the revision of the sale that was there.
+/// What was looked up for a claim and a revision of the sale, whoever else claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimFound {
     pub revision: u32,
@@ -225,6 +225,8 @@ pub struct ClaimFound {
     pub tier_base: Option<i64>,
     /// The buyer is a credited publisher.
     pub self_referral: bool,
+    /// The publisher that it brought in, or the buyer, owed more than the operator's limit; never where it brought none.
+    pub in_debt: bool,
 }
 
 /// What came from other orders, from the clock or from settings: looked up once, when the sale is recorded, and stored.
@@ -241,8 +243,10 @@ pub struct Context {
     pub customer_new: Option<bool>,
     /// The newest publisher's approved net amount of the month, minor units of the program's currency; read only if the terms have tiers.
     pub tier_base: i64,
-    /// The buyer has the e-mail address of a credited publisher.
+    /// The buyer of its touches is a credited publisher.
     pub self_referral: bool,
+    /// What was looked up for the claims that came before it.
+    pub claimants: BTreeMap<BuyerId, ClaimFound>,
     /// A credited publisher or the buyer owed more than the operator's limit.
     pub in_debt: bool,
     /// The merchant pays ahead, and its credit did not cover the commission.
@@ -277,6 +281,18 @@ impl Order {
             loyalty: None,
             paid: None,
         }
+    }
+
+    /// Its claims, each with what was looked up for it and this revision of the sale.
+    pub fn claimants<'a, 'b>(
+        &'a self,
+        revision: u32,
+        known: &'b BTreeMap<BuyerId, ClaimFound>,
+    ) -> impl Iterator<Item = (BuyerId, &'a ClaimFact, Option<ClaimFound>)> {
+        self.claims.iter().map(move |(buyer, fact)| {
+            let own = fact.found.filter(|found| found.revision == revision);
+            (*buyer, fact, own.or_else(|| known.get(buyer).copied()))
+        })
     }
 
     /// How often it was reopened.

@@ -36,6 +36,13 @@ impl Payee {
         self.owner().number()
     }
 
+    pub const fn publisher(self) -> Option<PublisherId> {
+        match self {
+            Self::Publisher(id) => Some(id),
+            Self::Buyer(_) => None,
+        }
+    }
+
     pub const fn payable(self) -> Account {
         match self {
             Self::Publisher(id) => Account::Publisher(id, Stage::Payable),

@@ -9,7 +9,7 @@ use crate::domain::{
     word::words,
 };
 use crate::kernel::{
-    id::{BatchId, PaymentId},
+    id::{BatchId, PaymentId, StatementId},
     money::Money,
     time::Time,
 };
@@ -67,6 +67,8 @@ pub struct Payment {
     /// How many lines of the journal it pays, its own not counted.
     pub lines: i64,
     pub prepared_at: Time,
+    /// The self-billed statement that was drawn up with it, whose VAT is part of the amount.
+    pub statement: Option<StatementId>,
     pub state: State,
 }
 
@@ -206,6 +208,7 @@ mod tests {
             details,
             lines: 1,
             prepared_at: t(1),
+            statement: None,
             state: State::Prepared,
         };
         assert_eq!(prepared.settle(t(2)), Err(Refusal::PaymentNotExported));

@@ -5,6 +5,8 @@ use crate::domain::{
     entry::{Link, Subject},
     order::Actor,
     payee::Payee,
+    series::Series,
+    statement::{SelfBilling, Total},
     word::words,
 };
 use crate::kernel::{
@@ -55,6 +57,8 @@ codes! {
         NoMethod = "no_method", "Nothing says yet where to pay to.", "Aucune coordonnée de paiement n’est encore enregistrée.";
         Returned = "returned", "The last payment came back; the account’s details must be changed.", "Le dernier versement est revenu ; il faut modifier les coordonnées.";
         IbanChanged = "iban_changed", "The account was changed less than 72 hours ago.", "Le compte a été modifié il y a moins de 72 heures.";
+        SellerUnknown = "seller_unknown", "The statement cannot be written yet: the operator has not said who it is made out to.", "L’autofacture ne peut pas encore être établie : l’opérateur n’a pas indiqué à qui elle est adressée.";
+        VatUnconfirmed = "vat_unconfirmed", "The operator has not looked at the VAT number and rate yet.", "L’opérateur n’a pas encore vérifié le numéro et le taux de TVA.";
         BelowMinimum = "below_minimum", "The balance is below the minimum for a payout.", "Le solde est inférieur au minimum de versement.";
     }
 }
@@ -177,6 +181,8 @@ pub struct FreeLine {
     pub amount: i64,
     pub at: Time,
     pub subject: Subject,
+    /// It stands on a self-billed statement, with a payment that was cancelled or came back.
+    pub is_stated: bool,
 }
 
 /// What a payee has to get in one currency.
@@ -187,6 +193,8 @@ pub struct Wallet {
     pub lines: Vec<FreeLine>,
     /// Owes more than the operator lets stand, in whatever currency.
     pub in_debt: bool,
+    /// Of a publisher for whom statements are written.
+    pub self_billing: Option<SelfBilling>,
 }
 
 /// What a run does with a wallet.
@@ -195,14 +203,22 @@ pub enum Assessed {
     /// Nothing is due.
     Nothing,
     Pay {
+        /// With the VAT of the statement.
         amount: i64,
         lines: Vec<FreeLine>,
         details: Details,
+        /// What a statement over those of them comes to that stand on none.
+        stated: Option<Total>,
     },
     LeaveOut {
         balance: i64,
         against: Against,
     },
+}
+
+/// What a statement lists of the lines that a payment pays: what orders have brought, and no other lists.
+pub fn unstated(lines: &[FreeLine]) -> impl Iterator<Item = &FreeLine> {
+    lines.iter().filter(|line| !line.is_stated && line.subject.order().is_some())
 }
 
 impl Wallet {
@@ -220,10 +236,27 @@ impl Wallet {
         if amount <= 0 {
             return Assessed::Nothing;
         }
-        match self.profile.against(Money::new(amount, currency), fee, now) {
-            Ok(details) => Assessed::Pay { amount, lines, details: details.clone() },
-            Err(against) => Assessed::LeaveOut { balance, against },
+        let leave_out = |against| Assessed::LeaveOut { balance, against };
+        let details = match self.profile.against(Money::new(amount, currency), fee, now) {
+            Ok(details) => details.clone(),
+            Err(against) => return leave_out(against),
+        };
+        let stated =
+            self.self_billing.as_ref().and_then(|billing| Some((billing, billing.total(unstated(&lines).map(|line| line.amount))?)));
+        let why = stated.and_then(|(billing, _)| match () {
+            () if billing.platform.is_none() => Some(Why::SellerUnknown),
+            () => (!billing.billing.is_vat_settled()).then_some(Why::VatUnconfirmed),
+        });
+        if let Some(why) = why {
+            return leave_out(Against { why, missing: None, until: None });
         }
+        let stated = stated.map(|(_, total)| total);
+        let amount = amount.saturating_add(stated.map_or(0, |total| total.vat));
+        // VAT that is taken back may leave less than the fee.
+        if amount <= fee {
+            return leave_out(Against { why: Why::BelowMinimum, missing: Some(fee + 1 - amount), until: None });
+        }
+        Assessed::Pay { amount, lines, details, stated }
     }
 }
 
@@ -320,6 +353,14 @@ impl Step {
     pub const fn batch(&self) -> Option<BatchId> {
         match self {
             Self::Cancel { batch } | Self::Export { batch, .. } | Self::SettleAll { batch } => Some(*batch),
+            _ => None,
+        }
+    }
+
+    /// The series of the documents that it may issue.
+    pub const fn series(&self) -> Option<Series> {
+        match self {
+            Self::Prepare { .. } => Some(Series::Statement),
             _ => None,
         }
     }

@@ -9,14 +9,14 @@ fn codes_are_listed() {
 
 fn line(entry: i64, amount: i64) -> FreeLine {
     let (entry, at) = (EntryId::from_raw(entry), Time::from_micros(entry));
-    FreeLine { entry, line: 1, amount, at, subject: Subject::Order(ConversionId::from_raw(1)) }
+    FreeLine { entry, line: 1, amount, at, subject: Subject::Order(ConversionId::from_raw(1)), is_stated: false }
 }
 
 fn wallet(amounts: &[i64]) -> Wallet {
     let mut profile = Profile::empty(Payee::Buyer(BuyerId::from_raw(1)));
     let (method, at) = (Method::Sepa, Time::from_micros(0));
     profile.change(Details { method, holder: "A".to_owned(), shown: "…".to_owned(), sealed: Vec::new(), changed_at: at });
-    Wallet { profile, lines: (1..).zip(amounts).map(|(entry, amount)| line(entry, *amount)).collect(), in_debt: false }
+    Wallet { profile, lines: (1..).zip(amounts).map(|(entry, amount)| line(entry, *amount)).collect(), in_debt: false, self_billing: None }
 }
 
 fn why(wallet: &Wallet) -> Option<Why> {

@@ -3,7 +3,7 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::{
     balance, claim, conversion, customer, entry, fold, idempotency, inbox, invoice, movement, order, payment, payout, pot, rate, series,
-    tie, tier, webhook,
+    statement, tie, tier, webhook,
 };
 use crate::domain::{
     claim::Claim,
@@ -161,20 +161,25 @@ fn claims<'a>(decided: &[(&'a Command, &'a Decision)]) -> Vec<&'a Claim> {
 async fn save_documents(tx: &mut Tx, decided: &[(&Command, &Decision)]) -> Result<(), StoreError> {
     let written = decided.iter().flat_map(|(_, decision)| &decision.documents);
     let last: BTreeMap<Subject, &Document> = written.map(|written| (written.document.subject(), &written.document)).collect();
-    let (mut movements, mut invoices, mut payments) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut movements, mut invoices, mut payments, mut statements) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for document in last.into_values() {
         match document {
             Document::Movement(movement) => movements.push(movement),
             // Issued once, changed never.
             Document::Invoice(invoice) => invoices.push(&**invoice),
             Document::Payment(payment) => payments.push(payment),
+            Document::Statement(statement) => statements.push(&**statement),
         }
     }
     movement::save(tx, &movements).await?;
     invoice::save(tx, &invoices).await?;
     let lines: Vec<_> = decided.iter().flat_map(|(_, decision)| &decision.invoiced).copied().collect();
     invoice::save_lines(tx, &lines).await?;
-    series::save(tx, &invoices.iter().map(|invoice| invoice.number).collect::<Vec<_>>()).await?;
+    statement::save(tx, &statements).await?;
+    let lines: Vec<_> = decided.iter().flat_map(|(_, decision)| &decision.stated).copied().collect();
+    statement::save_lines(tx, &lines).await?;
+    let numbers = invoices.iter().map(|invoice| invoice.number).chain(statements.iter().map(|statement| statement.number));
+    series::save(tx, &numbers.collect::<Vec<_>>()).await?;
     payment::save(tx, &payments).await
 }
 

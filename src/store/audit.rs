@@ -31,18 +31,34 @@ statements! {
         LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement'
         LEFT JOIN invoice v ON v.id = e.subject AND e.subject_kind = 'invoice'
         LEFT JOIN payment p ON p.id = e.subject AND e.subject_kind = 'payment'
-        WHERE COALESCE(o.id, m.id, v.id, p.id) IS NULL ORDER BY e.id LIMIT 100";
-    INVOICE_SUMS = "SELECT invoice, CAST(SUM(amount) AS BIGINT) AS net, COUNT(*) AS lines FROM invoice_line
+        LEFT JOIN statement s ON s.id = e.subject AND e.subject_kind = 'statement'
+        WHERE COALESCE(o.id, m.id, v.id, p.id, s.id) IS NULL ORDER BY e.id LIMIT 100";
+    INVOICE_SUMS = "SELECT invoice AS id, CAST(SUM(amount) AS BIGINT) AS net, COUNT(*) AS lines FROM invoice_line
         WHERE invoice IN (SELECT value FROM json_each($1)) GROUP BY invoice",
-        postgres "SELECT invoice, CAST(SUM(amount) AS BIGINT) AS net, COUNT(*) AS lines FROM invoice_line
+        postgres "SELECT invoice AS id, CAST(SUM(amount) AS BIGINT) AS net, COUNT(*) AS lines FROM invoice_line
         WHERE invoice = ANY($1) GROUP BY invoice";
     INVOICE_LINES = "SELECT l.entry AS n FROM invoice_line l LEFT JOIN invoice i ON i.id = l.invoice LEFT JOIN posting p ON p.entry = l.entry
         AND p.owner_kind = 'merchant' AND p.owner = i.merchant AND p.amount = l.amount AND p.currency = i.currency AND p.account LIKE '%:owed'
         WHERE p.entry IS NULL ORDER BY l.entry LIMIT 100";
-    INVOICE_SERIES = "SELECT s.series, s.year, s.last, COUNT(i.id) AS issued, COALESCE(MAX(i.serial), 0) AS highest FROM series s
-        LEFT JOIN invoice i ON i.series = s.series AND i.year = s.year WHERE s.series IN ('invoice', 'credit_note')
-        GROUP BY s.series, s.year, s.last ORDER BY s.series, s.year";
-    NUMBERS_WITHOUT_SERIES = "SELECT i.id AS n FROM invoice i LEFT JOIN series s ON s.series = i.series AND s.year = i.year
+    STATEMENT_SUMS = "SELECT statement AS id, CAST(SUM(-amount) AS BIGINT) AS net, COUNT(*) AS lines FROM statement_line
+        WHERE statement IN (SELECT value FROM json_each($1)) GROUP BY statement",
+        postgres "SELECT statement AS id, CAST(SUM(-amount) AS BIGINT) AS net, COUNT(*) AS lines FROM statement_line
+        WHERE statement = ANY($1) GROUP BY statement";
+    STATEMENT_LINES = "SELECT l.entry AS n FROM statement_line l LEFT JOIN statement s ON s.id = l.statement
+        LEFT JOIN journal_entry e ON e.id = l.entry AND e.subject_kind = 'order' AND e.currency = s.currency
+        LEFT JOIN posting p ON p.entry = e.id AND p.line = l.line AND p.owner_kind = 'publisher' AND p.owner = s.publisher
+        AND p.amount = l.amount AND p.account LIKE '%:payable' WHERE p.entry IS NULL ORDER BY l.entry LIMIT 100";
+    /// A statement and its payment name each other, and the payment paid its VAT.
+    STATEMENT_PAYMENTS = "SELECT s.id AS n FROM statement s LEFT JOIN payment p ON p.id = s.payment AND p.statement = s.id
+        AND p.payee_kind = 'publisher' AND p.payee = s.publisher AND p.currency = s.currency
+        LEFT JOIN journal_entry e ON e.subject = s.id AND e.subject_kind = 'statement'
+        LEFT JOIN payment_line l ON l.payment = p.id AND l.entry = e.id
+        WHERE p.id IS NULL OR (s.vat <> 0 AND l.entry IS NULL) ORDER BY s.id LIMIT 100";
+    SERIES = "SELECT s.series, s.year, s.last, COUNT(i.serial) AS issued, COALESCE(MAX(i.serial), 0) AS highest FROM series s
+        LEFT JOIN (SELECT series, year, serial FROM invoice UNION ALL SELECT 'statement' AS series, year, serial FROM statement) i
+        ON i.series = s.series AND i.year = s.year GROUP BY s.series, s.year, s.last ORDER BY s.series, s.year";
+    NUMBERS_WITHOUT_SERIES = "SELECT i.id AS n FROM (SELECT id, series, year FROM invoice
+        UNION ALL SELECT id, 'statement' AS series, year FROM statement) i LEFT JOIN series s ON s.series = i.series AND s.year = i.year
         WHERE s.series IS NULL ORDER BY i.id LIMIT 100";
     /// With its own line nothing is left of what a payment holds, and that line is what it takes from the balance.
     PAYMENT_SUMS = "SELECT p.id AS n FROM payment p LEFT JOIN payment_line l ON l.payment = p.id
@@ -178,6 +194,8 @@ pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, i64)>, StoreErr
         ("posting_without_entry", LONE_POSTINGS),
         ("entry_without_order", LONE_ENTRIES),
         ("invoice_line_differs", INVOICE_LINES),
+        ("statement_line_differs", STATEMENT_LINES),
+        ("statement_payment_differs", STATEMENT_PAYMENTS),
         ("number_without_series", NUMBERS_WITHOUT_SERIES),
         ("payment_sum_differs", PAYMENT_SUMS),
         ("payment_line_differs", PAYMENT_LINES),
@@ -195,15 +213,24 @@ pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, i64)>, StoreErr
 
 #[derive(sqlx::FromRow)]
 struct SumRow {
-    invoice: i64,
+    id: i64,
     net: i64,
     lines: i64,
 }
 
 /// What the lines of documents sum to, and how many there are.
 pub async fn invoice_sums(tx: &mut Tx, invoices: &[i64]) -> Result<BTreeMap<i64, (i64, i64)>, StoreError> {
-    let rows: Vec<SumRow> = tx.all(INVOICE_SUMS, args![invoices.to_vec()]).await?;
-    Ok(rows.into_iter().map(|row| (row.invoice, (row.net, row.lines))).collect())
+    sums(tx, INVOICE_SUMS, invoices).await
+}
+
+/// The same of statements; positive is the publisher's.
+pub async fn statement_sums(tx: &mut Tx, statements: &[i64]) -> Result<BTreeMap<i64, (i64, i64)>, StoreError> {
+    sums(tx, STATEMENT_SUMS, statements).await
+}
+
+async fn sums(tx: &mut Tx, statement: crate::store::sql::Sql, documents: &[i64]) -> Result<BTreeMap<i64, (i64, i64)>, StoreError> {
+    let rows: Vec<SumRow> = tx.all(statement, args![documents.to_vec()]).await?;
+    Ok(rows.into_iter().map(|row| (row.id, (row.net, row.lines))).collect())
 }
 
 #[derive(sqlx::FromRow)]
@@ -217,7 +244,7 @@ struct SeriesRow {
 
 /// Series whose numbers do not run from 1 to their counter, each with what is there.
 pub async fn series_gaps(tx: &mut Tx) -> Result<Vec<(String, String)>, StoreError> {
-    let rows: Vec<SeriesRow> = tx.all(INVOICE_SERIES, args![]).await?;
+    let rows: Vec<SeriesRow> = tx.all(SERIES, args![]).await?;
     let gap = |row: &SeriesRow| row.issued != row.last || row.highest != row.last;
     let told = |row: SeriesRow| {
         let detail = format!("its counter is {}, {} documents are numbered up to {}", row.last, row.issued, row.highest);

@@ -145,6 +145,7 @@ impl Wanted {
             Act::Payout(step) => {
                 // All that concerns payouts is done in a row: it is the platform's.
                 self.parties.insert(Owner::Platform);
+                self.series.extend(step.series());
                 self.payouts.add(step);
             }
             Act::CountPaid { key } => self.payouts.count(key),

@@ -88,18 +88,9 @@ impl Row {
                 seller: Identity::from_text(&self.seller).ok_or_else(|| corrupt("seller"))?,
                 buyer: Identity::from_text(&self.buyer).ok_or_else(|| corrupt("buyer"))?,
             },
-            heads: read_heads(&self.heads).ok_or_else(|| corrupt("heads"))?,
+            heads: Link::from_texts(&self.heads).ok_or_else(|| corrupt("heads"))?,
         })
     }
-}
-
-/// `node:seq:hash`, with blanks between.
-fn write_heads(heads: &[Link]) -> String {
-    heads.iter().map(Link::text).collect::<Vec<_>>().join(" ")
-}
-
-fn read_heads(text: &str) -> Option<Vec<Link>> {
-    text.split_ascii_whitespace().map(Link::from_text).collect()
 }
 
 /// Stores issued documents. One that is stored already stays as it is.
@@ -122,7 +113,7 @@ pub async fn save(tx: &mut Tx, invoices: &[&Invoice]) -> Result<(), StoreError> 
         ("lines", Column::int(invoices, |i| i.draft.lines)),
         ("seller", Column::string(invoices, |i| i.draft.seller.text())),
         ("buyer", Column::string(invoices, |i| i.draft.buyer.text())),
-        ("heads", Column::string(invoices, |i| write_heads(&i.heads))),
+        ("heads", Column::string(invoices, |i| Link::texts(&i.heads))),
         // Nobody waits for a credit note's payment.
         ("passed_on_at", Column::int_or_null(invoices, |i| (i.number.series == Series::CreditNote).then(|| i.issued_at.micros()))),
     ];

@@ -10,6 +10,7 @@ pub mod apply;
 pub mod audit;
 pub mod awaiting;
 pub mod balance;
+pub mod billing;
 pub mod bulk;
 pub mod buyer;
 pub mod chain;
@@ -53,6 +54,7 @@ pub mod setting;
 pub mod setup;
 pub mod sql;
 pub mod stat;
+pub mod statement;
 pub mod terms;
 pub mod tie;
 pub mod tier;
@@ -72,6 +74,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         audit::ALL,
         awaiting::ALL,
         balance::ALL,
+        billing::ALL,
         buyer::ALL,
         chain::ALL,
         claim::ALL,
@@ -109,6 +112,7 @@ pub fn statements() -> Vec<&'static [sql::Sql]> {
         setup::ALL,
         setup::add::ALL,
         stat::ALL,
+        statement::ALL,
         terms::ALL,
         tie::ALL,
         tier::ALL,

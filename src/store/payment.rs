@@ -11,7 +11,7 @@ use crate::domain::{
     sale::OrderKey,
 };
 use crate::kernel::{
-    id::{BatchId, ConversionId, EntryId, PaymentId, ProgramId},
+    id::{BatchId, ConversionId, EntryId, PaymentId, ProgramId, StatementId},
     money::Money,
     time::Time,
 };
@@ -19,7 +19,7 @@ use crate::{args, statements};
 use std::collections::{BTreeMap, HashMap};
 
 statements! {
-    LIST = "SELECT id, batch, payee, payee_kind, amount, fee, currency, method, holder, shown, sealed, details_at, lines, prepared_at, status,
+    LIST = "SELECT id, batch, payee, payee_kind, amount, fee, currency, method, holder, shown, sealed, details_at, lines, prepared_at, statement, status,
         exported_at, settled_at, returned_at, cancelled_at, reason, note FROM payment";
     FREE = "UPDATE payment_line SET live = FALSE WHERE payment IN (SELECT value FROM json_each($1))",
         postgres "UPDATE payment_line SET live = FALSE WHERE payment = ANY($1)";
@@ -59,6 +59,7 @@ struct Row {
     details_at: i64,
     lines: i64,
     prepared_at: i64,
+    statement: Option<i64>,
     status: String,
     exported_at: Option<i64>,
     settled_at: Option<i64>,
@@ -105,6 +106,7 @@ impl Row {
             },
             lines: self.lines,
             prepared_at: Time::from_micros(self.prepared_at),
+            statement: self.statement.map(StatementId::from_raw),
         })
     }
 }
@@ -134,6 +136,7 @@ pub async fn save(tx: &mut Tx, payments: &[&Payment]) -> Result<(), StoreError> 
         ("details_at", Column::int(payments, |p| p.details.changed_at.micros())),
         ("lines", Column::int(payments, |p| p.lines)),
         ("prepared_at", Column::int(payments, |p| p.prepared_at.micros())),
+        ("statement", Column::int_or_null(payments, |p| p.statement.map(StatementId::raw))),
         ("status", Column::text(payments, |p| p.status().word())),
         ("exported_at", Column::int_or_null(payments, |p| micros(p.exported_at()))),
         ("settled_at", Column::int_or_null(payments, |p| micros(p.settled_at()))),

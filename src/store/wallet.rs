@@ -21,11 +21,13 @@ statements! {
     FOR_UPDATE = "SELECT payee AS n FROM payout_method WHERE payee = $1",
         postgres "SELECT payee AS n FROM payout_method WHERE payee = $1 FOR UPDATE";
     BALANCES = "SELECT account FROM balance";
-    LINES = "SELECT p.account, p.entry, p.line, p.amount, e.at, e.subject_kind, e.subject FROM posting p JOIN journal_entry e ON e.id = p.entry
+    LINES = "SELECT p.account, p.entry, p.line, p.amount, e.at, e.subject_kind, e.subject, s.entry AS stated
+        FROM posting p JOIN journal_entry e ON e.id = p.entry LEFT JOIN statement_line s ON s.entry = p.entry AND s.line = p.line
         WHERE p.account IN (SELECT value FROM json_each($1)) AND p.currency = $2
             AND NOT EXISTS (SELECT 1 FROM payment_line l WHERE l.entry = p.entry AND l.line = p.line AND l.live) ORDER BY p.entry, p.line",
-        postgres "SELECT p.account, p.entry, p.line, p.amount, e.at, e.subject_kind, e.subject
-        FROM posting p JOIN journal_entry e ON e.id = p.entry WHERE p.account = ANY($1) AND p.currency = $2
+        postgres "SELECT p.account, p.entry, p.line, p.amount, e.at, e.subject_kind, e.subject, s.entry AS stated
+        FROM posting p JOIN journal_entry e ON e.id = p.entry LEFT JOIN statement_line s ON s.entry = p.entry AND s.line = p.line
+        WHERE p.account = ANY($1) AND p.currency = $2
             AND NOT EXISTS (SELECT 1 FROM payment_line l WHERE l.entry = p.entry AND l.line = p.line AND l.live) ORDER BY p.entry, p.line";
 }
 
@@ -170,6 +172,7 @@ pub async fn free_lines(tx: &mut Tx, payees: &[Payee], currency: Currency) -> Re
         at: i64,
         subject_kind: String,
         subject: i64,
+        stated: Option<i64>,
     }
     let accounts: BTreeMap<String, Payee> = payees.iter().map(|payee| (payee.payable().to_string(), *payee)).collect();
     let mut lines: BTreeMap<Payee, Vec<FreeLine>> = BTreeMap::new();
@@ -182,7 +185,8 @@ pub async fn free_lines(tx: &mut Tx, payees: &[Payee], currency: Currency) -> Re
         let payee = accounts.get(&row.account).ok_or_else(|| StoreError::corrupt("posting", "account", entry))?;
         let kind = SubjectKind::from_word(&row.subject_kind).ok_or_else(|| StoreError::corrupt("journal_entry", "subject_kind", entry))?;
         let subject = Subject::from_raw(kind, row.subject);
-        let line = FreeLine { entry, line: row.line, amount: row.amount, at: Time::from_micros(row.at), subject };
+        let (at, is_stated) = (Time::from_micros(row.at), row.stated.is_some());
+        let line = FreeLine { entry, line: row.line, amount: row.amount, at, subject, is_stated };
         lines.entry(*payee).or_default().push(line);
     }
     Ok(lines)

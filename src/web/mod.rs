@@ -4,6 +4,7 @@ pub mod actor;
 pub mod api;
 pub mod cookie;
 pub mod docs;
+mod document;
 pub mod edge;
 pub mod headers;
 pub mod health;

@@ -99,9 +99,37 @@ async fn the_whole_demo_shows_everything() {
     shows("SELECT DISTINCT channel FROM inbox", &["postback", "signed_url", "pixel", "api", "clock"]).await;
     shows(
         "SELECT DISTINCT kind FROM journal_entry",
-        &["recorded", "approved", "refunded", "rejected", "replaced", "adjusted", "reopened", "buyer_tied", "share_expired"],
+        &[
+            "recorded",
+            "approved",
+            "refunded",
+            "rejected",
+            "replaced",
+            "adjusted",
+            "reopened",
+            "buyer_tied",
+            "share_expired",
+            "claimed",
+            "merchant_paid",
+            "bonus",
+            "fee",
+            "received",
+            "bank_charge",
+            "invoiced",
+            "self_billed",
+            "payout_prepared",
+            "payout_cancelled",
+            "payout_settled",
+            "payout_returned",
+        ],
     )
     .await;
+    shows("SELECT DISTINCT series FROM series", &["invoice", "statement"]).await;
+    let boosts = "SELECT DISTINCT CASE WHEN name LIKE '%:%' THEN substr(name, 1, instr(name, ':') - 1) ELSE name END FROM boost_pot";
+    shows(boosts, &["return", "welcome", "referral", "tier", "code", "used"]).await;
+    shows("SELECT DISTINCT status FROM payment", &["prepared", "settled", "returned", "cancelled"]).await;
+    shows("SELECT DISTINCT why FROM payout_left_out", &["no_method", "below_minimum", "returned"]).await;
+    shows("SELECT DISTINCT state FROM claim", &["waiting", "escalated", "matched", "accepted", "refused", "goodwill"]).await;
     shows(
         "SELECT DISTINCT verdict FROM inbox",
         &[

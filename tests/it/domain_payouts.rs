@@ -25,7 +25,7 @@ fn fill_wallets(world: &mut World, held: &[FreeLine]) {
     for entry in &world.entries {
         for (line, (account, amount)) in (1..).zip(&entry.postings) {
             let Some(payee) = Payee::of_payable(*account) else { continue };
-            let free = FreeLine { entry: entry.id, line, amount: *amount, at: entry.at, subject: entry.subject };
+            let free = FreeLine { entry: entry.id, line, amount: *amount, at: entry.at, subject: entry.subject, is_stated: false };
             if held.contains(&free) {
                 continue;
             }
@@ -34,7 +34,7 @@ fn fill_wallets(world: &mut World, held: &[FreeLine]) {
             let at = Time::from_micros(0);
             profile.change(Details { method: Method::Sepa, holder: "A".into(), shown: "…".into(), sealed: Vec::new(), changed_at: at });
             let wallet = world.facts.wallets.entry((Currency::EUR, payee));
-            wallet.or_insert(Wallet { profile, lines: Vec::new(), in_debt: false }).lines.push(free);
+            wallet.or_insert(Wallet { profile, lines: Vec::new(), in_debt: false, self_billing: None }).lines.push(free);
         }
     }
 }

@@ -64,6 +64,7 @@ mod real_input;
 mod reports;
 mod sabotage;
 mod simulate;
+mod statements;
 mod store;
 mod store_batch;
 mod store_rows;

@@ -291,6 +291,7 @@ async fn every_example_is_accepted_in_its_turn() {
         }
         if method == "get" {
             story.look().await;
+            story.bill().await;
         }
         for operation in turn {
             story.call(operation).await;

@@ -15,7 +15,7 @@ const SIBLINGS: [(&str, &[&str], &[&str]); 4] = [
     ("jobs", &[], &[]),
     (
         "web",
-        &["actor", "problem", "page", "paper", "sheet", "json", "idempotency", "cookie", "limits", "headers", "ui"],
+        &["actor", "problem", "page", "document", "paper", "sheet", "json", "idempotency", "cookie", "limits", "headers", "ui"],
         &["edge", "openapi", "router"],
     ),
 ];

@@ -102,6 +102,21 @@ pub fn method(n: usize, holder: &str) -> Value {
     json!({"method": "sepa", "holder": holder, "iban": iban("FR", &format!("3000400003{account}{:02}", rib_key(30_004, 3, 10_000_000 + 137 * n)))})
 }
 
+/// What stands on a blogger's statements: every third charges VAT, every third none, and the others write their invoices themselves.
+pub fn billing(n: usize, name: &str) -> Option<Value> {
+    let mut billing = json!({"legal_name": format!("{name} EI"), "address": format!("{} rue des Ateliers\n44000 Nantes", n + 1), "country": "FR",
+        "registration": format!("SIREN 90{:07}", 10_007 * (n + 1)), "mandate": true});
+    match n % 3 {
+        0 => {
+            billing["vat_number"] = json!(format!("FR0090{:07}", 10_007 * (n + 1)));
+            billing["vat_rate"] = json!("20");
+        }
+        1 => {}
+        _ => return None,
+    }
+    Some(billing)
+}
+
 /// The key that ends a French account number: 97 less the rest of the number.
 fn rib_key(bank: usize, branch: usize, account: usize) -> usize {
     97 - (89 * bank + 15 * branch + 3 * account) % 97

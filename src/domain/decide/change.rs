@@ -38,6 +38,7 @@ pub(super) fn empty() -> Decision {
         rates: Vec::new(),
         documents: Vec::new(),
         invoiced: Vec::new(),
+        stated: Vec::new(),
         run: None,
     }
 }

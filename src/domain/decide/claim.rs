@@ -16,6 +16,7 @@ use crate::domain::{
     order::{Actor, ClaimFact, ClaimFound, Order},
     reason::Refusal,
     sale::{Content, Line, OrderKey, Sale},
+    terms::Version,
     touch::{Known, TouchBuyer, Visit},
 };
 use crate::kernel::{
@@ -140,7 +141,7 @@ fn touch(facts: &Facts, buyer: BuyerId, key: &OrderKey, order: Option<&Order>, v
     })
 }
 
-/// With the base of tiers and the self-referral that it brings to an order that is recorded.
+/// With what it looks up of an order that is recorded.
 fn looked_up(facts: &Facts, order: &Order, buyer: BuyerId, fact: ClaimFact, now: Time) -> ClaimFact {
     let (Some(sale), Some(context)) = (&order.sale, &order.context) else { return fact };
     let version = change::program(facts, &order.key).ok().and_then(|program| record::version(program, Some(order), sale.sale.occurred_at));
@@ -152,18 +153,32 @@ fn looked_up(facts: &Facts, order: &Order, buyer: BuyerId, fact: ClaimFact, now:
         touches: &context.touches,
         coupon: context.coupon.as_ref(),
     };
-    let mut claims = order.claims.clone();
-    claims.insert(buyer, fact.clone());
-    let attributed = attribution::attribute(&version.terms.attribution, &asked);
-    let (attributed, counted) = attribution::claimed(&version.terms, &asked, context.recorded_at, &claims, attributed);
-    let Some(counted) = counted.filter(|counted| counted.buyer == buyer) else { return fact };
-    let looks = counted.attributes && version.terms.has_tiers();
-    let found = ClaimFound {
-        revision: sale.revision,
-        tier_base: looks.then(|| record::tier_base(facts, order, &attributed, now)),
+    let found = look_up(facts, version, order, (&asked, context.recorded_at, sale.revision), (buyer, &fact), now);
+    ClaimFact { found: found.or(fact.found), ..fact }
+}
+
+/// What counts if the order becomes the claimant's, whoever else claims: self-referral, and of the publisher that the claim brings in the
+/// base of tiers and debts. A later revision of the sale keeps the base.
+pub(super) fn look_up(
+    facts: &Facts,
+    version: &Version,
+    order: &Order,
+    (asked, recorded_at, revision): (&attribution::Asked<'_>, Time, u32),
+    (buyer, fact): (BuyerId, &ClaimFact),
+    now: Time,
+) -> Option<ClaimFound> {
+    let attributed = attribution::attribute(&version.terms.attribution, asked);
+    let alone = std::iter::once((buyer, fact, None));
+    let (attributed, counted) = attribution::claimed(&version.terms, asked, recorded_at, alone, attributed);
+    let brings = counted?.attributes;
+    let before = fact.found.or_else(|| order.context.as_ref()?.claimants.get(&buyer).copied());
+    let base = || before.and_then(|found| found.tier_base).unwrap_or_else(|| record::tier_base(facts, order, &attributed, now));
+    Some(ClaimFound {
+        revision,
+        tier_base: (brings && version.terms.has_tiers()).then(base),
         self_referral: record::is_self_referral(facts, buyer, attributed.credited.iter().map(|credit| credit.publisher)),
-    };
-    ClaimFact { found: Some(found), ..fact }
+        in_debt: brings && record::is_in_debt(facts, &attributed, version.terms.currency),
+    })
 }
 
 /// A sign-in shows clicks to be the buyer's: their claims in those programs know them from now on.

@@ -53,7 +53,7 @@ fn check(facts: &Facts, what: What, moved: &Moved) -> Result<(), Refusal> {
     if let What::Received { merchant, invoice: Some(invoice) } = what {
         let fits = |document: &Document| match document {
             Document::Invoice(invoice) => invoice.draft.merchant == merchant && invoice.draft.currency == moved.amount.currency,
-            Document::Movement(_) | Document::Payment(_) => false,
+            Document::Movement(_) | Document::Payment(_) | Document::Statement(_) => false,
         };
         if !facts.documents.get(&Subject::Invoice(invoice)).is_some_and(fits) {
             return Err(Refusal::NotFound);

@@ -8,13 +8,16 @@ use crate::domain::{
     entry::{Kind, Subject},
     facts::Facts,
     order::Actor,
+    payee::Payee,
     payment::{Payment, State},
-    payout::{Assessed, Batch, FreeLine, LeftOut, Run, Step, Taken, fits},
+    payout::{Assessed, Batch, FreeLine, LeftOut, Run, Step, Taken, fits, unstated},
     reason::Refusal,
+    series::{self, Number, Series},
+    statement::Statement,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BatchId, PaymentId},
+    id::{BatchId, PaymentId, StatementId},
     money::Money,
     time::Time,
 };
@@ -33,18 +36,33 @@ pub(super) fn step(facts: &Facts, step: &Step, by: Actor, now: Time, mint: Mint<
 fn prepare(facts: &Facts, currency: Currency, until: Option<Time>, fee: i64, by: Actor, now: Time, mint: Mint<'_>) -> Decision {
     let id = BatchId::from_raw(mint());
     let batch = Batch { id, currency, until, by, prepared_at: now, exported_at: None, cancelled_at: None, heads: facts.heads.clone() };
-    let (mut documents, mut payments, mut left_out, mut taken) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut documents, mut payments, mut left_out, mut taken, mut listed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut numbers = Numbers::of(facts, now);
     for ((_, payee), wallet) in facts.wallets.iter().filter(|((of, _), _)| *of == currency) {
-        let (amount, lines, details) = match wallet.assess(currency, until, fee, now) {
+        let (amount, lines, details, stated) = match wallet.assess(currency, until, fee, now) {
             Assessed::Nothing => continue,
             Assessed::LeaveOut { balance, against } => {
                 left_out.push(LeftOut { payee: *payee, balance, against });
                 continue;
             }
-            Assessed::Pay { amount, lines, details } => (amount, lines, details),
+            Assessed::Pay { amount, lines, details, stated } => (amount, lines, details, stated),
         };
+        let payment_id = PaymentId::from_raw(mint());
+        let statement = stated.and_then(|total| {
+            let draft = wallet.self_billing.as_ref()?.draw(total, payment_id, currency, facts.zone.day(now))?;
+            let (id, number) = (StatementId::from_raw(mint()), numbers.next());
+            Some(Statement { id, number, issued_at: now, draft, heads: facts.heads.clone() })
+        });
+        let statement_id = statement.as_ref().map(|statement| statement.id);
+        let mut lines = lines;
+        if let Some(statement) = statement {
+            listed.extend(unstated(&lines).map(|line| (statement.id, *line)));
+            let written = document::write(None, Document::Statement(Box::new(statement)), Kind::SelfBilled, now, mint);
+            lines.extend(own_line(*payee, &written));
+            documents.push(written);
+        }
         let payment = Payment {
-            id: PaymentId::from_raw(mint()),
+            id: payment_id,
             batch: id,
             payee: *payee,
             amount: Money::new(amount, currency),
@@ -52,25 +70,44 @@ fn prepare(facts: &Facts, currency: Currency, until: Option<Time>, fee: i64, by:
             details,
             lines: i64::try_from(lines.len()).unwrap_or(i64::MAX),
             prepared_at: now,
+            statement: statement_id,
             state: State::Prepared,
         };
         let written = document::write(None, Document::Payment(payment.clone()), Kind::PayoutPrepared, now, mint);
-        let own = own_line(&payment, &written);
+        let own = own_line(payment.payee, &written);
         taken.extend(lines.into_iter().chain(own).map(|line| Taken { payment: payment.id, line }));
         documents.push(written);
         payments.push(payment);
     }
     let run = Run { batch: batch.clone(), left_out: left_out.clone(), taken, freed: Vec::new() };
     let outcome = Outcome::Payout(Box::new(PayoutDone { batch, payments, left_out, is_new: true }));
-    Decision { outcome, documents, run: Some(Box::new(run)), ..empty() }
+    Decision { outcome, documents, stated: listed, run: Some(Box::new(run)), ..empty() }
 }
 
-/// The line that the payment itself posts on its payee's account: it is held with those that it pays.
-fn own_line(payment: &Payment, written: &Written) -> Option<FreeLine> {
+/// The numbers of the statements of a run.
+struct Numbers {
+    year: i64,
+    last: i64,
+}
+
+impl Numbers {
+    fn of(facts: &Facts, now: Time) -> Self {
+        let year = series::year(&facts.zone, now);
+        Self { year, last: facts.series.get(&(Series::Statement, year)).copied().unwrap_or(0) }
+    }
+
+    const fn next(&mut self) -> Number {
+        self.last += 1;
+        Number { series: Series::Statement, year: self.year, serial: self.last }
+    }
+}
+
+/// The line that a payment itself, or its statement, posts on the payee's account: it is held with those that are paid.
+fn own_line(payee: Payee, written: &Written) -> Option<FreeLine> {
     let entry = written.entry.as_ref()?;
-    let account = payment.payee.payable();
+    let account = payee.payable();
     let (line, (_, amount)) = (1..).zip(&entry.postings).find(|(_, (of, _))| **of == account)?;
-    Some(FreeLine { entry: entry.id, line, amount: *amount, at: entry.at, subject: entry.subject })
+    Some(FreeLine { entry: entry.id, line, amount: *amount, at: entry.at, subject: entry.subject, is_stated: false })
 }
 
 /// The batch, with all of its payments or the one that is named.

@@ -1,6 +1,9 @@
 //! Recording a sale: first, again, completed by a click, replaced by a signed one, or released by a rate.
 
-use super::change::{self, Mint, Step};
+use super::{
+    change::{self, Mint, Step},
+    claim,
+};
 use crate::domain::{
     account::Account,
     attribution::{self, Attributed},
@@ -205,34 +208,40 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
     };
     let recorded_at = kept.map_or(now, |context| context.recorded_at);
     let attributed = attribution::attribute(&version.terms.attribution, &asked);
-    let (attributed, claimed) = attribution::claimed(&version.terms, &asked, recorded_at, &order.claims, attributed);
-    let buyer = attributed.buyer.or(claimed.map(|claimed| claimed.buyer));
+    let revision = order.sale.as_ref().map_or(1, |fact| fact.revision);
+    let claimants = order.claims.iter().filter_map(|(buyer, fact)| {
+        let found = claim::look_up(facts, version, order, (&asked, recorded_at, revision), (*buyer, fact), now)?;
+        Some((*buyer, found))
+    });
     Some(Context {
+        claimants: claimants.collect(),
         recorded_at,
         terms_version: version.number,
         conversion,
         customer_new: customer_new(facts, order, sale),
         tier_base: if version.terms.has_tiers() { tier_base(facts, order, &attributed, now) } else { 0 },
-        self_referral: buyer.is_some_and(|buyer| is_self_referral(facts, buyer, attributed.credited.iter().map(|c| c.publisher))),
-        in_debt: in_debt(facts, order, &attributed, to),
+        self_referral: attributed
+            .buyer
+            .is_some_and(|buyer| is_self_referral(facts, buyer, attributed.credited.iter().map(|c| c.publisher))),
+        in_debt: kept_due(facts, order).map_or_else(|| is_in_debt(facts, &attributed, to), |(_, context)| context.in_debt),
         budget_used_up: kept.is_some_and(|context| context.budget_used_up),
         touches,
         coupon,
     })
 }
 
-/// Whether whoever is credited, or the buyer, owes too much. An order that was recorded with somebody credited keeps what was found then.
-fn in_debt(facts: &Facts, order: &Order, attributed: &Attributed, currency: Currency) -> bool {
+/// Whether whoever is credited, or the buyer, owes too much.
+pub(super) fn is_in_debt(facts: &Facts, attributed: &Attributed, currency: Currency) -> bool {
     let publishers = attributed.credited.iter().map(|credited| Payee::Publisher(credited.publisher));
-    let payees = publishers.chain(attributed.buyer.map(Payee::Buyer)).filter(|_| !attributed.credited.is_empty());
+    let mut payees = publishers.chain(attributed.buyer.map(Payee::Buyer)).filter(|_| !attributed.credited.is_empty());
     let is_beyond = |payee: Payee| {
         let owed = facts.balances.get(&(payee.payable(), currency)).copied().unwrap_or(0);
         facts.debt_limit.is_some_and(|limit| limit.is_exceeded(Money::new(owed, currency)))
     };
-    kept_due(facts, order).map_or_else(|| payees.into_iter().any(is_beyond), |(_, context)| context.in_debt)
+    payees.any(is_beyond)
 }
 
-/// What is due on the order as stored, if somebody was credited, and what was looked up for it.
+/// What is due on the order as stored, if somebody was credited, and what was looked up for it: that is kept.
 fn kept_due<'a>(facts: &'a Facts, order: &Order) -> Option<(Due, &'a Context)> {
     let (stored, program) = (facts.orders.get(&order.key)?, facts.programs.get(&order.key.program)?);
     let due = change::due_of(program, stored).ok().flatten()?;

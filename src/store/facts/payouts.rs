@@ -1,18 +1,18 @@
 //! What commands about payouts need to know.
 use super::listed;
 use crate::domain::{
-    account::Owner,
     document::Document,
     facts::Facts,
     payee::Payee,
     payout::{Profile, Step, Wallet},
     sale::OrderKey,
+    statement::SelfBilling,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{BatchId, ConversionId, PaymentId},
+    id::{BatchId, ConversionId, PaymentId, PublisherId},
 };
-use crate::store::{StoreError, Tx, balance, chain, payment, payout, wallet};
+use crate::store::{StoreError, Tx, balance, billing, chain, payment, payout, wallet};
 use std::collections::{BTreeSet, HashMap};
 
 /// What such commands name.
@@ -63,15 +63,18 @@ async fn load_wallets(tx: &mut Tx, currency: Currency, facts: &mut Facts) -> Res
     let payees = wallet::payees(tx, currency).await?;
     let mut profiles: HashMap<Payee, Profile> =
         wallet::profiles(tx, &payees).await?.into_iter().map(|profile| (profile.payee, profile)).collect();
-    let mut indebted: BTreeSet<Payee> = BTreeSet::new();
-    if let Some(limit) = facts.debt_limit {
-        let owners: Vec<Owner> = payees.iter().map(|payee| payee.owner()).collect();
-        let balances = balance::of_owners(tx, &owners).await?;
-        indebted.extend(balances.iter().filter(|held| limit.is_exceeded(held.amount)).filter_map(|held| Payee::of_payable(held.account)));
-    }
+    let indebted = match facts.debt_limit {
+        Some(limit) => balance::beyond(tx, limit).await?,
+        None => BTreeSet::new(),
+    };
+    let publishers: Vec<PublisherId> = payees.iter().filter_map(|payee| payee.publisher()).collect();
+    let billings = billing::of_publishers(tx, &publishers).await?;
+    let mut billings: HashMap<Payee, SelfBilling> =
+        billings.into_iter().filter_map(|billing| Some((Payee::Publisher(billing.publisher), billing.by(facts.seller.clone())?))).collect();
     for (payee, lines) in wallet::free_lines(tx, &payees, currency).await? {
         let profile = profiles.remove(&payee).unwrap_or_else(|| Profile::empty(payee));
-        facts.wallets.insert((currency, payee), Wallet { profile, lines, in_debt: indebted.contains(&payee) });
+        let (in_debt, self_billing) = (indebted.contains(&payee), billings.remove(&payee));
+        facts.wallets.insert((currency, payee), Wallet { profile, lines, in_debt, self_billing });
     }
     Ok(())
 }

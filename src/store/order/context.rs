@@ -3,7 +3,7 @@
 use super::{json, read};
 use crate::domain::{
     click::Quality,
-    order::{Context, OwnedCoupon},
+    order::{ClaimFound, Context, OwnedCoupon},
     publisher::Kind,
     rate,
     touch::{Known, Touch, TouchBuyer},
@@ -15,7 +15,7 @@ use crate::kernel::{
 };
 use crate::store::error::StoreError;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 type Text<'a> = Cow<'a, str>;
 
@@ -35,6 +35,8 @@ struct ContextJson<'a> {
     customer_new: Option<bool>,
     tier_base: i64,
     self_referral: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    claimants: BTreeMap<BuyerId, FoundJson>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     in_debt: bool,
     budget_used_up: bool,
@@ -77,6 +79,30 @@ struct CouponJson<'a> {
     generosity: Text<'a>,
 }
 
+/// What was looked up for a claim, of a revision of the sale.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FoundJson {
+    revision: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tier_base: Option<i64>,
+    self_referral: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    in_debt: bool,
+}
+
+impl From<ClaimFound> for FoundJson {
+    fn from(ClaimFound { revision, tier_base, self_referral, in_debt }: ClaimFound) -> Self {
+        Self { revision, tier_base, self_referral, in_debt }
+    }
+}
+
+impl From<FoundJson> for ClaimFound {
+    fn from(FoundJson { revision, tier_base, self_referral, in_debt }: FoundJson) -> Self {
+        Self { revision, tier_base, self_referral, in_debt }
+    }
+}
+
 pub(super) fn text(context: &Context) -> Result<String, StoreError> {
     json(&ContextJson::from(context))
 }
@@ -109,6 +135,7 @@ impl<'a> From<&'a Context> for ContextJson<'a> {
             customer_new: context.customer_new,
             tier_base: context.tier_base,
             self_referral: context.self_referral,
+            claimants: context.claimants.iter().map(|(buyer, found)| (*buyer, FoundJson::from(*found))).collect(),
             in_debt: context.in_debt,
             budget_used_up: context.budget_used_up,
         }
@@ -138,6 +165,7 @@ impl ContextJson<'_> {
             customer_new: self.customer_new,
             tier_base: self.tier_base,
             self_referral: self.self_referral,
+            claimants: self.claimants.into_iter().map(|(buyer, found)| (buyer, found.into())).collect(),
             in_debt: self.in_debt,
             budget_used_up: self.budget_used_up,
         })

@@ -1,5 +1,5 @@
 //! The stored JSON of an order's facts beside its sale: private mirror structs. Ids as text, times as microseconds, amounts as minor units.
-use super::{Fact, SaleJson, Text, TouchJson, json, loyalty_of, loyalty_text, owned, read};
+use super::{Fact, FoundJson, SaleJson, Text, TouchJson, json, loyalty_of, loyalty_text, owned, read};
 use crate::domain::{
     decision::FactKind,
     order::{Actor, Adjust, ClaimFact, ClaimFound, Order, Paid, RefundFact, Reopened, Tie, Verdict},
@@ -80,16 +80,6 @@ struct ClaimJson<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     found: Option<FoundJson>,
     closed: bool,
-}
-
-/// What a claim looked up, of a revision of the sale.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FoundJson {
-    revision: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    tier_base: Option<i64>,
-    self_referral: bool,
 }
 
 /// The body of a fact without content.
@@ -302,7 +292,7 @@ impl From<&ClaimFact> for ClaimJson<'_> {
         Self {
             claim: fact.claim,
             touches: fact.touches.iter().map(TouchJson::from).collect(),
-            found: fact.found.map(|ClaimFound { revision, tier_base, self_referral }| FoundJson { revision, tier_base, self_referral }),
+            found: fact.found.map(FoundJson::from),
             closed: fact.closed,
         }
     }
@@ -311,8 +301,7 @@ impl From<&ClaimFact> for ClaimJson<'_> {
 impl ClaimJson<'_> {
     fn into_fact(self, at: Time) -> Option<ClaimFact> {
         let touches = self.touches.into_iter().map(TouchJson::into_known).collect::<Option<_>>()?;
-        let found = |FoundJson { revision, tier_base, self_referral }| ClaimFound { revision, tier_base, self_referral };
-        Some(ClaimFact { claim: self.claim, at, touches, found: self.found.map(found), closed: self.closed })
+        Some(ClaimFact { claim: self.claim, at, touches, found: self.found.map(ClaimFound::from), closed: self.closed })
     }
 }
 

@@ -24,7 +24,7 @@ use crate::store::{
     filter::Filter,
 };
 use crate::{args, statements};
-use context::TouchJson;
+use context::{FoundJson, TouchJson};
 use loyalty::{parse as loyalty_of, text as loyalty_text};
 use sale::SaleJson;
 use serde::{Deserialize, Serialize};

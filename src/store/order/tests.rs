@@ -114,17 +114,13 @@ fn known() -> impl Strategy<Value = Known> {
 fn touch() -> impl Strategy<Value = Touch> {
     prop_oneof![known().prop_map(Touch::Known), text().prop_map(Touch::Unknown)]
 }
+fn claim_found() -> impl Strategy<Value = ClaimFound> {
+    let parts = (any::<u32>(), option::of(any::<i64>()), any::<bool>(), any::<bool>());
+    parts.prop_map(|(revision, tier_base, self_referral, in_debt)| ClaimFound { revision, tier_base, self_referral, in_debt })
+}
 fn claim() -> impl Strategy<Value = (BuyerId, ClaimFact)> {
-    let parts = (
-        1..i64::MAX,
-        raw(),
-        time(),
-        vec(known(), 0..3),
-        option::of((any::<u32>(), option::of(any::<i64>()), any::<bool>())),
-        any::<bool>(),
-    );
+    let parts = (1..i64::MAX, raw(), time(), vec(known(), 0..3), option::of(claim_found()), any::<bool>());
     parts.prop_map(|(buyer, claim, at, touches, found, closed)| {
-        let found = found.map(|(revision, tier_base, self_referral)| ClaimFound { revision, tier_base, self_referral });
         (BuyerId::from_raw(buyer), ClaimFact { claim: ClaimId::from_raw(claim), at, touches, found, closed })
     })
 }
@@ -139,6 +135,7 @@ prop_compose! {
         customer_new in any::<Option<bool>>(),
         tier_base in any::<i64>(),
         (self_referral, in_debt) in (any::<bool>(), any::<bool>()),
+        claimants in proptest::collection::btree_map((1..i64::MAX).prop_map(BuyerId::from_raw), claim_found(), 0..3),
     ) -> Context {
         let rate = |text| Rate::parse(text).expect("a rate");
         let applied = |(day, text)| Applied { day: Day::from_number(day), from: rate(text), to: rate("1.0876") };
@@ -147,7 +144,7 @@ prop_compose! {
         };
         Context {
             recorded_at, terms_version, conversion: Conversion { from, to, rates: rates.map(applied) }, touches,
-            coupon: coupon.map(owned), customer_new, tier_base, self_referral, in_debt, budget_used_up: !self_referral,
+            coupon: coupon.map(owned), customer_new, tier_base, self_referral, claimants, in_debt, budget_used_up: !self_referral,
         }
     }
 }

@@ -4,9 +4,9 @@ use super::Caller;
 use crate::{
     domain::{
         buyer::Buyer, claim::Claim, conversion::Conversion, facts::Coupon, invoice::Invoice, merchant::Merchant, program::Program,
-        publisher::Publisher,
+        publisher::Publisher, statement::Statement,
     },
-    kernel::id::{BuyerId, ClaimId, ConversionId, CouponId, ImportId, InvoiceId, LinkId, MerchantId, ProgramId, PublisherId},
+    kernel::id::{BuyerId, ClaimId, ConversionId, CouponId, ImportId, InvoiceId, LinkId, MerchantId, ProgramId, PublisherId, StatementId},
     store::{self, StoreError, Tx, import::Import, link::Link},
 };
 
@@ -20,6 +20,10 @@ impl Caller {
 
     pub async fn find_invoice(&self, tx: &mut Tx, id: InvoiceId) -> Found<Invoice> {
         Ok(store::invoice::by_id(tx, id).await?.filter(|invoice| self.scope.is_merchant(invoice.draft.merchant)))
+    }
+
+    pub async fn find_statement(&self, tx: &mut Tx, id: StatementId) -> Found<Statement> {
+        Ok(store::statement::by_id(tx, id).await?.filter(|statement| self.scope.is_publisher(statement.draft.publisher)))
     }
 
     pub async fn find_publisher(&self, tx: &mut Tx, id: PublisherId) -> Found<Publisher> {

@@ -4,7 +4,6 @@
 
 use crate::{
     domain::{
-        identity::Identity,
         invoice::{Draft, Invoice},
         movement,
         series::Series,
@@ -14,13 +13,12 @@ use crate::{
         self, StoreError, Tx,
         invoice::{Line, Part},
     },
-    web::paper::{self, date, figures, lines, say},
+    web::{
+        document::{self as page, LINES_MAX, push},
+        paper::{self, date, figures, lines, say},
+    },
 };
 use axum::response::Response;
-use std::fmt::Write as _;
-
-/// Lines that are printed: some ten sheets. More are nobody's to read on paper.
-const LINES_MAX: i64 = 500;
 
 /// What of a document stands elsewhere.
 #[derive(Debug)]
@@ -41,15 +39,16 @@ impl Page {
         let is_credit = invoice.number.series == Series::CreditNote;
         let name = if is_credit { say(language, "Credit note", "Avoir") } else { say(language, "Invoice", "Facture") };
         let title = format!("{name} {}{}", say(language, "no. ", "n° "), invoice.number);
+        let draft = &invoice.draft;
         let body = [
             head(invoice, &title, language),
-            parties(&invoice.draft, language),
-            self.table(&invoice.draft, language),
-            totals(&invoice.draft, language),
+            page::parties(&draft.seller, &draft.buyer, language),
+            self.table(draft, language),
+            totals(draft, language),
             mentions(invoice, language),
-            self.annex(&invoice.draft, zone, language),
+            self.annex(draft, zone, language),
         ];
-        paper::answer(language, &format!("{title} · {}", invoice.draft.seller.name), &body.concat())
+        paper::answer(language, &format!("{title} · {}", draft.seller.name), &body.concat())
     }
 
     fn table(&self, draft: &Draft, language: Language) -> String {
@@ -62,45 +61,31 @@ impl Page {
                 format_args!("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{amount}</td></tr>\n", Html(&what), part.lines),
             );
         }
-        format!(
-            "<table><thead><tr><th>{}</th><th class=\"n\">{}</th><th class=\"n\">{}</th></tr></thead>\n<tbody>{rows}</tbody></table>\n",
-            say(language, "Description", "Désignation"),
-            say(language, "Lines", "Lignes"),
-            say(language, "Net amount", "Montant HT"),
-        )
+        let columns =
+            [say(language, "Description", "Désignation"), say(language, "#Lines", "#Lignes"), say(language, "#Net amount", "#Montant HT")];
+        page::table(&columns, &rows)
     }
 
     fn annex(&self, draft: &Draft, zone: &Zone, language: Language) -> String {
         if self.lines.is_empty() {
-            let text = say(
-                language,
-                "The lines of this document are available as CSV.",
-                "Le détail des lignes de ce document est disponible en CSV.",
-            );
-            return format!("<p class=\"small\">{text}</p>\n");
+            return page::no_annex(language);
         }
         let mut rows = String::new();
         for line in &self.lines {
             let what = line.order_id.as_deref().or(line.reason.as_deref()).unwrap_or_default();
             let (day, amount) = (date(zone.day(line.at), language), figures(Money::new(line.amount, draft.currency), language));
-            let (event, what) = (event(line, language), Html(what));
+            let (event, what) = (page::event(line.kind, language), Html(what));
             push(&mut rows, format_args!("<tr><td>{day}</td><td>{event}</td><td>{what}</td><td class=\"n\">{amount}</td></tr>\n"));
         }
-        format!(
-            "<h2 class=\"annex\">{}</h2>\n<table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th class=\"n\">{}</th></tr></thead>\n\
-             <tbody>{rows}</tbody></table>\n",
-            say(language, "Annex: the lines", "Annexe : le détail des lignes"),
+        let columns = [
             say(language, "Date", "Date"),
             say(language, "Event", "Événement"),
             say(language, "Order, or reason", "Commande, ou motif"),
-            say(language, "Net amount", "Montant HT"),
-        )
+            say(language, "#Net amount", "#Montant HT"),
+        ];
+        let title = say(language, "Annex: the lines", "Annexe : le détail des lignes");
+        format!("<h2 class=\"annex\">{title}</h2>\n{}", page::table(&columns, &rows))
     }
-}
-
-/// Writing to a text does not fail.
-fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
-    text.write_fmt(what).expect("writing to a String never fails");
 }
 
 fn head(invoice: &Invoice, title: &str, language: Language) -> String {
@@ -110,33 +95,7 @@ fn head(invoice: &Invoice, title: &str, language: Language) -> String {
         terms.push((say(language, "Due on", "Échéance"), date(draft.due_on, language)));
     }
     terms.push((say(language, "Document", "Document"), invoice.id.to_string()));
-    let mut list = String::new();
-    for (name, value) in terms {
-        push(&mut list, format_args!("<dt>{name}</dt><dd>{value}</dd>"));
-    }
-    format!("<header><h1>{}</h1><dl>{list}</dl></header>\n", Html(title))
-}
-
-fn parties(draft: &Draft, language: Language) -> String {
-    let party = |role: &str, identity: &Identity| {
-        let mut text = format!("<section><h2>{role}</h2><strong>{}</strong>", Html(&identity.name));
-        if let Some(address) = &identity.address {
-            push(&mut text, format_args!("<br>{}", lines(address)));
-        }
-        if let Some(country) = identity.country {
-            push(&mut text, format_args!("<br>{country}"));
-        }
-        if let Some(number) = &identity.registration {
-            push(&mut text, format_args!("<br>{}", Html(number)));
-        }
-        if let Some(number) = &identity.vat_number {
-            push(&mut text, format_args!("<br>{} {}", say(language, "VAT number", "N° TVA"), Html(number)));
-        }
-        text.push_str("</section>");
-        text
-    };
-    let (seller, buyer) = (say(language, "Seller", "Vendeur"), say(language, "Customer", "Client"));
-    format!("<div class=\"parties\">{}{}</div>\n", party(seller, &draft.seller), party(buyer, &draft.buyer))
+    page::head(title, &terms)
 }
 
 fn part_name(part: &Part, language: Language) -> String {
@@ -150,41 +109,19 @@ fn part_name(part: &Part, language: Language) -> String {
     }
 }
 
-fn event(line: &Line, language: Language) -> &'static str {
-    use crate::domain::entry::Kind;
-    match line.kind {
-        Kind::Fee => say(language, "Fee", "Frais"),
-        Kind::Bonus | Kind::BonusEarned => say(language, "Bonus", "Prime"),
-        Kind::Refunded => say(language, "Refund", "Remboursement"),
-        Kind::Rejected => say(language, "Rejected", "Refus"),
-        Kind::Adjusted => say(language, "Adjusted", "Ajustement"),
-        Kind::Reversed => say(language, "Reversed", "Annulation"),
-        _ => say(language, "Commission", "Commission"),
-    }
-}
-
 fn totals(draft: &Draft, language: Language) -> String {
-    let row = |name: &str, money: Money| format!("<tr><th>{name}</th><td class=\"n\">{}</td></tr>\n", figures(money, language));
-    let vat = format!("{} {}\u{a0}%", say(language, "VAT", "TVA"), draft.vat_rate.to_string().replace('.', say(language, ".", ",")));
-    let gross = match (draft.series, language) {
-        (Series::CreditNote, _) => say(language, "Total credited", "Total TTC à votre crédit"),
+    let name = match draft.series {
+        Series::CreditNote => say(language, "Total credited", "Total TTC à votre crédit"),
         _ => say(language, "Total to pay", "Total TTC à payer"),
     };
-    format!(
-        "<table class=\"totals\"><tbody>{}{}{}</tbody></table>\n",
-        row(say(language, "Total net", "Total HT"), draft.net()),
-        row(&vat, draft.vat()),
-        row(gross, draft.gross())
-    )
+    page::totals(draft.net(), draft.vat_rate, draft.vat(), (name, draft.gross()), language)
 }
 
 /// About VAT, payment and what comes of paying late; then what proves the document.
 fn mentions(invoice: &Invoice, language: Language) -> String {
     let draft = &invoice.draft;
     let mut text = String::from("<div class=\"mentions\">");
-    let exempt = draft.vat_rate.parts() == 0 && draft.seller.vat_number.is_none();
-    let vat = draft.vat_mention.as_deref().or_else(|| exempt.then_some("TVA non applicable, art. 293 B du CGI"));
-    if let Some(mention) = vat {
+    if let Some(mention) = page::vat_mention(draft.vat_mention.as_deref(), draft.vat_rate, &draft.seller) {
         push(&mut text, format_args!("<p>{}</p>", lines(mention)));
     }
     if invoice.number.series == Series::Invoice {
@@ -205,11 +142,7 @@ fn mentions(invoice: &Invoice, language: Language) -> String {
     if let Some(note) = &draft.seller.note {
         push(&mut text, format_args!("<p class=\"small\">{}</p>", lines(note)));
     }
-    let heads: Vec<String> = invoice.heads.iter().map(|link| format!("{}/{} {}", link.node, link.seq, link.hash_text())).collect();
-    if !heads.is_empty() {
-        let name = say(language, "Journal at issue", "Journal à l’émission");
-        push(&mut text, format_args!("<p class=\"small\">{name}: {}</p>", heads.join(", ")));
-    }
+    text.push_str(&page::heads(&invoice.heads, language));
     text.push_str("</div>\n");
     text
 }

@@ -35,16 +35,20 @@ mod page;
 mod patch;
 mod payment;
 mod payout;
+mod payout_debtor;
 mod payout_method;
 mod payout_report;
 mod program;
 mod publisher;
+mod publisher_billing;
 mod rate;
 mod report;
 mod routes;
 mod secret;
 mod seller;
 mod simulate;
+mod statement;
+mod statement_page;
 mod stream;
 mod terms;
 mod terms_fields;
@@ -66,8 +70,10 @@ use self::{
     page::{Page, empty, ok, whole},
     patch::{set, set_or_clear},
     payment::{Texts, View as PaymentView},
+    payout_method::{BIC, IBAN, bic, iban},
     routes::Routes,
     seller::{BLOCK_CHARS_MAX, COUNTRY, COUNTRY_CODES, NUMBER_CHARS_MAX, country},
+    statement_page::load_statement_page,
     stream::{Accept, Chunk, CsvLine, FORMAT, Format, Record, nothing, stream_list, stream_table},
     terms_fields::{TERMS, TERMS_CODES},
 };
@@ -143,7 +149,10 @@ fn all() -> Routes {
         .and(invoice::routes())
         .and(invoice_line::routes())
         .and(account::routes())
+        .and(publisher_billing::routes())
+        .and(statement::routes())
         .and(payout_method::routes())
+        .and(payout_debtor::routes())
         .and(payout::routes())
         .and(payment::routes())
         .and(report::routes())

@@ -11,7 +11,7 @@ use crate::{
     },
     kernel::{
         code::Language,
-        id::{BatchId, BuyerId, ConversionId, EntryId, PaymentId, PublisherId},
+        id::{BatchId, BuyerId, ConversionId, EntryId, PaymentId, PublisherId, StatementId},
         money::Money,
         time::Time,
     },
@@ -70,6 +70,9 @@ pub struct View {
     holder: String,
     /// How many lines of the balance it pays.
     lines: i64,
+    /// The self-billed statement that was drawn up with it, whose VAT is part of the amount.
+    #[schema(required)]
+    statement: Option<StatementId>,
     prepared_at: Time,
     #[schema(required)]
     exported_at: Option<Time>,
@@ -118,6 +121,7 @@ impl From<&Payment> for View {
             account: payment.details.shown.clone(),
             holder: payment.details.holder.clone(),
             lines: payment.lines,
+            statement: payment.statement,
             prepared_at: payment.prepared_at,
             exported_at: payment.exported_at(),
             settled_at: payment.settled_at(),

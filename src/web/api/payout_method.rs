@@ -1,4 +1,4 @@
-//! How publishers and buyers are paid, what stands against it, and whose account payouts are debited from.
+//! How publishers and buyers are paid, and what stands against it.
 
 use super::{Api, Body, Caller, Field, Ids, Input, Kind, REASON_CHARS_MAX, Routes, Texts, name, ok, op};
 use crate::{
@@ -7,10 +7,7 @@ use crate::{
         payee::Payee,
         payout::{Assessed, Details, Method, Profile, ReturnReason, Wallet, Why},
     },
-    engine::{
-        keys,
-        payout_file::{self, Debtor},
-    },
+    engine::keys,
     kernel::{
         bank::{self, BankAccount},
         currency::Currency,
@@ -35,8 +32,8 @@ const DETAILS_CHARS_MAX: usize = 1000;
 
 const PUBLISHER_ID: &[Field] = &[Field::required("id", Kind::Id(PublisherId::PREFIX), "The publisher.")];
 const BUYER_ID: &[Field] = &[Field::required("id", Kind::Id(BuyerId::PREFIX), "The buyer.")];
-const IBAN: Kind = Kind::Text { chars_max: IBAN_CHARS_MAX };
-const BIC: Field = Field::optional("bic", Kind::Text { chars_max: 11 }, "The bank, if it is known.");
+pub const IBAN: Kind = Kind::Text { chars_max: IBAN_CHARS_MAX };
+pub const BIC: Field = Field::optional("bic", Kind::Text { chars_max: 11 }, "The bank, if it is known.");
 
 const METHOD: Body = Body::new(
     "NewPayoutMethod",
@@ -70,12 +67,6 @@ const HOLD: Body = Body::new(
     ],
 )
 .example(r#"{"held": true, "reason": "Please send us your new address."}"#);
-const DEBTOR: Body = Body::new(
-    "NewPayoutDebtor",
-    &[Field::required("name", Kind::Name, "The account holder's name."), Field::required("iban", IBAN, "The account."), BIC],
-)
-.example(r#"{"name": "Ristourne SAS", "iban": "FR76 3000 6000 0112 3456 7890 189", "bic": "AGRIFRPP"}"#);
-
 const CODES: &[(u16, &str)] = &[(422, "invalid_iban"), (422, "invalid_bic"), (422, "missing_field")];
 
 pub fn routes() -> Routes {
@@ -103,19 +94,6 @@ pub fn routes() -> Routes {
         .get("/buyers/{id}/payout-method", of_buyer, get("get_buyer_payout_method").roles(OPERATOR | BUYER).ids(BUYER_ID))
         .put("/buyers/{id}/payout-method", put_buyer, put("set_buyer_payout_method").roles(OPERATOR | BUYER).ids(BUYER_ID))
         .put("/buyers/{id}/payout-hold", hold_buyer, hold("hold_buyer_payouts").ids(BUYER_ID))
-        .get(
-            "/payout-debtor",
-            debtor,
-            op("get_payout_debtor", "Whose account payouts are debited from").ok::<Debtor>().codes(&[(404, "not_found")]),
-        )
-        .put(
-            "/payout-debtor",
-            put_debtor,
-            op("set_payout_debtor", "Says whose account payouts are debited from")
-                .body(DEBTOR)
-                .ok::<Debtor>()
-                .codes(&[(422, "invalid_iban"), (422, "invalid_bic")]),
-        )
 }
 
 /// How somebody is paid.
@@ -216,11 +194,18 @@ async fn shown(api: &Api, mut tx: Tx, payee: Payee) -> Result<Response, Problem>
     let (mut wallets, balances) = (Vec::new(), store::balance::of_owner(&mut tx, payee.owner()).await?);
     let mut payable = balances.iter().filter(|balance| balance.account == payee.payable());
     let in_debt = api.engine.debt_limit.is_some_and(|limit| payable.any(|balance| limit.is_exceeded(balance.amount)));
+    let self_billing = match payee.publisher() {
+        Some(publisher) => {
+            let seller = store::seller::get(&mut tx).await?;
+            store::billing::of_publisher(&mut tx, publisher).await?.and_then(|billing| billing.by(seller))
+        }
+        None => None,
+    };
     for balance in &balances {
         let currency = balance.amount.currency;
         if balance.account == payee.payable() && balance.amount.minor != 0 {
             let lines = store::wallet::free_lines(&mut tx, &[payee], currency).await?.remove(&payee).unwrap_or_default();
-            wallets.push((currency, Wallet { profile: profile.clone(), lines, in_debt }));
+            wallets.push((currency, Wallet { profile: profile.clone(), lines, in_debt, self_billing: self_billing.clone() }));
         }
     }
     tx.commit().await?;
@@ -283,7 +268,7 @@ fn by_currency(minimums: &Object<'_>, errors: &mut FieldErrors) -> BTreeMap<Curr
     read
 }
 
-fn iban(object: &Object<'_>, required: bool, errors: &mut FieldErrors) -> Option<String> {
+pub fn iban(object: &Object<'_>, required: bool, errors: &mut FieldErrors) -> Option<String> {
     let field = if required { object.required("iban", errors) } else { object.optional("iban") };
     let text = field.text(IBAN_CHARS_MAX, errors)?;
     let iban = bank::iban(&text);
@@ -294,7 +279,7 @@ fn iban(object: &Object<'_>, required: bool, errors: &mut FieldErrors) -> Option
     iban
 }
 
-fn bic(object: &Object<'_>, errors: &mut FieldErrors) -> Option<String> {
+pub fn bic(object: &Object<'_>, errors: &mut FieldErrors) -> Option<String> {
     let field = object.optional("bic");
     let text = field.text(11, errors)?;
     let bic = bank::bic(&text);
@@ -366,24 +351,4 @@ async fn hold(api: &Api, caller: &Caller, payee: Payee, input: &Input) -> Result
     store::wallet::save(&mut tx, &profile).await?;
     tx.commit().await?;
     shown(api, api.db().read().await?, payee).await
-}
-
-async fn debtor(State(api): State<Api>) -> Result<Response, Problem> {
-    let mut tx = api.db().read().await?;
-    let debtor = payout_file::debtor(&mut tx).await?.ok_or_else(Problem::not_found)?;
-    tx.commit().await?;
-    Ok(ok(&debtor))
-}
-
-async fn put_debtor(State(api): State<Api>, input: Input) -> Result<Response, Problem> {
-    let debtor = input.read(|object, errors| {
-        let name = name(&object.required("name", errors), errors);
-        let iban = iban(object, true, errors);
-        let bic = bic(object, errors);
-        Some(Debtor { name: name?, iban: iban?, bic })
-    })?;
-    let mut tx = api.db().begin().await?;
-    payout_file::set_debtor(&mut tx, &debtor).await?;
-    tx.commit().await?;
-    Ok(ok(&debtor))
 }

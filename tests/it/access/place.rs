@@ -63,7 +63,11 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         | "get_payout_debtor"
         | "list_payouts"
         | "get_payout"
-        | "list_payments" => {}
+        | "list_payments"
+        | "get_publisher_billing"
+        | "list_statements"
+        | "get_statement"
+        | "list_statement_lines" => {}
         "get_draft_invoice" => {
             world.fresh_movement().await;
             call.query = vec![("until", World::today())];
@@ -90,6 +94,7 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         "set_publisher_payout_method" | "set_buyer_payout_method" => {
             call.body = Some(json!({"method": "manual", "holder": "Ada Byron", "minimums": {"EUR": "0.01"}}));
         }
+        "set_publisher_billing" => call.body = Some(json!({"legal_name": "Blog", "mandate": true})),
         "hold_publisher_payouts" | "hold_buyer_payouts" => call.body = Some(json!({"held": false})),
         "set_payout_debtor" => call.body = Some(json!({"name": "Ristourne SAS", "iban": "FR7630006000011234567890189"})),
         "get_payment" | "list_payment_lines" => call.ids = vec![world.payment(role)],
@@ -186,6 +191,7 @@ fn own(world: &World, kind: Kind) -> String {
         "inv" => world.invoice.clone(),
         "bat" => world.batch.clone(),
         "pay" => world.payment(Role::Operator),
+        "stm" => world.statement.clone(),
         "imp" => world.import.clone(),
         // Its operations say themselves which one.
         "sec" | "key" | "vch" => String::new(),

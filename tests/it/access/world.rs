@@ -38,6 +38,8 @@ pub struct World {
     /// A payout run, with payments to that publisher and that buyer.
     pub batch: String,
     payments: [String; 2],
+    /// Of that publisher, with its payment.
+    pub statement: String,
     /// A claim of that buyer in that program.
     pub claim: String,
     /// The slug of the link.
@@ -66,6 +68,8 @@ struct Second {
     invoice: String,
     /// A payment to that buyer.
     payment: String,
+    /// Of that publisher.
+    statement: String,
     /// A claim of that buyer in that program.
     claim: String,
     /// A click of the other publisher in a conversion that it shares with the first.
@@ -124,6 +128,11 @@ async fn invoice(operator: &Operator, merchant: &Merchant) -> String {
     text(&operator.create("/invoices", json!({"merchant": merchant.id, "until": World::today()})).await["id"])
 }
 
+/// The last statement of a publisher.
+async fn statement(operator: &Operator, publisher: &str) -> String {
+    text(&operator.get(&format!("/statements?publisher={publisher}")).await["data"][0]["id"])
+}
+
 async fn claim(operator: &Operator, program: &str, buyer: &str, order: &str) -> String {
     text(&operator.create("/claims", json!({"buyer": buyer, "program": program, "order_id": order})).await["id"])
 }
@@ -165,7 +174,14 @@ impl World {
         let their_movement = bonus(&operator, &other, &stranger).await;
         let paid = sold(&operator, &merchant, &program, "A-4", &[&clicked(&slug).await], &buyer).await;
         operator.post(&format!("/conversions/{}/approve", text(&paid["id"])), json!({})).await;
-        for payee in [&publisher, &buyer, &stranger] {
+        let their_paid = sold(&operator, &other, &theirs, "B-2", &[&clicked(&their_slug).await], &stranger).await;
+        operator.post(&format!("/conversions/{}/approve", text(&their_paid["id"])), json!({})).await;
+        operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
+        for publisher in [&publisher, &rival] {
+            let billing = json!({"legal_name": "Blog", "mandate": true});
+            operator.call(Method::PUT, &format!("/publishers/{publisher}/billing"), Some(&billing)).await.expect(200);
+        }
+        for payee in [&publisher, &rival, &buyer, &stranger] {
             by_hand(&operator, payee).await;
         }
         let debtor = json!({"name": "Ristourne SAS", "iban": "FR7630006000011234567890189"});
@@ -179,7 +195,6 @@ impl World {
         let verdicts = format!("program,order_id,verdict\n{program},A-0,approve\n");
         let sent = sender.upload("/imports/verdicts", verdicts).await.expect(201);
 
-        operator.call(Method::PATCH, "/seller", Some(&json!({"name": "Ristourne SAS"}))).await.expect(200);
         let invoice_of_first = invoice(&operator, &merchant).await;
         let own_claim = claim(&operator, &program, &buyer, "M-1").await;
         let own = [("merchant", &merchant.id), ("publisher", &publisher), ("buyer", &buyer)];
@@ -193,6 +208,7 @@ impl World {
             invoice: invoice(&operator, &other).await,
             movement: their_movement,
             payment: payment_to(&batch, &stranger),
+            statement: statement(&operator, &rival).await,
             claim: claim(&operator, &theirs, &stranger, "M-1").await,
             merchant: other,
             program: theirs,
@@ -210,6 +226,7 @@ impl World {
             keys,
             revoked,
             message: message(&operator, &program).await,
+            statement: statement(&operator, &publisher).await,
             operator,
             merchant,
             program,

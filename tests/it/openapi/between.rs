@@ -1,9 +1,23 @@
 //! What a story of the document does between its operations, so that the next one finds what it is about.
 use super::{Merchant, Operator, Story, click, operations, text};
+use crate::support::load::until;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 impl Story {
+    /// A publisher is paid for a sale, with a statement.
+    pub async fn bill(&mut self) {
+        let merchant = self.merchant.clone().expect("a merchant");
+        let sale = json!({"program": self.ids["prg"], "order_id": "billed", "amount": "500.00", "currency": "EUR", "click_id": self.click});
+        let sold = merchant.postback(&sale).await.expect(201);
+        self.operator.post(&format!("/conversions/{}/approve", text(&sold["conversion"]["id"])), json!({})).await;
+        let hold = format!("/publishers/{}/payout-hold", self.ids["pub"]);
+        self.operator.call(Method::PUT, &hold, Some(&json!({"held": false}))).await.expect(200);
+        let batch = self.operator.create("/payouts", json!({"currency": "EUR"})).await;
+        let statements = batch["payments"].as_array().expect("payments").iter().find_map(|payment| payment["statement"].as_str());
+        self.ids.insert("stm".to_owned(), statements.unwrap_or_else(|| panic!("no statement: {batch}")).to_owned());
+    }
+
     /// What the document's operations without a key do in between.
     pub async fn after(&mut self, id: &str, body: &Value) {
         match id {
@@ -15,6 +29,9 @@ impl Story {
             "create_link" => {
                 self.click = click(&self.operator.http, &self.operator.base, body["slug"].as_str().expect("a slug")).await;
                 self.done.insert("follow_link");
+                // Clicks are stored a moment after they were answered.
+                let operator = &self.operator;
+                until("the click is stored", async || operator.get("/clicks?limit=1").await["data"][0].is_object()).await;
                 let clicks = self.operator.get("/clicks?limit=1").await;
                 self.ids.insert("clk".to_owned(), text(&clicks["data"][0]["id"]));
             }

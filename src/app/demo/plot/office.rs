@@ -3,7 +3,7 @@
 use super::{DAY, Event, HOUR, MINUTE, Plot, orders::Sale};
 use crate::{
     app::demo::{
-        accounts::{Accounts, BUYERS_PAID, CLUB_CODE, OFFICES, VOUCHERS, iban, method},
+        accounts::{Accounts, BUYERS_PAID, CLUB_CODE, OFFICES, VOUCHERS, billing, iban, method},
         cast::{Cast, Shop},
         dice::Dice,
         script::BLOGS,
@@ -164,6 +164,11 @@ impl Plot {
             // Some have not said yet where to pay to.
             if n % 6 != 5 {
                 self.call(at, Call::put(format!("/publishers/{blog}/payout-method"), method(n, BLOGS[n].name)));
+            }
+        }
+        for (n, blog) in cast.blogs.iter().enumerate() {
+            if let Some(billing) = billing(n, BLOGS[n].name) {
+                self.call(at, Call::put(format!("/publishers/{blog}/billing"), billing));
             }
         }
         for (n, buyer) in cast.buyers.iter().enumerate().take(BUYERS_PAID) {

@@ -23,6 +23,7 @@ impl World {
             import,
             invoice,
             payment,
+            statement,
             claim,
             rivals_click,
             rivals,
@@ -41,6 +42,7 @@ impl World {
             (_, "mov") => movement,
             (Role::Merchant, "inv") => invoice,
             (Role::Publisher | Role::Buyer, "pay") => payment,
+            (Role::Publisher, "stm") => statement,
             (_, "clm") => claim,
             (Role::Merchant | Role::Publisher, "cpn") => coupon,
             (Role::Publisher, "pub") => publisher,
@@ -68,6 +70,7 @@ impl World {
             movement,
             invoice,
             payment,
+            statement,
             claim,
             rivals_click,
             rivals,
@@ -91,6 +94,7 @@ impl World {
                 import,
                 invoice,
                 payment,
+                statement,
                 claim,
             ],
             Role::Publisher => &[
@@ -106,11 +110,12 @@ impl World {
                 message,
                 movement,
                 payment,
+                statement,
                 claim,
                 rivals_click,
                 rivals,
             ],
-            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, payment, claim, rivals],
+            Role::Buyer => &[secret, link, buyer, coupon, conversion, click, message, movement, invoice, payment, statement, claim, rivals],
         };
         found.iter().map(|text| (*text).clone()).collect()
     }

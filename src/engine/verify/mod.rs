@@ -1,11 +1,12 @@
 //! `verify`: replays every decision and checks every invariant, over one snapshot.
 
+mod documents;
+
 use crate::domain::{
     account::Account,
     audit::{self, Breach, ChainWalk, Sums},
     conversion::Conversion,
     decide::due_of,
-    document::Document,
     due::Due,
     entry::{self, Link, Row, Subject},
     facts::ProgramFacts,
@@ -18,7 +19,7 @@ use crate::domain::{
 use crate::engine::recount::recount;
 use crate::kernel::{
     currency::Currency,
-    id::{BuyerId, ClaimId, ClickId, ConversionId, InvoiceId, MovementId, PaymentId, ProgramId},
+    id::{BuyerId, ClaimId, ClickId, ConversionId, MovementId, ProgramId},
     time::{DAY, Time, Zone},
 };
 use crate::store::{
@@ -63,8 +64,7 @@ pub async fn verify(db: &Db, zone: &Zone, terms: &TermsCache) -> Result<Report, 
     let mut tx = db.read().await?;
     let (mut report, mut totals) = (Report::default(), Totals::default());
     orders(&mut tx, zone, terms, &mut report, &mut totals).await?;
-    documents(&mut tx, &mut report, &mut totals).await?;
-    invoices(&mut tx, &mut report, &mut totals).await?;
+    documents::check(&mut tx, &mut report, &mut totals).await?;
     claims(&mut tx, &mut report).await?;
     journal(&mut tx, &totals.held, &mut report).await?;
     tiers(&mut tx, &totals.tiers, &mut report).await?;
@@ -121,45 +121,6 @@ async fn orders(tx: &mut Tx, zone: &Zone, terms: &TermsCache, report: &mut Repor
     }
 }
 
-/// What stands beside orders: each must hold what the journal has posted about it.
-async fn documents(tx: &mut Tx, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {
-    let mut after = MovementId::from_raw(0);
-    loop {
-        let page = crate::store::movement::page(tx, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        check_documents(tx, page.into_iter().map(Document::Movement).collect(), report, totals).await?;
-    }
-    let mut after = PaymentId::from_raw(0);
-    loop {
-        let page = crate::store::payment::page(tx, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        check_documents(tx, page.into_iter().map(Document::Payment).collect(), report, totals).await?;
-    }
-    Ok(())
-}
-
-/// Invoices: the same, and what they list.
-async fn invoices(tx: &mut Tx, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {
-    let mut after = InvoiceId::from_raw(0);
-    loop {
-        let page = crate::store::invoice::page(tx, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        let sums = rows::invoice_sums(tx, &page.iter().map(|invoice| invoice.id.raw()).collect::<Vec<_>>()).await?;
-        for invoice in &page {
-            let (net, lines) = sums.get(&invoice.id.raw()).copied().unwrap_or_default();
-            report.breaches.extend(audit::invoice(invoice, net, lines));
-        }
-        check_documents(tx, page.into_iter().map(|invoice| Document::Invoice(Box::new(invoice))).collect(), report, totals).await?;
-    }
-    for (series, detail) in rows::series_gaps(tx).await? {
-        report.breaches.push(Breach::new("series_gap", series, detail));
-    }
-    Ok(())
-}
-
 /// Claims against the orders that hold them, and the goodwill that was paid for them.
 async fn claims(tx: &mut Tx, report: &mut Report) -> Result<(), StoreError> {
     let mut after = ClaimId::from_raw(0);
@@ -183,21 +144,6 @@ async fn claims(tx: &mut Tx, report: &mut Report) -> Result<(), StoreError> {
             report.breaches.extend(audit::claim(claim, orders.get(&claim.key), conversion, movement));
         }
     }
-}
-
-async fn check_documents(tx: &mut Tx, page: Vec<Document>, report: &mut Report, totals: &mut Totals) -> Result<(), StoreError> {
-    let mut posted: HashMap<Subject, Vec<journal_rows::Stored>> = HashMap::new();
-    for chained in journal_rows::of_subjects(tx, page.iter().map(Document::subject)).await? {
-        posted.entry(chained.entry.subject).or_default().push(chained);
-    }
-    for document in page {
-        report.documents += 1;
-        let (subject, row) = (document.subject(), document.row());
-        totals.held.add(&row, document.currency());
-        let entries = posted.remove(&subject).unwrap_or_default();
-        report.breaches.extend(journal_differs(subject, &entries, &row, document.currency()));
-    }
-    Ok(())
 }
 
 /// Whether the click that gave an order its buyer is still tied to them.
