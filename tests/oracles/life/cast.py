@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 from life import rules
+from life.claims import COMPETING_CLAIMS
 
 EXCLUDED = {"when": {"category": ["gifts"]}, "pay": {"percent": "0"}, "reason": "excluded_category"}
 # Name: currency and terms. `{pub_n}` is the n-th publisher.
@@ -110,6 +111,8 @@ class Cast:
             self.buyer(n)
         self.programs, self.links = [], {}
         names = {f"{{pub_{n}}}": name for n, name in enumerate(self.publishers)}
+        if COMPETING_CLAIMS:
+            PROGRAMS["dinar"][1]["attribution"]["self_referral"] = "refuse"
         for n, (name, (currency, terms)) in enumerate(PROGRAMS.items()):
             self.programs.append(self.program(name, currency, filled(terms, names), self.merchants[n % 3 if n < len(PROGRAMS) - 2 else n - len(PROGRAMS)]))
             names[f"{{{name}}}"] = self.programs[-1]

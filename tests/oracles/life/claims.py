@@ -7,7 +7,10 @@ from life import rules
 from life.rules import DAY, MINUTE
 
 ANSWER_DAYS, OPEN_MAX, AGE_MAX = 30, 10, 366 * DAY
+# Whether two buyers may claim one order, one claim what another's sign-in gets, and a publisher what the terms refuse them.
+COMPETING_CLAIMS = False
 OPEN = ("waiting", "escalated")
+NEVER = float("inf")
 
 
 class Claims:
@@ -31,7 +34,7 @@ class Claims:
         refused = self.refusals(buyer, key, order, ordered)
         if refused:
             return refused, None
-        claim = {"buyer": buyer, "key": key, "at": self.world.now, "n": len(self.of), "ordered": ordered, "clicks": self.own(buyer, key[0]),
+        claim = {"buyer": buyer, "key": key, "at": self.world.moment(), "n": self.world.tick(), "ordered": ordered, "clicks": self.own(buyer, key[0]),
                  "gifts": {}, "state": "waiting", "reason": None, "closed": False, "goodwill": None}  # fmt: skip
         self.know(claim, claim["clicks"])
         self.of[buyer, key] = claim
@@ -73,35 +76,29 @@ class Claims:
         return max(touches)[2] if touches else None
 
     def give(self, order):
-        """The earliest claim that fits gives an order without a buyer theirs, and a publisher where nobody else is credited."""
-        if order["buyer"] or order["expired"]:
+        """The earliest claim that fits makes an order theirs, if no click and no earlier sign-in has; and its publisher's where nobody else
+        is credited."""
+        tied = order["tie"] if order["buyer"] else NEVER
+        if order["expired"] or tied is None:
             return
         for claim in sorted(self.of_order.get(order["key"], ()), key=lambda claim: claim["n"]):
-            name = None if claim["closed"] else self.visit(claim, order)
+            name = None if claim["closed"] or claim["n"] > tied else self.visit(claim, order)
             if name and (not order["credits"] or claim["at"] < self.world.claimed_until(order)):
-                order["buyer"], order["claim"] = claim["buyer"], claim
-                if not order["credits"]:
-                    visit = self.world.clicks[name]
-                    order["credits"] = [{"publisher": visit["publisher"], "click": visit, "weight": 1, "generosity": claim["gifts"][name]}]
-                    order["newest"] = visit["publisher"]
-                return
+                visit = self.world.clicks[name]
+                credits = order["credits"] or [{"publisher": visit["publisher"], "click": visit, "weight": 1, "generosity": claim["gifts"][name]}]
+                if not self.world.refuses(order["terms"], claim["buyer"], credits):
+                    order["newest"] = order["newest"] or visit["publisher"]
+                    order["buyer"], order["credits"] = claim["buyer"], credits
+                    return
 
     def ask(self, key):
         """A claim is new, or knows more: its order may have waited for that."""
         order = self.world.orders.get(key)
-        if not order:
-            return
-        if (order["claim"] or not order["buyer"]) and order["code"] != "other_channel":
-            if order["claim"]:
-                # What it gave is given anew: a visit may be newer, or an earlier claim have found one.
-                order["buyer"], order["claim"] = None, None
-                order["credits"] = order["credits"] if order["touches"] or order["credits"][0]["click"] is None else []
-            self.give(order)
-            if order["credits"]:
-                # Debts and credit are looked up when the sale is recorded, and not again.
-                order["in_debt"], order["used_up"] = bool(order["in_debt"]), bool(order["used_up"])
-            self.world.look_up(order)
-        self.world.settle(order)
+        if order:
+            # A merchant's credit is looked at when the sale is recorded, and not again.
+            order["used_up"] = bool(order["used_up"])
+            self.world.resolve(order)
+            self.world.settle(order)
 
     def shown(self, buyer, names):
         """What a sign-in has tied is their own from now on."""

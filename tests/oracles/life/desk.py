@@ -4,11 +4,9 @@ from collections import Counter
 
 from life import dice as d
 from life import rules
-from life.claims import OPEN
+from life.claims import COMPETING_CLAIMS, OPEN
 from life.rules import DAY, MINUTE
 
-# Whether two buyers may claim one order, or one claim what another's sign-in gets.
-COMPETING_CLAIMS = False
 REFUSALS = ["no_visit", "order_not_found", "order_not_found", "not_eligible", "already_credited_elsewhere", "cancelled_or_returned", "too_late"]
 
 
@@ -55,7 +53,7 @@ class Desk:
             return
         buyer, _ = self.claimant(key[0], order)
         claimed = self.claims.of_order.get(key)
-        if claimed and not COMPETING_CLAIMS:
+        if claimed and (not COMPETING_CLAIMS or self.dice.random() < 0.4):
             buyer = claimed[0]["buyer"]
         self.claim(buyer, key, order["occurred"] if self.dice.random() < 0.5 else None)
 
@@ -72,7 +70,10 @@ class Desk:
         ordered = occurred if self.dice.random() < 0.7 else None
         if self.dice.random() < 0.05:
             ordered = self.world.now + self.dice.choice([-400 * DAY, 60 * MINUTE])
-        if self.claim(buyer, key, ordered) and self.dice.random() < 0.7:
+        made = self.claim(buyer, key, ordered)
+        if COMPETING_CLAIMS and self.dice.random() < 0.4:
+            self.claim(self.claimant(program)[0], key, occurred)
+        if made and self.dice.random() < 0.7:
             known = [name for name in self.cast.clicks[program][-60:] if self.world.clicks[name]["at"] <= occurred and not self.world.clicks[name]["tied"]]
             clicks = self.dice.sample(known, 1) if known and self.dice.random() < 0.45 else []
             self.reserved |= {name: buyer for name in clicks}

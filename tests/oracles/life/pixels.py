@@ -37,7 +37,7 @@ class Pixels:
         self.sent.append((key, body, clicks))
         if self.send(key, body, clicks)[0] < 300:
             self.messages.keys.append(key)
-            content, occurred = self.content(body), self.world.now
+            content, occurred = self.content(body), self.world.now + self.world.moments
             self.messages.sent[key] = (body | {"type": "sale", "occurred_at": d.iso(occurred)}, content, clicks, occurred)
             if self.dice.random() < 0.6:
                 self.messages.to_sign.append((key, currency))
@@ -60,7 +60,7 @@ class Pixels:
         return {"amount": amount, "currency": body["currency"], "lines": [line], "coupon": None, "ref": None, "status": None}
 
     def send(self, key, body, clicks):
-        due = self.world.sale(key, self.content(body), clicks, self.world.now, signed=False)
+        due = self.world.sale(key, self.content(body), clicks, self.world.moment(), signed=False)
         status, headers, _ = self.stage.request("GET", "/pixel.gif?" + urlencode(body))
         said = headers["Ristourne-Verdict"]
         self.play.count("pixel", *due)

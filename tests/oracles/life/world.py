@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from life import rules
 from life.claims import Claims
+from life.following import Following
 from life.holding import Holding
 from life.loyalty import Loyalty
 from life.rules import DAY, MINUTE
@@ -24,7 +25,7 @@ def day(at):
     return datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).date()
 
 
-class World(Holding):
+class World(Following, Holding):
     """The time is `now`; ids are the server's."""
 
     def __init__(self):
@@ -34,7 +35,7 @@ class World(Holding):
         self.rates = {}  # by day: units per euro
         self.orders, self.parked, self.waiting = {}, defaultdict(list), {}
         self.refs = set()  # program and ref of customers who were there
-        self.ties = 0
+        self.ticks, self.moments = 0, 0
         self.books, self.beside = Counter(), Counter()
         self.lines = defaultdict(list)  # of payees' and merchants' accounts: how much, of which order, on which document
         self.loyalty = Loyalty(self)
@@ -78,11 +79,29 @@ class World(Holding):
 
     def attribute(self, order, sent):
         """Looks for touches, publishers and the buyer. Gives the code of a sale that nobody is credited for."""
-        code = self.by_clicks(order, sent)
-        if code != "other_channel":
+        order["code"] = self.by_clicks(order, sent)
+        order["found"] = {name: order[name] for name in ("credits", "newest", "buyer", "tie")}
+        return self.resolve(order)
+
+    def resolve(self, order):
+        """What claims and terms make of what the sale's own clicks, its coupon and a sign-in say."""
+        order |= order["found"]
+        if order["code"] != "other_channel":
             self.claims.give(order)
+        if self.refuses(order["terms"], order["buyer"], order["credits"]):
+            order |= {"credits": [], "buyer": None}
         self.look_up(order)
-        return None if order["credits"] else code
+        return None if order["credits"] else order["code"] or "self_referral"
+
+    def moment(self):
+        """Now, and a little after whatever has happened now: for what is dated by the server."""
+        self.moments += 1
+        return self.now + self.moments
+
+    def tick(self):
+        """Sign-ins and claims in their sequence."""
+        self.ticks += 1
+        return self.ticks
 
     def look_up(self, order):
         """Once, when somebody is credited: the base of tiers, and who owes too much."""
@@ -98,7 +117,7 @@ class World(Holding):
         program, terms = order["program"], order["terms"]
         for touch in order["touches"]:
             touch["sales"].remove(order)
-        order["touches"], order["credits"], order["newest"], order["buyer"], order["claim"] = [], [], None, None, None
+        order["touches"], order["credits"], order["newest"], order["buyer"], order["tie"] = [], [], None, None, None
         how = terms.get("attribution", {})
         touches, code = self.touches(order, sent)
         kinds = {name: publisher["kind"] for name, publisher in self.publishers.items()}
@@ -123,14 +142,18 @@ class World(Holding):
         order["newest"] = coupon["publisher"] if credits[0]["click"] is None else counted[-1]["publisher"]
         # Who came to the click beats who signed in later, or the sequence of sale and sign-in would matter.
         ties = sorted(touch["tied"] for touch in touches if touch["tied"])
-        order["buyer"] = next((touch["buyer"] for touch in reversed(touches) if touch["buyer"]), ties[0][1] if ties else None)
-        order["buyer"] = None if order["expired"] else order["buyer"]
+        order["tie"], tied = ties[0] if ties else (None, None)
+        for touch in touches:
+            if touch["buyer"]:
+                order["tie"], tied = None, touch["buyer"]
+        order["buyer"] = None if order["expired"] else tied
         return None
 
     def held(self, order):
         """Whether the operator has to look at it."""
         suspect = any(credit["click"] and credit["click"]["quality"] in HELD for credit in order["credits"])
-        return bool(order["credits"]) and (suspect or self.self_referral(order) or bool(order["in_debt"]) or bool(order["used_up"]))
+        own = order["terms"].get("attribution", {}).get("self_referral", "hold") == "hold" and self.is_own(order["buyer"], order["credits"])
+        return bool(order["credits"]) and (suspect or own or bool(order["in_debt"]) or bool(order["used_up"]))
 
     def used_up(self, order):
         """Whether a merchant who pays ahead has less credit than this sale and all that is promised already."""
@@ -144,12 +167,13 @@ class World(Holding):
         currency = order["currency"]
         return any(self.books[f"{payee}:payable", currency] > DEBT_LIMIT * 10 ** rules.DECIMALS[currency] for payee in payees)
 
-    def self_referral(self, order):
-        """Whether who bought is who is credited, where the terms mind."""
-        if order["terms"].get("attribution", {}).get("self_referral", "hold") == "allow":
-            return False
-        mail = order["buyer"] and self.buyers[order["buyer"]]["email"]
-        return bool(mail) and any(self.publishers[credit["publisher"]]["email"] == mail for credit in order["credits"])
+    def is_own(self, buyer, credits):
+        """Whether who bought is who is credited."""
+        mail = buyer and self.buyers[buyer]["email"]
+        return bool(mail) and any(self.publishers[credit["publisher"]]["email"] == mail for credit in credits)
+
+    def refuses(self, terms, buyer, credits):
+        return terms.get("attribution", {}).get("self_referral") == "refuse" and self.is_own(buyer, credits)
 
     # Sales
 
@@ -171,16 +195,16 @@ class World(Holding):
                 self.replace(order, content, channel)
             elif not signed or not self.completes(order, sent):
                 return 200, "duplicate"
-            order["code"] = self.attribute(order, sent)
+            code = self.attribute(order, sent)
             self.look_at_credit(order)
             self.settle(order)
-            return (202, order["code"]) if self.status(order) == "unattributed" else (201, "recorded")
+            return (202, code) if self.status(order) == "unattributed" else (201, "recorded")
         factor = self.factor(key[0], content["currency"], occurred)
         if factor is None:
             self.waiting[key] = (content, sent, occurred, channel, signed)
             return 202, "no_rate"
         order = self.record(key, content, sent, occurred, channel, factor, signed)
-        return (202, order["code"]) if self.status(order) == "unattributed" else (201, "recorded")
+        return (202, order["code"] or "self_referral") if self.status(order) == "unattributed" else (201, "recorded")
 
     def record(self, key, content, sent, occurred, channel, factor, signed=True):
         program, kind, _ = key
@@ -191,12 +215,12 @@ class World(Holding):
             "version": number, "terms": terms, "factor": factor, "coupon": content["coupon"], "currency": self.programs[program]["currency"],
             "lines": content["lines"], "sold": [line["amount"] for line in content["lines"]], "amount": content["amount"],
             "customer": status or (ref and ("returning" if (program, ref) in self.refs else "new")),
-            "touches": [], "credits": [], "newest": None, "buyer": None, "claim": None, "tier_base": 0, "tier_bases": {}, "in_debt": None, "used_up": None, "expired": False,
+            "touches": [], "credits": [], "newest": None, "buyer": None, "tie": None, "found": None, "tier_base": 0, "tier_bases": {}, "in_debt": None, "used_up": None, "expired": False,
             "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None, "merchant_paid": False, "posted": [], "loyalty": None, "bonuses": [], "refused": {},
         }  # fmt: skip
         if ref:
             self.refs.add((program, ref))
-        order["code"] = self.attribute(order, sent)
+        self.attribute(order, sent)
         if terms.get("payable_on") == "merchant_payment":
             self.waits[self.programs[program]["merchant"], order["currency"]].append(order)
         for act, *what in self.parked.pop(key, []):
@@ -223,87 +247,7 @@ class World(Holding):
         if order["credits"] and order["used_up"] is None:
             order["used_up"] = self.used_up(order)
 
-    # What follows
-
-    def about(self, key, act, *what):
-        """Something that names an order: done now, or kept until its sale is known."""
-        if key in self.orders:
-            answer = act(self.orders[key], *what)
-            self.settle(self.orders[key])
-            return answer
-        known = [fact for fact in self.parked[key] if self.same_place(fact, (act, *what))]
-        if not known:
-            self.parked[key].append((act, *what))
-            return 202, "parked"
-        return (200, "duplicate") if known[0] == (act, *what) or act != self.refund else (409, "refund_conflict")
-
-    def same_place(self, one, other):
-        """Whether two facts stand in one place of the set: a refund by its number, one each of the others."""
-        return one[0] == other[0] and one[1] == other[1] and (one[0] != self.approve or one[2] == other[2])
-
-    def refund(self, order, number, refund):
-        if number in order["refunds"]:
-            return (200, "duplicate") if order["refunds"][number] == refund else (409, "refund_conflict")
-        wrong, known = self.misfit(order, refund), order["refused"].get(number)
-        if wrong and order["signed"]:
-            # Of one that came before its sale nobody was told: it counts when an adjustment makes room.
-            order["refused"] |= {number: refund} if order["key"] not in self.orders else {}
-            return 422, wrong
-        if known and known != refund:
-            return 409, "refund_conflict"
-        if wrong:
-            # The shop's own word may be of a larger order than the picture's.
-            order["refused"][number] = refund
-            return (200, "duplicate") if known else (202, "parked")
-        order["refunds"][number] = refund
-        return 201, "recorded"
-
-    def misfit(self, order, refund):
-        """None, or why the refund cannot be one of this order."""
-        if refund["currency"] != order["content"]["currency"]:
-            return "currency_mismatch"
-        return rules.lies_within(refund, order["lines"], order["sold"])
-
-    def end(self, order, what):
-        """Cancel or reject: each counts once."""
-        if what in order["ended"]:
-            return 200, "duplicate"
-        order["ended"].add(what)
-        return 201, "recorded"
-
-    def approve(self, order, _, who):
-        if order["approvals"] & {who}:
-            return 200, "duplicate"
-        order["approvals"].add(who)
-        return 201, "recorded"
-
-    def adjust(self, key, amount):
-        """Sets what was sold; the last word counts, and the same again changes nothing."""
-        order = self.orders[key]
-        if order["adjusted"] == amount:
-            return 200, "duplicate"
-        order["adjusted"] = amount
-        self.scale(order)
-        self.judge_again(order)
-        self.settle(order)
-        return 201, "recorded"
-
-    def judge_again(self, order):
-        """What was refused, now that the order is another or larger."""
-        for number, refund in list(order["refused"].items()):
-            if not self.misfit(order, refund):
-                order["refunds"][number] = order["refused"].pop(number)
-
-    def scale(self, order):
-        """What was sold, by an adjustment if there is one: the lines in proportion."""
-        weights = [line["amount"] for line in order["lines"]]
-        order["amount"] = order["content"]["amount"] if order["adjusted"] is None else order["adjusted"]
-        order["sold"] = rules.money.largest_remainder(order["amount"], weights if any(weights) else [1] + weights[1:])
-
-    def reopen(self, key):
-        """Takes every refusal away; a later one counts anew."""
-        self.orders[key]["ended"] = set()
-        self.settle(self.orders[key])
+    # What changes with it
 
     def settle(self, order):
         """Notes what an order has come to, where others will ask for it."""
@@ -335,14 +279,14 @@ class World(Holding):
         theirs = click["buyer"] or (click["tied"] and click["tied"][1])
         if theirs:
             return None if theirs == buyer else "click_has_buyer"
-        nobodys = [order for order in click["sales"] if not order["buyer"]]
+        nobodys = [order for order in click["sales"] if not order["buyer"] and order["credits"]]
         open_still = [order for order in nobodys if self.now < self.claimed_until(order)]
         if nobodys and not open_still:
             return "claim_window_closed"
-        self.ties += 1
-        click["tied"] = (self.ties, buyer)
+        click["tied"] = (self.tick(), buyer)
         for order in open_still:
-            order["buyer"] = buyer
+            order["found"] |= {"buyer": buyer, "tie": click["tied"][0]}
+            self.resolve(order)
             self.settle(order)
         return None
 
