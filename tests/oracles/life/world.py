@@ -280,7 +280,9 @@ class World(Following, Holding):
         if theirs:
             return None if theirs == buyer else "click_has_buyer"
         nobodys = [order for order in click["sales"] if not order["buyer"] and order["credits"]]
-        open_still = [order for order in nobodys if self.now < self.claimed_until(order)]
+        # By when they were placed: each is a return to those before it.
+        placed = sorted(nobodys, key=lambda order: (order["occurred"], order["key"]))
+        open_still = [order for order in placed if self.now < self.claimed_until(order)]
         if nobodys and not open_still:
             return "claim_window_closed"
         click["tied"] = (self.tick(), buyer)
