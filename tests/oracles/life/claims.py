@@ -75,6 +75,14 @@ class Claims:
         touches = [(click["at"], click["n"], name) for name in claim["clicks"] for click in one(name)]
         return max(touches)[2] if touches else None
 
+    def first(self, order):
+        """The earliest claim of an order that nobody else is credited for."""
+        for claim in sorted(self.of_order.get(order["key"], ()), key=lambda claim: claim["n"]):
+            name = None if claim["closed"] else self.visit(claim, order)
+            if name and not self.world.refuses(order["terms"], claim["buyer"], [self.world.clicks[name]]):
+                return claim
+        return None
+
     def give(self, order):
         """The earliest claim that fits makes an order theirs, if no click and no earlier sign-in has; and its publisher's where nobody else
         is credited."""
@@ -141,7 +149,7 @@ class Claims:
         if amount is None:
             return 422, "not_recorded"
         program, occurred = key[0], claim["ordered"] or claim["at"]
-        if not self.visit(claim, {"terms": world.terms(program, occurred)[1], "program": program, "occurred": occurred}):
+        if self.first({"key": key, "terms": world.terms(program, occurred)[1], "program": program, "occurred": occurred}) is not claim:
             return 409, "claim_not_creditable"
         claim["state"] = "accepted"
         line = {"sku": None, "category": None, "quantity": 1, "amount": amount}

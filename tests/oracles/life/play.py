@@ -152,7 +152,7 @@ class Play:
                 portal = self.world.publishers[publisher]["kind"] == "cashback"
                 name = self.stage.click(self.cast.links[program, publisher] + query, headers=AGENTS[quality])
                 self.world.clicks[name] = {
-                    "n": len(self.world.clicks), "at": self.world.now, "program": program, "publisher": publisher, "quality": quality,
+                    "n": len(self.world.clicks), "at": self.world.moment(), "program": program, "publisher": publisher, "quality": quality,
                     "buyer": member if portal else None, "tied": None, "sales": [],
                 }  # fmt: skip
                 self.cast.clicks[program].append(name)
