@@ -8,7 +8,7 @@ from life.rules import DAY, MINUTE
 
 ANSWER_DAYS, OPEN_MAX, AGE_MAX = 30, 10, 366 * DAY
 # Whether two buyers may claim one order, one claim what another's sign-in gets, and a publisher what the terms refuse them.
-COMPETING_CLAIMS = False
+COMPETING_CLAIMS = True
 OPEN = ("waiting", "escalated")
 NEVER = float("inf")
 

@@ -31,7 +31,7 @@ class Following:
             order["refused"] |= {number: refund} if order["key"] not in self.orders else {}
             return 422, wrong
         if known and known != refund:
-            return 409, "refund_conflict"
+            return (422, wrong) if wrong else (409, "refund_conflict")
         if wrong:
             # The shop's own word may be of a larger order than the picture's.
             order["refused"][number] = refund
