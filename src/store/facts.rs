@@ -141,7 +141,7 @@ impl Wanted {
                 self.buyers.insert(new.buyer);
                 self.claimants.insert(new.buyer);
             }
-            Act::Answer { answer, .. } => self.add_answer(answer),
+            Act::Answer { key, answer, .. } => self.add_answer(key, answer, zone.day(message.received_at)),
             Act::Reverse { movement, .. } => {
                 self.movements.insert(*movement);
             }
@@ -170,10 +170,12 @@ impl Wanted {
         }
     }
 
-    /// Goodwill is a movement; what an accepted claim records, and in which currency, is the program's own.
-    fn add_answer(&mut self, answer: &Answered) {
-        if let Answered::Goodwill(Goodwill { funder: Some(merchant), .. }) = answer {
-            self.add_party(Owner::Merchant(*merchant));
+    /// Goodwill is a movement; an accepted claim records a sale, in the program's own currency.
+    fn add_answer(&mut self, key: &OrderKey, answer: &Answered, today: Day) {
+        match answer {
+            Answered::Goodwill(Goodwill { funder: Some(merchant), .. }) => self.add_party(Owner::Merchant(*merchant)),
+            Answered::Accept { amount: Some(amount) } => drop(self.conversions.insert((key.program, amount.currency, today))),
+            _ => {}
         }
     }
 

@@ -65,6 +65,20 @@ fn a_return_boost_fades_by_whole_days() {
 }
 
 #[test]
+fn an_order_is_a_return_to_those_that_one_sign_in_ties_with_it() {
+    for (earlier, later) in [("A-1", "A-2"), ("A-2", "A-1")] {
+        let (mut world, blog, buyer) = shop(vec![returning("50", 7, 30)]);
+        let click = world.click(blog, 20 * DAY);
+        for (name, days) in [(earlier, 5), (later, 0)] {
+            world.sell(name, &sale("100.00").click(&click).at(noon().plus(-days * DAY)));
+        }
+        assert_eq!(world.sign_in(buyer, &[click]), [None]);
+        assert_eq!(bonuses(&world, earlier), "", "whatever its number is");
+        assert_eq!(bonuses(&world, later), "return 2.50", "whatever its number is");
+    }
+}
+
+#[test]
 fn an_order_that_is_refused_is_none_to_come_back_to() {
     let (mut world, blog, buyer) = shop(vec![returning("50", 7, 30)]);
     order(&mut world, blog, buyer, "old", 18);

@@ -7,6 +7,7 @@ use ristourne::domain::{
     command::{Act, Outcome},
     conversion::Status,
     entry::Kind,
+    merchant::{Billing, Merchant},
     order::Actor,
     reason::{Reason, Refusal},
     sale::OpenedClick,
@@ -193,6 +194,21 @@ fn clicks_complete_an_unattributed_sale_once() {
     assert_eq!(world.says("A-1"), "pending 5.00 = 3.00 + 1.50 + 0.50");
     assert_eq!(world.conversion("A-1").recorded_at, noon().plus(60 * SECOND), "still the first recording");
     assert_eq!(world.sell("A-1", &sale("100.00").click(&click)).http(), 200);
+}
+
+#[test]
+fn a_sale_looks_at_its_merchants_credit_when_it_first_credits_somebody() {
+    let (mut world, click) = world(PayableOn::Approval);
+    let (id, billing) = (world.merchant, Billing { prepaid: true, ..Billing::default() });
+    world.facts.merchants.insert(id, Merchant { id, name: "Shop".to_owned(), email: None, billing });
+    world.sell("completed", &sale("100.00"));
+    world.sell("completed", &sale("100.00").click(&click));
+    world.sell("replaced", &sale("90.00").unsigned());
+    world.sell("replaced", &sale("100.00").click(&click));
+    for order in ["completed", "replaced"] {
+        let conversion = world.conversion(order);
+        assert_eq!((conversion.flags.held, conversion.reason.as_ref().map(Why::code)), (true, Some("budget_used_up")), "{order}");
+    }
 }
 
 #[test]

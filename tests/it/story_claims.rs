@@ -2,6 +2,7 @@
 //! whom it concerns.
 use crate::support::for_each_database;
 use crate::support::server::{Merchant, Operator, Server, client, follow, ristourne_ok, text};
+use crate::support::sql::Sql;
 use serde_json::{Value, json};
 
 struct Story {
@@ -135,7 +136,9 @@ async fn a_claim_is_answered_once() {
         let paid = post(operator, path(0, "goodwill"), goodwill.clone()).await.expect(200);
         assert_eq!((&paid["state"], states(&paid).len()), (&json!("goodwill"), 3));
         assert_eq!(own.get(&format!("/movements/{}", text(&paid["movement"]))).await["amount"]["amount"], "2.50");
-        assert_eq!(post(operator, path(0, "goodwill"), goodwill).await.expect(409)["code"], "claim_closed");
+        assert_eq!(post(operator, path(0, "goodwill"), goodwill).await.expect(200), paid, "the same again changes nothing");
+        let more = json!({"amount": "2.51", "funded_by": "platform"});
+        assert_eq!(post(operator, path(0, "goodwill"), more).await.expect(409)["code"], "claim_closed");
         assert_eq!(operator.balance(buyer, &format!("buyer:{buyer}:payable")).await.as_deref(), Some("2.50"));
 
         // The shop gives its word for a sale that it never sent; one whose order it has not found may still come.
@@ -182,6 +185,29 @@ async fn one_person_with_two_accounts_is_a_self_referral() {
         let found = operator.get(&format!("/conversions/{}", text(&claim["conversion"]))).await;
         assert_eq!((&found["flags"], &found["reason"]), (&json!(["held"]), &json!("self_referral")));
         assert_eq!(patch(json!({"buyer": null})).await.expect(200)["buyer"], Value::Null);
+        server.stop();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_claim_of_whoever_is_in_debt_is_held() {
+    for_each_database(async |database| {
+        let server = Server::start_with(database, &["--debt-limit", "2"]);
+        let story = Story::begin(&server).await;
+        let Story { operator, shop, merchant, own, buyer, .. } = &story;
+        shop.postback(&story.sale("D-1")).await.expect(202);
+        let found = own.create("/claims", story.claim("D-1")).await;
+        operator.post(&format!("/conversions/{}/approve", text(&found["conversion"])), json!({})).await;
+        // As if their 1.80 and 3.20 more had been paid out.
+        let mut sql = Sql::open(database).await;
+        let paid = format!("UPDATE balance SET amount = amount + 500 WHERE account = 'buyer:{buyer}:payable'");
+        assert_eq!(sql.run(&paid).await, 1);
+        sql.close().await;
+        let claim = own.create("/claims", story.claim("D-2")).await;
+        let accepted = merchant.post(&format!("/claims/{}/accept", text(&claim["id"])), json!({"amount": "100.00"})).await;
+        let held = operator.get(&format!("/conversions/{}", text(&accepted["conversion"]))).await;
+        assert_eq!((&held["flags"], &held["reason"]), (&json!(["held"]), &json!("debt_limit")), "as a sale that the shop sends");
         server.stop();
     })
     .await;

@@ -42,7 +42,12 @@ class Server:
         if not hasattr(self.connections, "http"):
             self.connections.http = http.client.HTTPConnection(self.address, timeout=60)
         connection = self.connections.http
-        connection.request(method, path, body=body, headers=headers or {})
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+        except (BrokenPipeError, ConnectionResetError):
+            # It was idle for so long that the server has closed it.
+            connection.close()
+            connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read()
 

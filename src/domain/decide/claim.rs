@@ -7,10 +7,10 @@ use super::{
 use crate::domain::{
     attribution,
     claim::{AGE_MAX, Claim, State, Step, TOUCHES_MAX, visit},
-    command::{Answered, Moved, NewClaim, Outcome},
+    command::{Answered, Goodwill, Moved, NewClaim, Outcome},
     decision::{Change, Decision, FactKind, LoyaltyChange},
     document::Document,
-    entry::Kind,
+    entry::{Kind, Subject},
     facts::{Facts, LoyaltyFacts},
     movement::What,
     order::{Actor, ClaimFact, ClaimFound, Order},
@@ -20,7 +20,7 @@ use crate::domain::{
     touch::{Known, TouchBuyer, Visit},
 };
 use crate::kernel::{
-    id::{BuyerId, ClaimId, ConversionId},
+    id::{BuyerId, ClaimId, ConversionId, MovementId},
     money::Money,
     time::{SECOND, Time},
 };
@@ -274,8 +274,16 @@ fn answered(facts: &Facts, id: ClaimId, answer: &Answered, by: Actor, now: Time,
             let next = claim.then(now, by, State::Goodwill { movement: movement.id });
             Ok(Decision { changes: close(facts, claim, order, now, mint)?, documents: paid.documents, ..stepped(order, next) })
         }
+        (Answered::Goodwill(goodwill), State::Goodwill { movement }) if is_paid(facts, *movement, claim.buyer, goodwill) => same(),
         _ => Err(Refusal::ClaimClosed),
     }
+}
+
+/// Whether the movement is this very goodwill.
+fn is_paid(facts: &Facts, movement: MovementId, buyer: BuyerId, goodwill: &Goodwill) -> bool {
+    let Some(Document::Movement(paid)) = facts.documents.get(&Subject::Movement(movement)) else { return false };
+    let same = (What::Bonus { buyer, funder: goodwill.funder }, goodwill.amount, &goodwill.reason);
+    (paid.what, paid.amount, &paid.reason) == same
 }
 
 fn stepped(order: &Order, claim: Claim) -> Decision {

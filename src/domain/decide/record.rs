@@ -136,6 +136,7 @@ fn put(
     let mut order = before.cloned().unwrap_or_else(|| Order::empty(ConversionId::from_raw(mint()), key.clone()));
     let sale = fact.sale.clone();
     order.sale = Some(fact);
+    // Once, as debts: when it first credits somebody, which may be when it is completed or replaced.
     let is_open = kept_due(facts, &order).is_none();
     order.context = look_up(facts, version, &order, &sale, now);
     if is_open {

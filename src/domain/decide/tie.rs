@@ -68,9 +68,11 @@ fn tie_orders(
     changed: &mut BTreeMap<OrderKey, Change>,
 ) -> Option<Reason> {
     let (mut tied, mut late) = (false, false);
-    // In the order of their keys: loaded or folded, the entries get the same ids.
-    let keys: BTreeSet<&OrderKey> = facts.orders_by_click.get(&click).into_iter().flatten().collect();
-    for key in keys {
+    // By when they were placed, so that each is a return to those before it; loaded or folded, the entries get the same ids.
+    let placed = |key: &OrderKey| facts.orders.get(key).and_then(|order| Some(order.sale.as_ref()?.sale.occurred_at));
+    let keys: BTreeSet<(Option<Time>, &OrderKey)> =
+        facts.orders_by_click.get(&click).into_iter().flatten().map(|key| (placed(key), key)).collect();
+    for (_, key) in keys {
         let (Some(order), Ok(program)) = (facts.orders.get(key), change::program(facts, key)) else { continue };
         let Ok(Some(due)) = change::due_of(program, order) else { continue };
         let touches = order.context.as_ref().map_or(&[][..], |context| &context.touches);

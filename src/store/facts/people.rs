@@ -10,6 +10,7 @@ pub(super) async fn load_claims(tx: &mut Tx, wanted: &mut Wanted, programs: &[Pr
     let ids: Vec<_> = facts.orders.values().flat_map(|order| order.claims.values().map(|fact| fact.claim)).collect();
     facts.claims = claim::by_ids(tx, &ids).await?.into_iter().map(|claim| (claim.id, claim)).collect();
     wanted.buyers.extend(facts.claims.values().map(|claim| claim.buyer));
+    wanted.movements.extend(facts.claims.values().filter_map(|claim| claim.state().movement()));
     let claimants = listed(&wanted.claimants);
     facts.open_claims = claim::open_of(tx, &claimants).await?.into_iter().collect();
     for (buyer, visit) in claim::visits(tx, &claimants, programs).await? {

@@ -119,7 +119,8 @@ class Billing:
 
     def look(self, merchant, currency):
         """Who waits no longer."""
-        waiting = [order for order in self.world.waits[merchant, currency] if self.world.status(order) == "approved"]
+        waits = self.world.waits[merchant, currency] = [order for order in self.world.waits[merchant, currency] if not order["merchant_paid"]]
+        waiting = [order for order in waits if self.world.status(order) == "approved"]
         if not waiting:
             return
         credit = self.world.books[f"merchant:{merchant}:owed", currency] <= 0

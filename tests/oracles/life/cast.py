@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 from life import rules
+from life.claims import COMPETING_CLAIMS
 
 EXCLUDED = {"when": {"category": ["gifts"]}, "pay": {"percent": "0"}, "reason": "excluded_category"}
 # Name: currency and terms. `{pub_n}` is the n-th publisher.
@@ -55,6 +56,8 @@ PROGRAMS = {
             {"kind": "return", "percent_of_buyer_share": "50", "within_days": 7, "fades_to_zero_at_days": 90, "funded_by": "platform"},
             {"kind": "welcome", "flat": "5.00", "min_amount": "20.00", "budget": "90.00", "funded_by": "merchant"},
             {"kind": "code", "code": "Merci20", "flat": "2.00", "quota": 30, "funded_by": "platform"},
+            {"kind": "referral", "referrer": "4.00", "friend": "2.50", "min_amount": "15.00", "budget": "161.00", "funded_by": "platform"},
+            {"kind": "voucher", "code": ["Gift-1", "Gift-2", "Gift-3", "Gift-4", "gift-5"], "percent_of_buyer_share": "40", "budget": "55.00", "funded_by": "merchant"},
             {"kind": "code", "code": "DOUBLE", "percent_of_buyer_share": "100", "budget": "60.00", "funded_by": "merchant"},
         ],
     }),
@@ -68,6 +71,7 @@ PROGRAMS = {
     "later": ("EUR", {
         "commission": [{"pay": {"percent": "10"}}], "split": {"publisher": "60", "buyer": "30", "platform": "10"}, "hold_days": 7,
         "payable_on": "merchant_payment", "claim_days": 45, "unclaimed_to": "merchant",
+        "boosts": [{"kind": "referral", "referrer": "3.00", "friend": "1.00", "funded_by": "merchant"}],
     }),
     "ahead": ("EUR", {
         "commission": [{"pay": {"percent": "2"}}], "split": {"publisher": "50", "buyer": "50", "platform": "0"}, "hold_days": 5,
@@ -78,6 +82,11 @@ PROGRAMS = {
 MERCHANTS = 5
 KINDS = ["content", "content", "coupon", "content", "tool", "cashback", "content", "coupon", "content", "cashback"]
 BUYERS = 80
+# Programs that take unsigned sales.
+PIXELS = ("shop", "thirds", "again", "loyal", "yours", "ahead")
+# Made at random: of which program, and what of them is said.
+VOUCHERS = [("shop", {"count": 40, "flat": "1.25", "funded_by": "platform"}), ("loyal", {"count": 25, "percent_of_buyer_share": "22.5", "funded_by": "merchant"}),
+            ("again", {"count": 25, "boost": "voucher"})]  # fmt: skip
 
 
 def filled(value, names):
@@ -97,12 +106,21 @@ class Cast:
         self.merchants = [stage.api("POST", "/merchants", {"name": f"Merchant {n}"})["id"] for n in range(MERCHANTS)]
         self.keys = {name: stage.api("POST", "/keys", {"role": "merchant", "owner": name})["key"] for name in self.merchants}
         self.publishers = [self.publisher(dice, n, kind) for n, kind in enumerate(KINDS)]
-        self.buyers = [self.buyer(n) for n in range(BUYERS)]
+        self.buyers = []
+        for n in range(BUYERS):
+            self.buyer(n)
         self.programs, self.links = [], {}
         names = {f"{{pub_{n}}}": name for n, name in enumerate(self.publishers)}
+        if COMPETING_CLAIMS:
+            PROGRAMS["dinar"][1]["attribution"]["self_referral"] = "refuse"
         for n, (name, (currency, terms)) in enumerate(PROGRAMS.items()):
             self.programs.append(self.program(name, currency, filled(terms, names), self.merchants[n % 3 if n < len(PROGRAMS) - 2 else n - len(PROGRAMS)]))
             names[f"{{{name}}}"] = self.programs[-1]
+        self.claimants = [buyer for n, buyer in enumerate(self.buyers) if n % 4 in (0, 3)]
+        self.pixels = [names[f"{{{name}}}"] for name in PIXELS]
+        self.vouchers = {names["{again}"]: ["GIFT-1", "gift-2", "Gift-3", "Gift-4", "Gift-5"]}
+        for name, said in VOUCHERS:
+            self.print_vouchers(names[f"{{{name}}}"], said)
         for program in self.programs:
             for publisher in self.publishers:
                 link = stage.api("POST", "/links", {"program": program, "publisher": publisher})
@@ -119,12 +137,23 @@ class Cast:
     def buyer(self, n):
         # A few buyers are publishers, too.
         mail = f"Publisher{n}@Example.org" if n in (0, 3) else f"buyer{n}@example.org" if n % 2 else None
-        made = self.stage.api("POST", "/buyers", {"email": mail} if mail else {})
-        self.world.buyers[made["id"]] = {"email": mail and mail.lower(), "ref": made["ref"]}
-        return made["id"]
+        by = self.buyers[n // 3] if n % 3 == 1 else None
+        made = self.stage.api("POST", "/buyers", ({"email": mail} if mail else {}) | ({"referred_by": by} if by else {}))
+        self.world.buyers[made["id"]] = {"email": mail and mail.lower(), "ref": made["ref"], "referred_by": by}
+        self.buyers.append(made["id"])
+
+    def print_vouchers(self, program, said):
+        """Codes that are good for one order each."""
+        made = self.stage.api("POST", f"/programs/{program}/vouchers", said)
+        path = f"/programs/{program}/vouchers/{made['id']}/codes"
+        codes = [row["code"] for row in self.stage.pages(path)]
+        boost = next((boost for boost in self.world.programs[program]["versions"][0][1].get("boosts", []) if boost["kind"] == said.get("boost")), said)
+        for code in codes:
+            self.world.loyalty.vouchers[program, code.lower()] = boost | {"kind": "voucher", "code": code, "name": said.get("boost", made["id"])}
+        self.vouchers.setdefault(program, []).extend(codes)
 
     def program(self, name, currency, terms, merchant):
-        body = {"merchant": merchant, "name": name, "currency": currency, "landing_url": "https://shop.example/", "domains": ["shop.example"]}
+        body = {"merchant": merchant, "name": name, "currency": currency, "landing_url": "https://shop.example/", "domains": ["shop.example"], "pixel": name in PIXELS}
         made = self.stage.api("POST", "/programs", body | {"terms": terms})["id"]
         self.world.programs[made] = {"merchant": merchant, "currency": currency, "versions": [(0, terms)], "name": name}
         assert currency in rules.DECIMALS

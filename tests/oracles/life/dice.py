@@ -29,6 +29,8 @@ class Messages:
         self.sent = {}  # by order: the body of its sale
         self.keys = []
         self.to_come = []  # orders that something was said of before their sale
+        self.planned = []  # sales that somebody has claimed already: key, clicks, when
+        self.to_sign = []  # what pixels said: key and currency
         self.speaker, self.programs = "operator", cast.programs
 
     def speak(self, merchant):
@@ -40,8 +42,7 @@ class Messages:
         """A body and the answer that is due to it."""
         kind = self.dice.choices([kind for kind, _ in MESSAGES], [weight for _, weight in MESSAGES])[0]
         if kind == "sale" or len(self.keys) < 20:
-            late = self.to_come[0] if self.to_come and self.dice.random() < 0.2 else None
-            return self.sale(self.to_come.pop(0) if late and late[0] in self.programs else self.fresh())
+            return self.some_sale()
         if kind == "ahead":
             return self.ahead()
         key = self.some()
@@ -54,6 +55,17 @@ class Messages:
         if kind == "refund again":
             return self.refund_again(key)
         return self.verdict(key, kind)
+
+    def some_sale(self):
+        """A new one; or one that a claim, a pixel or another message was ahead of."""
+        which = self.dice.choices([self.to_come, self.planned, self.to_sign, None], [20, 6, 6, 68])[0]
+        first = which[0] if which else None
+        if not first or (first if which is self.to_come else first[0])[0] not in self.programs:
+            return self.sale(self.fresh())
+        which.pop(0)
+        if which is self.planned:
+            return self.sale(*first)
+        return self.sale(first[0], currency=first[1]) if which is self.to_sign else self.sale(first)
 
     def some(self):
         """An order, rather one of late."""
@@ -71,19 +83,20 @@ class Messages:
 
     # Sales
 
-    def sale(self, key, clicks=None, occurred=None):
+    def sale(self, key, clicks=None, occurred=None, currency=None):
         program, kind, number = key
         own = self.world.programs[program]["currency"]
         # Tiers and the customers' own references stay with one currency, so that no rounding and no waiting blurs what they are looked up in.
         foreign = self.world.programs[program]["name"] != "steps" and self.dice.random() < 0.25
-        currency = self.dice.choice(["USD", "GBP", "JPY", "EUR", "CHF"]) if foreign else own
+        currency = currency or (self.dice.choice(["USD", "GBP", "JPY", "EUR", "CHF"]) if foreign else own)
+        foreign = currency != own
         lines = self.lines(currency, kind)
         total = sum(line["amount"] for line in lines)
         if clicks is None:
             occurred = self.world.now - self.dice.choice([0, 1, 1, 1, 5, 5]) * DAY - self.dice.randrange(20, 1_000) * MINUTE
             if self.dice.random() < 0.02:
                 occurred = self.world.now + 60 * MINUTE
-            clicks = self.clicks(program, occurred)
+            clicks = self.keep_untied(key, self.clicks(program, occurred))
         body = {"program": program, "type": kind, "order_id": number, "amount": rules.text(total, currency), "currency": currency, "occurred_at": iso(occurred)}
         if lines[0]["sku"]:
             body["items"] = [wired(line, currency) for line in lines]
@@ -97,7 +110,10 @@ class Messages:
         if ref or status:
             body["customer"] = {name: value for name, value in (("ref", ref), ("status", status)) if value}
         codes = [code for owner, code in self.world.coupons if owner == program]
-        if self.dice.random() < 0.15:
+        vouchers = self.cast.vouchers.get(program)
+        if vouchers and self.dice.random() < 0.2:
+            body["coupon"] = self.dice.choice(["upper", "lower"]) == "lower" and self.dice.choice(vouchers).lower() or self.dice.choice(vouchers)
+        elif self.dice.random() < 0.15:
             body["coupon"] = self.dice.choice([*codes, "save5", "SAVE7", "nobody", "merci20", "Double", "MERCI20"])
         if self.dice.random() < 0.02:
             body["channel"] = self.dice.choice(["ristourne", "newsletter"])
@@ -142,7 +158,7 @@ class Messages:
         body, content, sent, occurred = self.sent[key]
         if self.dice.random() < 0.3:
             body = {name: value for name, value in body.items() if name not in ("click_id", "click_ids")}
-            sent = self.clicks(key[0], occurred)
+            sent = self.keep_untied(key, self.clicks(key[0], occurred))
             body |= {"click_ids": sent} if sent else {}
         return body, key, self.world.sale(key, content, sent, occurred, body.get("channel"))
 

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import time
 from collections import Counter
 from fractions import Fraction
 
@@ -10,8 +11,10 @@ from life import rules
 from life.beside import Beside
 from life.billing import Billing
 from life.cast import Cast
+from life.desk import Desk
 from life.judge import Judge
 from life.payouts import Payouts
+from life.pixels import Pixels
 from life.rules import DAY, MINUTE
 from life.tables import Tables
 from life.world import World, day
@@ -19,17 +22,18 @@ from network import BROWSER
 
 BATCH = 1_000
 BEGIN = datetime.datetime(2025, 10, 1, tzinfo=datetime.UTC)
-PHASES = 30
 # Accounts whose usual side is the debit.
 DEBITS = ("merchant:", "promotions:", "cash", "losses", "bank_fees", "vat:deductible")
 AGENTS = {"ok": {"User-Agent": BROWSER}, "suspect": {}, "bot": {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"},
           "embedded": {"User-Agent": BROWSER, "Sec-Fetch-Dest": "image"}, "prefetch": {"User-Agent": BROWSER, "Sec-Purpose": "prefetch"}}
 
 
-def moments(dice):
-    """When something happens: 30 times in 13 months, at times of the day that keep clear of one another, so that no date is a matter of seconds."""
-    days = sorted(dice.sample(range(395), PHASES))
-    hours = dice.sample(range(24 * 4), PHASES)
+def moments(dice, operations):
+    """When something happens: 30 times in 13 months or more often, at times of the day that keep clear of one another, so that no date is a
+    matter of seconds; and so much at a time that no job, which runs each minute, comes between."""
+    phases = min(max(operations // 1_100, 30), 95)
+    days = sorted(dice.sample(range(395), phases))
+    hours = dice.sample(range(24 * 4), phases)
     return [int((BEGIN + datetime.timedelta(days=n, minutes=15 * quarter + 7)).timestamp() * 1000) for n, quarter in zip(days, hours)]
 
 
@@ -39,6 +43,7 @@ class Play:
     def __init__(self, dice, stage, operations):
         self.dice, self.stage, self.operations = dice, stage, operations
         self.world, self.wrong, self.done, self.kinds = World(), [], 0, Counter()
+        self.slowest = 0  # seconds of a day: after a minute jobs would come between
         self.world.now = stage.at
         self.cast = Cast(dice, self.world, stage)
         self.cast.clicks, self.cast.refunds = {program: [] for program in self.cast.programs}, []
@@ -47,13 +52,17 @@ class Play:
         self.billing = self.world.billing = Billing(self)
         self.payouts = Payouts(self)
         self.beside, self.judge_of, self.tables = Beside(self), Judge(self), Tables(self)
+        self.desk, self.pixels = Desk(self), Pixels(self)
+        self.messages.keep_untied = self.desk.keep_untied
 
     def run(self, times):
         for n, at in enumerate(times):
             if n:
                 self.stage.move(at)
+            began = time.monotonic()
             self.world.now = at
             self.world.clock()
+            self.stage.rested()
             self.rates()
             self.changes()
             self.visits()
@@ -61,11 +70,18 @@ class Play:
             while self.done < share:
                 self.batch(min(BATCH, share - self.done))
             self.judge_of.batch(100)
+            self.pixels.step(24)
+            self.desk.step()
             if n % 3 == 2:
                 self.tables.send(60)
             self.billing.step()
             self.payouts.step()
             self.single(40)
+            self.slowest = max(self.slowest, time.monotonic() - began)
+        # The jobs come to what the last day has left to them.
+        self.stage.move(times[-1] + 10 * MINUTE)
+        self.world.now = self.stage.at
+        self.world.clock()
 
     def count(self, *what):
         self.kinds[what] += 1
@@ -136,7 +152,7 @@ class Play:
                 portal = self.world.publishers[publisher]["kind"] == "cashback"
                 name = self.stage.click(self.cast.links[program, publisher] + query, headers=AGENTS[quality])
                 self.world.clicks[name] = {
-                    "n": len(self.world.clicks), "at": self.world.now, "program": program, "publisher": publisher, "quality": quality,
+                    "n": len(self.world.clicks), "at": self.world.moment(), "program": program, "publisher": publisher, "quality": quality,
                     "buyer": member if portal else None, "tied": None, "sales": [],
                 }  # fmt: skip
                 self.cast.clicks[program].append(name)
@@ -148,6 +164,7 @@ class Play:
         merchant = self.dice.choice(self.cast.merchants) if self.done > 1_000 and self.dice.random() < 0.3 else None
         self.messages.speak(merchant)
         items = [self.messages.next() for _ in range(size)]
+        self.stage.rested()
         status, answer = self.stage.post("/conversions", d.as_sent([body for body, _, _ in items]), self.cast.keys.get(merchant))
         assert status == 200, answer
         for (body, key, due), said in zip(items, answer["results"], strict=True):
@@ -177,8 +194,10 @@ class Play:
     def sign_in(self):
         buyer = self.dice.choice(self.cast.buyers)
         program = self.dice.choice(self.cast.programs)
-        names = self.dice.sample(self.cast.clicks[program][-40:], 3)
-        due = [self.world.tie(buyer, name) for name in names]
+        names = self.desk.keep_apart(buyer, self.dice.sample(self.cast.clicks[program][-40:], 3))
+        if not names:
+            return
+        due = self.world.sign_in(buyer, names)
         said = self.stage.api("POST", f"/buyers/{buyer}/clicks", {"click_ids": names})
         refused = {row["click_id"]: row["code"] for row in said["refused"]}
         self.differ(("sign in", buyer, names), due, [refused.get(name) for name in names])
@@ -215,9 +234,9 @@ class Play:
         amounts = lambda name: rules.minor(said[name]["amount"], said[name]["currency"])
         shares = {name: rules.minor(share["amount"], share["currency"]) for name, share in said["shares"].items()}
         ours = [self.world.shown(order), order["amount"], order["amount"] - sum(due["amounts"]), due["commission"],
-                {"publisher": sum(due["parts"]), "buyer": due["buyer"], "platform": due["platform"]}, sum(amount for _, amount in order["bonuses"]),
+                {"publisher": sum(due["parts"]), "buyer": due["buyer"], "platform": due["platform"]}, sorted(order["bonuses"]),
                 [(credit["publisher"], part) for credit, part in zip(order["credits"], due["parts"])], order["buyer"], order["version"], self.world.flags(order)]
-        theirs = [said["status"], amounts("amount"), amounts("refunded"), amounts("commission"), shares, sum(rules.minor(bonus["amount"]["amount"], bonus["amount"]["currency"]) for bonus in said["bonuses"]),
+        theirs = [said["status"], amounts("amount"), amounts("refunded"), amounts("commission"), shares, sorted((bonus["funded_by"], bonus["buyer"], rules.minor(bonus["amount"]["amount"], bonus["amount"]["currency"])) for bonus in said["bonuses"]),
                   [(credit["publisher"], rules.minor(credit["amount"]["amount"], credit["amount"]["currency"])) for credit in said["credits"]],
                   said["buyer"], said["terms_version"], sorted(said["flags"])]
         self.differ(("conversion", key), ours, theirs)
@@ -231,7 +250,9 @@ class Play:
         """What differs in them."""
         before = len(self.wrong)
         for said in rows:
-            self.compare((said["program"], said["type"], said["order_id"]), said)
+            key = said["program"], said["type"], said["order_id"]
+            self.ids[key] = said["id"]
+            self.compare(key, said)
         found, self.wrong = self.wrong[before:], self.wrong[:before]
         return found
 

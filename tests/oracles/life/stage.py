@@ -79,6 +79,10 @@ class Stage(Server):
             seen = dict(JOBS.findall(self.request("GET", "/metrics")[2].replace(b"e0", b"")))
             seen = {name.decode(): when for name, when in seen.items()}
 
+    def rested(self):
+        """A new connection after a while of thinking: the server closes those that are idle."""
+        self.connections.http.close()
+
     def post(self, path, body, key=None):
         """Status and answer of a JSON text, whatever it is."""
         headers = {"Authorization": f"Bearer {key or self.key}", "Content-Type": "application/json"}

@@ -47,7 +47,9 @@ class Tables:
             self.sent += 1
             publisher = self.dice.choice(self.cast.publishers)
             quality = self.dice.choices(["ok", "duplicate", "suspect", "bot", "embedded"], [16, 1, 1, 1, 1])[0]
+            # None of who claims: what their claims know of is a question of its own.
             buyer = self.dice.choice(self.cast.buyers) if self.dice.random() < 0.3 else None
+            buyer = None if buyer in self.cast.claimants else buyer
             clicks.append({"slug": self.cast.links[program, publisher], "at": d.iso(occurred - before), "quality": quality, "buyer": buyer or "",
                            "sub1": f"t{self.sent}", "publisher": publisher, "program": program})  # fmt: skip
         return program, occurred, clicks

@@ -6,6 +6,9 @@ from collections import Counter, defaultdict
 from fractions import Fraction
 
 from life import rules
+from life.claims import Claims
+from life.following import Following
+from life.holding import Holding
 from life.loyalty import Loyalty
 from life.rules import DAY, MINUTE
 
@@ -22,7 +25,7 @@ def day(at):
     return datetime.datetime.fromtimestamp(at / 1000, datetime.UTC).date()
 
 
-class World:
+class World(Following, Holding):
     """The time is `now`; ids are the server's."""
 
     def __init__(self):
@@ -32,13 +35,15 @@ class World:
         self.rates = {}  # by day: units per euro
         self.orders, self.parked, self.waiting = {}, defaultdict(list), {}
         self.refs = set()  # program and ref of customers who were there
-        self.ties = 0
+        self.ticks, self.moments = 0, 0
         self.books, self.beside = Counter(), Counter()
         self.lines = defaultdict(list)  # of payees' and merchants' accounts: how much, of which order, on which document
         self.loyalty = Loyalty(self)
         self.prepaid = set()  # merchants
         self.billing, self.waits = None, defaultdict(list)  # orders whose shares wait for the merchant's payment
-        self.tiered = defaultdict(list)  # orders that became approved, by program, publisher and month
+        self.tiered = defaultdict(list)  # orders that became approved, by program and month
+        self.claims = Claims(self)
+        self.pending, self.unclaimed = {}, {}  # orders that the clock may approve; whose share waits for its buyer
 
     # What is looked up once.
 
@@ -61,8 +66,8 @@ class World:
 
     def tier_base(self, program, publisher):
         """The net amount of the publisher's orders that became approved this month."""
-        orders = self.tiered[program, publisher, month(self.now)]
-        return sum((sum(self.due(order)["amounts"]) * order["factor"] for order in orders if not order["rejected"]), Fraction(0))
+        orders = [order for order in self.tiered[program, month(self.now)] if order["newest"] == publisher and not order["rejected"]]
+        return sum((sum(self.due(order)["amounts"]) * order["factor"] for order in orders), Fraction(0))
 
     def touches(self, order, sent):
         window = order["terms"].get("attribution", {}).get("window_days", 30)
@@ -74,7 +79,45 @@ class World:
 
     def attribute(self, order, sent):
         """Looks for touches, publishers and the buyer. Gives the code of a sale that nobody is credited for."""
+        order["code"] = self.by_clicks(order, sent)
+        order["found"] = {name: order[name] for name in ("credits", "newest", "buyer", "tie")}
+        return self.resolve(order)
+
+    def resolve(self, order):
+        """What claims and terms make of what the sale's own clicks, its coupon and a sign-in say."""
+        order |= order["found"]
+        if order["code"] != "other_channel":
+            self.claims.give(order)
+        if self.refuses(order["terms"], order["buyer"], order["credits"]):
+            order |= {"credits": [], "buyer": None}
+        self.look_up(order)
+        return None if order["credits"] else order["code"] or "self_referral"
+
+    def moment(self):
+        """Now, and a little after whatever has happened now: for what is dated by the server."""
+        self.moments += 1
+        return self.now + self.moments
+
+    def tick(self):
+        """Sign-ins and claims in their sequence."""
+        self.ticks += 1
+        return self.ticks
+
+    def look_up(self, order):
+        """Once, when somebody is credited: the base of tiers, and who owes too much."""
+        if order["credits"] and any("tiers" in rule["pay"] for rule in order["terms"]["commission"]):
+            if order["newest"] not in order["tier_bases"]:
+                order["tier_bases"][order["newest"]] = self.tier_base(order["program"], order["newest"])
+            order["tier_base"] = order["tier_bases"][order["newest"]]
+        if order["credits"] and order["in_debt"] is None:
+            order["in_debt"] = self.in_debt(order)
+
+    def by_clicks(self, order, sent):
+        """Whom the sale's own clicks and coupon credit, and whose it is by them."""
         program, terms = order["program"], order["terms"]
+        for touch in order["touches"]:
+            touch["sales"].remove(order)
+        order["touches"], order["credits"], order["newest"], order["buyer"], order["tie"] = [], [], None, None, None
         how = terms.get("attribution", {})
         touches, code = self.touches(order, sent)
         kinds = {name: publisher["kind"] for name, publisher in self.publishers.items()}
@@ -82,7 +125,7 @@ class World:
         coupon = self.coupons.get((program, (order["coupon"] or "").lower()))
         # A publisher's generosity is looked up when the sale first names one of its clicks, good or not.
         named = [self.clicks[name]["publisher"] for name in sent if name in self.clicks] + ([coupon["publisher"]] if coupon else [])
-        order["gifts"] = {publisher: self.publishers[publisher]["generosity"] for publisher in named} | order["gifts"]
+        order["gifts"] = {publisher: order["gifts"].get(publisher, self.publishers[publisher]["generosity"]) for publisher in named}
         if order["channel"] not in (None, "ristourne"):
             return "other_channel"
         if coupon and coupon["from"] <= order["occurred"] < coupon["until"]:
@@ -99,11 +142,18 @@ class World:
         order["newest"] = coupon["publisher"] if credits[0]["click"] is None else counted[-1]["publisher"]
         # Who came to the click beats who signed in later, or the sequence of sale and sign-in would matter.
         ties = sorted(touch["tied"] for touch in touches if touch["tied"])
-        order["buyer"] = next((touch["buyer"] for touch in reversed(touches) if touch["buyer"]), ties[0][1] if ties else None)
-        order["buyer"] = None if order["expired"] else order["buyer"]
-        order["tier_base"] = self.tier_base(program, order["newest"])
-        order["held"] = any(credit["click"] and credit["click"]["quality"] in HELD for credit in credits) or self.self_referral(order) or self.in_debt(order)
+        order["tie"], tied = ties[0] if ties else (None, None)
+        for touch in touches:
+            if touch["buyer"]:
+                order["tie"], tied = None, touch["buyer"]
+        order["buyer"] = None if order["expired"] else tied
         return None
+
+    def held(self, order):
+        """Whether the operator has to look at it."""
+        suspect = any(credit["click"] and credit["click"]["quality"] in HELD for credit in order["credits"])
+        own = order["terms"].get("attribution", {}).get("self_referral", "hold") == "hold" and self.is_own(order["buyer"], order["credits"])
+        return bool(order["credits"]) and (suspect or own or bool(order["in_debt"]) or bool(order["used_up"]))
 
     def used_up(self, order):
         """Whether a merchant who pays ahead has less credit than this sale and all that is promised already."""
@@ -117,123 +167,87 @@ class World:
         currency = order["currency"]
         return any(self.books[f"{payee}:payable", currency] > DEBT_LIMIT * 10 ** rules.DECIMALS[currency] for payee in payees)
 
-    def self_referral(self, order):
-        """Whether who bought is who is credited, where the terms mind."""
-        if order["terms"].get("attribution", {}).get("self_referral", "hold") == "allow":
-            return False
-        mail = order["buyer"] and self.buyers[order["buyer"]]["email"]
-        return bool(mail) and any(self.publishers[credit["publisher"]]["email"] == mail for credit in order["credits"])
+    def is_own(self, buyer, credits):
+        """Whether who bought is who is credited."""
+        mail = buyer and self.buyers[buyer]["email"]
+        return bool(mail) and any(self.publishers[credit["publisher"]]["email"] == mail for credit in credits)
+
+    def refuses(self, terms, buyer, credits):
+        return terms.get("attribution", {}).get("self_referral") == "refuse" and self.is_own(buyer, credits)
 
     # Sales
 
-    def sale(self, key, content, sent, occurred, channel=None, late=False):
-        """A sale or another goal. `content` is what makes a repeat the same."""
+    def sale(self, key, content, sent, occurred, channel=None, signed=True):
+        """A sale or another goal. `content` is what makes a repeat the same; a pixel's is not signed."""
         if occurred > self.now + 5 * MINUTE:
             return 422, "occurred_in_future"
         if key in self.waiting:
-            return (200, "duplicate") if self.waiting[key][0] == content else (409, "order_conflict")
+            if signed and not self.waiting[key][-1]:
+                occurred = self.waiting.pop(key)[2]
+            else:
+                return (200, "duplicate") if self.waiting[key][0] == content else (409, "order_conflict")
         if key in self.orders:
             order = self.orders[key]
-            if order["content"] != content:
+            replaces = signed and not order["signed"]
+            if not replaces and order["content"] != content:
                 return 409, "order_conflict"
-            if self.completes(order, sent):
-                order["code"] = self.attribute(order, sent)
-                order["held"] |= self.used_up(order)
-                self.settle(order)
-                return 201, "recorded"
-            return 200, "duplicate"
+            if replaces:
+                self.replace(order, content, channel)
+            elif not signed or not self.completes(order, sent):
+                return 200, "duplicate"
+            code = self.attribute(order, sent)
+            self.look_at_credit(order)
+            self.settle(order)
+            return (202, code) if self.status(order) == "unattributed" else (201, "recorded")
         factor = self.factor(key[0], content["currency"], occurred)
         if factor is None:
-            self.waiting[key] = (content, sent, occurred, channel)
+            self.waiting[key] = (content, sent, occurred, channel, signed)
             return 202, "no_rate"
-        order = self.record(key, content, sent, occurred, channel, factor)
-        return (202, order["code"]) if self.status(order) == "unattributed" else (201, "recorded")
+        order = self.record(key, content, sent, occurred, channel, factor, signed)
+        return (202, order["code"] or "self_referral") if self.status(order) == "unattributed" else (201, "recorded")
 
-    def record(self, key, content, sent, occurred, channel, factor):
+    def record(self, key, content, sent, occurred, channel, factor, signed=True):
         program, kind, _ = key
         number, terms = self.terms(program, occurred)
         ref, status = content["ref"], content["status"]
         order = {
-            "key": key, "program": program, "content": content, "type": kind, "occurred": occurred, "recorded": self.now, "channel": channel,
+            "key": key, "n": len(self.orders), "program": program, "content": content, "signed": signed, "type": kind, "occurred": occurred, "recorded": self.now, "channel": channel,
             "version": number, "terms": terms, "factor": factor, "coupon": content["coupon"], "currency": self.programs[program]["currency"],
             "lines": content["lines"], "sold": [line["amount"] for line in content["lines"]], "amount": content["amount"],
             "customer": status or (ref and ("returning" if (program, ref) in self.refs else "new")),
-            "touches": [], "credits": [], "newest": None, "buyer": None, "tier_base": 0, "held": False, "expired": False,
+            "touches": [], "credits": [], "newest": None, "buyer": None, "tie": None, "found": None, "tier_base": 0, "tier_bases": {}, "in_debt": None, "used_up": None, "expired": False,
             "refunds": {}, "ended": set(), "approvals": set(), "approved_at": None, "rejected": False, "code": None, "due": None, "row": Counter(), "gifts": {}, "adjusted": None, "merchant_paid": False, "posted": [], "loyalty": None, "bonuses": [], "refused": {},
         }  # fmt: skip
         if ref:
             self.refs.add((program, ref))
-        order["code"] = self.attribute(order, sent)
+        self.attribute(order, sent)
         if terms.get("payable_on") == "merchant_payment":
             self.waits[self.programs[program]["merchant"], order["currency"]].append(order)
         for act, *what in self.parked.pop(key, []):
             act(order, *what)
         order["rejected"] = bool(order["ended"])
-        order["held"] |= self.used_up(order)
+        self.look_at_credit(order)
         self.orders[key] = order
         self.settle(order)
         return order
 
-    # What follows
+    def replace(self, order, content, channel):
+        """A signed sale in the place of an unsigned one; what was said of that, and when it was, stays."""
+        ref = content["ref"]
+        order |= {"content": content, "signed": True, "channel": channel, "coupon": content["coupon"], "lines": content["lines"],
+                  "customer": content["status"] or (ref and ("returning" if (order["program"], ref) in self.refs else "new"))}  # fmt: skip
+        if ref:
+            self.refs.add((order["program"], ref))
+        self.scale(order)
+        order["refunds"], order["refused"] = {}, order["refunds"] | order["refused"]
+        self.judge_again(order)
 
-    def about(self, key, act, *what):
-        """Something that names an order: done now, or kept until its sale is known."""
-        if key in self.orders:
-            answer = act(self.orders[key], *what)
-            self.settle(self.orders[key])
-            return answer
-        known = [fact for fact in self.parked[key] if self.same_place(fact, (act, *what))]
-        if not known:
-            self.parked[key].append((act, *what))
-            return 202, "parked"
-        return (200, "duplicate") if known[0] == (act, *what) or act != self.refund else (409, "refund_conflict")
+    def look_at_credit(self, order):
+        """Once, when somebody is credited."""
+        if order["credits"] and order["used_up"] is None:
+            order["used_up"] = self.used_up(order)
 
-    def same_place(self, one, other):
-        """Whether two facts stand in one place of the set: a refund by its number, one each of the others."""
-        return one[0] == other[0] and one[1] == other[1] and (one[0] != self.approve or one[2] == other[2])
-
-    def refund(self, order, number, refund):
-        if number in order["refunds"]:
-            return (200, "duplicate") if order["refunds"][number] == refund else (409, "refund_conflict")
-        wrong = "currency_mismatch" if refund["currency"] != order["content"]["currency"] else None
-        wrong = wrong or rules.lies_within(refund, order["lines"], order["sold"])
-        if wrong:
-            # Of one that came before its sale nobody was told: it counts when an adjustment makes room.
-            order["refused"] |= {number: refund} if order["key"] not in self.orders else {}
-            return 422, wrong
-        order["refunds"][number] = refund
-        return 201, "recorded"
-
-    def end(self, order, what):
-        """Cancel or reject: each counts once."""
-        if what in order["ended"]:
-            return 200, "duplicate"
-        order["ended"].add(what)
-        return 201, "recorded"
-
-    def approve(self, order, _, who):
-        if order["approvals"] & {who}:
-            return 200, "duplicate"
-        order["approvals"].add(who)
-        return 201, "recorded"
-
-    def adjust(self, key, amount):
-        """Sets what was sold; the last word counts, and the same again changes nothing."""
-        order = self.orders[key]
-        if order["adjusted"] == amount:
-            return 200, "duplicate"
-        weights = [line["amount"] for line in order["lines"]]
-        order["sold"] = rules.money.largest_remainder(amount, weights if any(weights) else [1] + weights[1:])
-        order["amount"] = order["adjusted"] = amount
-        for number, refund in order["refused"].items():
-            self.refund(order, number, refund)
-        self.settle(order)
-        return 201, "recorded"
-
-    def reopen(self, key):
-        """Takes every refusal away; a later one counts anew."""
-        self.orders[key]["ended"] = set()
-        self.settle(self.orders[key])
+    # What changes with it
 
     def settle(self, order):
         """Notes what an order has come to, where others will ask for it."""
@@ -241,16 +255,23 @@ class World:
         self.hold(order)
         if order["approved_at"] is None and self.status(order) in ("approved", "payable"):
             order["approved_at"] = self.now
-            self.tiered[order["program"], order["newest"], month(self.now)].append(order)
+            self.tiered[order["program"], month(self.now)].append(order)
+        self.claims.follow(order)
 
     def rates_of(self, date, rates):
         """Stores a day's rates; sales that waited for one are recorded."""
         self.rates[date] = {currency: Fraction(rate) for currency, rate in rates.items()}
-        for key, (content, sent, occurred, channel) in list(self.waiting.items()):
+        for key, (content, sent, occurred, channel, signed) in list(self.waiting.items()):
             factor = self.factor(key[0], content["currency"], occurred)
             if factor is not None:
                 del self.waiting[key]
-                self.record(key, content, sent, occurred, channel, factor)
+                self.record(key, content, sent, occurred, channel, factor, signed)
+
+    def sign_in(self, buyer, names):
+        """A buyer signs in with clicks: for each None, or why it does not become theirs. Claims of theirs know them from then on."""
+        said = [self.tie(buyer, name) for name in names]
+        self.claims.shown(buyer, [name for name, why in zip(names, said) if not why])
+        return said
 
     def tie(self, buyer, name):
         """A buyer signs in with a click: None, or why it does not become theirs."""
@@ -258,16 +279,17 @@ class World:
         theirs = click["buyer"] or (click["tied"] and click["tied"][1])
         if theirs:
             return None if theirs == buyer else "click_has_buyer"
-        nobodys = [order for order in click["sales"] if not order["buyer"]]
-        open_still = [order for order in nobodys if self.now < self.claimed_until(order)]
+        nobodys = [order for order in click["sales"] if not order["buyer"] and order["credits"]]
+        # By when they were placed: each is a return to those before it.
+        placed = sorted(nobodys, key=lambda order: (order["occurred"], order["key"]))
+        open_still = [order for order in placed if self.now < self.claimed_until(order)]
         if nobodys and not open_still:
             return "claim_window_closed"
-        self.ties += 1
-        click["tied"] = (self.ties, buyer)
+        click["tied"] = (self.tick(), buyer)
         for order in open_still:
-            order["buyer"] = buyer
-            order["held"] = order["held"] or self.self_referral(order)
-            self.hold(order)
+            order["found"] |= {"buyer": buyer, "tie": click["tied"][0]}
+            self.resolve(order)
+            self.settle(order)
         return None
 
     def claimed_until(self, order):
@@ -276,106 +298,12 @@ class World:
     def clock(self):
         """What time alone brings: silence approves, the earliest date first; then unclaimed shares fall to somebody."""
         date = lambda order: order["occurred"] + order["terms"].get("hold_days", 30) * DAY
-        waiting = [order for order in self.orders.values() if self.status(order) == "pending" and not order["held"] and date(order) <= self.now]
-        for order in sorted(waiting, key=date):
+        waiting = [order for order in self.pending.values() if order["signed"] and not self.held(order) and date(order) <= self.now]
+        for order in sorted(waiting, key=lambda order: (date(order), order["n"])):
             order["approvals"].add("clock")
             self.settle(order)
-        for order in self.orders.values():
-            if not order["buyer"] and self.due(order)["buyer"] > 0 and self.claimed_until(order) <= self.now:
+        for order in list(self.unclaimed.values()):
+            if self.claimed_until(order) <= self.now:
                 order["expired"], order["due"] = True, None
                 self.hold(order)
-
-    # What it comes to
-
-    def status(self, order):
-        if order["rejected"]:
-            return "rejected"
-        if not order["credits"]:
-            return "unattributed"
-        who = order["approvals"] - ({"merchant", "clock"} if order["held"] else set())
-        if not who:
-            return "pending"
-        waits = order["terms"].get("payable_on") == "merchant_payment" and not order["merchant_paid"]
-        return "approved" if waits else "payable"
-
-    def shown(self, order):
-        """The status, which is `paid` when settled payments hold each share."""
-        row, due = self.row(order), self.due(order)
-        payees = {account: -amount for account, amount in row.items() if account.startswith(("publisher:", "buyer:")) and amount < 0}
-        held = Counter()
-        for line in order["posted"]:
-            if line["payment"] and line["payment"].get("state") == "settled":
-                held[line["account"]] -= line["amount"]
-        nobodys = due["buyer"] > 0 and not order["buyer"]
-        # What was refunded after it was paid stays paid.
-        paid = (payees or held) and not nobodys and all(held[account] >= amount for account, amount in payees.items())
-        return "paid" if self.status(order) == "payable" and paid else self.status(order)
-
-    def flags(self, order):
-        """What is special about it."""
-        due = self.due(order)
-        amount = lambda refund: refund["amount"] if "amount" in refund else sum(item["amount"] for item in refund["items"])
-        given, back = sum(map(amount, order["refunds"].values())), order["amount"] - sum(due["amounts"])
-        flags = {"held": order["held"], "unclaimed": due["buyer"] > 0 and not order["buyer"], "refunded": back > 0, "over_refunded": given > back}
-        return sorted(name for name, on in flags.items() if on)
-
-    def due(self, order):
-        if order["due"] is None:
-            refunds, credits = list(order["refunds"].values()), order["credits"]
-            counted = rules.due(order["terms"], order, order["sold"], refunds, credits, order["expired"])
-            if order["rejected"] or not credits:
-                counted |= {"commission": 0, "parts": [0] * len(credits), "buyer": 0, "platform": 0}
-            order["due"] = counted
-        return order["due"]
-
-    def hold(self, order):
-        """Keeps the balances of the moment, for what depends on one."""
-        order["bonuses"] = self.loyalty.refresh(order)
-        row = self.row(order)
-        for account in set(row) | set(order["row"]):
-            change = row[account] - order["row"][account]
-            self.books[account, order["currency"]] += change
-            self.line(account, order["currency"], change, order)
-        order["row"] = row
-        if self.billing:
-            self.billing.moved(self.programs[order["program"]]["merchant"], order["currency"], order)
-
-    def row(self, order):
-        """What an order holds, debits positive."""
-        due, status, program = self.due(order), self.status(order), order["program"]
-        state, books = status if status in ("pending", "approved") else "payable", Counter()
-        owed, kept = ("pending", "platform:pending") if status == "pending" else ("owed", "platform:revenue")
-        books[f"merchant:{self.programs[program]['merchant']}:{owed}"] += due["commission"]
-        for credit, part in zip(order["credits"], due["parts"]):
-            books[f"publisher:{credit['publisher']}:{state}"] -= part
-        books[f"buyer:{order['buyer']}:{state}" if order["buyer"] else f"unclaimed:{program}:{state}"] -= due["buyer"]
-        books[kept] -= due["platform"]
-        for funder, amount in order["bonuses"]:
-            promised = "promotions:pending" if status == "pending" else "promotions:spent"
-            books[promised if funder == "platform" else f"merchant:{self.programs[program]['merchant']}:{owed}"] += amount
-            books[f"buyer:{order['buyer']}:{state}"] -= amount
-        return books
-
-    def post(self, currency, amount, debit, credit, settles=False):
-        """An event beside the orders: `amount` from one account to another. What settles lines is none itself."""
-        for account, change in ((debit, amount), (credit, -amount)):
-            self.beside[account, currency] += change
-            self.books[account, currency] += change
-            if not settles:
-                self.line(account, currency, change, None)
-
-    def line(self, account, currency, amount, order):
-        """A line of a payee, free for the next payout; or of what a merchant owes, for the next invoice."""
-        if amount and (account.endswith(":payable") and not account.startswith("unclaimed") or account.endswith(":owed")):
-            line = {"account": account, "amount": amount, "order": order, "payment": None, "at": self.now}
-            self.lines[account, currency].append(line)
-            if order:
-                order["posted"].append(line)
-
-    def balances(self):
-        """Counted from what every order holds at the end, and from the events beside them."""
-        sums = Counter(self.beside)
-        for order in self.orders.values():
-            for account, amount in self.row(order).items():
-                sums[account, order["currency"]] += amount
-        return {key: amount for key, amount in sums.items() if amount}
+        self.claims.escalate()
