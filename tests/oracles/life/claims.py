@@ -35,7 +35,7 @@ class Claims:
         if refused:
             return refused, None
         claim = {"buyer": buyer, "key": key, "at": self.world.moment(), "n": self.world.tick(), "ordered": ordered, "clicks": self.own(buyer, key[0]),
-                 "gifts": {}, "state": "waiting", "reason": None, "closed": False, "goodwill": None}  # fmt: skip
+                 "gifts": {}, "known": {}, "state": "waiting", "reason": None, "closed": False, "goodwill": None}  # fmt: skip
         self.know(claim, claim["clicks"])
         self.of[buyer, key] = claim
         self.of_order[key].append(claim)
@@ -68,18 +68,23 @@ class Claims:
 
     # What it gives
 
-    def visit(self, claim, order):
-        """The newest of the buyer's own clicks that lies in the window."""
-        window = order["terms"].get("attribution", {}).get("window_days", 30)
+    def visits(self, order):
+        """The open claims of an order that a visit proves, by when they were made and such a visit was known: each with the newest of the
+        buyer's own clicks that lies in the window."""
+        window, proven = order["terms"].get("attribution", {}).get("window_days", 30), []
         one = lambda name: rules.judge_touches(self.world.clicks, [name], order["program"], order["occurred"], window)[0]
-        touches = [(click["at"], click["n"], name) for name in claim["clicks"] for click in one(name)]
-        return max(touches)[2] if touches else None
+        for claim in self.of_order.get(order["key"], ()):
+            touches = [(click["at"], click["n"], name) for name in claim["clicks"] for click in one(name)]
+            if touches and not claim["closed"]:
+                made = (claim["n"], claim["at"])
+                known = min(claim["known"].get(name, made) for _, _, name in touches)
+                proven.append((max(made, known), claim["n"], claim, max(touches)[2]))
+        return [(since, claim, name) for since, _, claim, name in sorted(proven, key=lambda one: one[:2])]
 
     def first(self, order):
         """The earliest claim of an order that nobody else is credited for."""
-        for claim in sorted(self.of_order.get(order["key"], ()), key=lambda claim: claim["n"]):
-            name = None if claim["closed"] else self.visit(claim, order)
-            if name and not self.world.refuses(order["terms"], claim["buyer"], [self.world.clicks[name]]):
+        for _, claim, name in self.visits(order):
+            if not self.world.refuses(order["terms"], claim["buyer"], [self.world.clicks[name]]):
                 return claim
         return None
 
@@ -89,9 +94,8 @@ class Claims:
         tied = order["tie"] if order["buyer"] else NEVER
         if order["expired"] or tied is None:
             return
-        for claim in sorted(self.of_order.get(order["key"], ()), key=lambda claim: claim["n"]):
-            name = None if claim["closed"] or claim["n"] > tied else self.visit(claim, order)
-            if name and (not order["credits"] or claim["at"] < self.world.claimed_until(order)):
+        for since, claim, name in self.visits(order):
+            if since[0] < tied and (not order["credits"] or since[1] < self.world.claimed_until(order)):
                 visit = self.world.clicks[name]
                 credits = order["credits"] or [{"publisher": visit["publisher"], "click": visit, "weight": 1, "generosity": claim["gifts"][name]}]
                 if not self.world.refuses(order["terms"], claim["buyer"], credits):
@@ -103,9 +107,8 @@ class Claims:
         """A claim is new, or knows more: its order may have waited for that."""
         order = self.world.orders.get(key)
         if order:
-            # A merchant's credit is looked at when the sale is recorded, and not again.
-            order["used_up"] = bool(order["used_up"])
             self.world.resolve(order)
+            self.world.look_at_credit(order)
             self.world.settle(order)
 
     def shown(self, buyer, names):
@@ -114,6 +117,7 @@ class Claims:
             new = {name for name in names if self.world.clicks[name]["program"] == claim["key"][0] and self.world.clicks[name]["quality"] != "embedded"}
             if new - claim["clicks"] and not claim["closed"]:
                 self.know(claim, new - claim["clicks"])
+                claim["known"] |= {name: (self.world.clicks[name]["tied"][0], self.world.moment()) for name in new - claim["clicks"]}
                 claim["clicks"] |= new
                 self.ask(claim["key"])
 
@@ -123,7 +127,9 @@ class Claims:
         """Claims of an order that has changed."""
         for claim in self.of_order.get(order["key"], ()):
             buyer = order["buyer"] if order["credits"] else None
-            if buyer == claim["buyer"] and (claim["state"] in OPEN or claim["reason"] == "order_not_found"):
+            # What nobody has refused follows its order back.
+            lost = claim["state"] == "refused" and not claim["closed"]
+            if buyer == claim["buyer"] and (claim["state"] in OPEN or lost):
                 claim |= {"state": "matched", "reason": None}
             elif buyer not in (None, claim["buyer"]) and (claim["state"] == "matched" or claim["state"] in OPEN and order["signed"]):
                 claim |= {"state": "refused", "reason": "already_claimed"}
