@@ -208,9 +208,9 @@ impl ChainWalk {
     }
 }
 
-/// Whether an unclaimed share outlived its date by more than the clock may be late, microseconds.
-pub fn outlived(conversion: &Conversion, now: Time, late_max: i64) -> Option<Breach> {
+/// Whether an unclaimed share outlived its date, and the last change of its order, by more than the clock may be late, microseconds.
+pub fn outlived(conversion: &Conversion, changed: Time, now: Time, late_max: i64) -> Option<Breach> {
     let until = conversion.claim_until.filter(|_| conversion.flags.unclaimed)?;
-    (now.since(until) > late_max)
+    (now.since(until.max(changed)) > late_max)
         .then(|| Breach::new("unclaimed_outlived", conversion.id, format!("its unclaimed share was to expire at {until}")))
 }

@@ -198,7 +198,8 @@ fn bound<'a>(order: &'a Order, fact: &SaleFact, context: &Context, terms: &Terms
         coupon: context.coupon.as_ref(),
     };
     let attributed = attribution::attribute(&terms.attribution, &asked);
-    let claimants = order.claimants(fact.revision, &context.claimants);
+    // A share that has gone to somebody is gone, and with it what a claim would bring.
+    let claimants = order.claimants(fact.revision, &context.claimants).filter(|_| order.expired.is_none());
     let (mut attributed, claimed) = attribution::claimed(terms, &asked, context.recorded_at, claimants, attributed);
     // A signed sale that replaced an unsigned one may name other clicks than the one that was tied.
     let is_counted = |tie: &Tie| attribution::is_counted(&context.touches, &attributed.judged, tie.click);

@@ -89,6 +89,13 @@ pub fn encode(id: i64, out: &mut impl std::fmt::Write) -> std::fmt::Result {
     Ok(())
 }
 
+/// An id of whatever kind, as people see it.
+pub fn text(prefix: &str, id: i64) -> String {
+    let mut text = format!("{prefix}_");
+    encode(id, &mut text).expect("writing to a String never fails");
+    text
+}
+
 /// Reads what [`encode`] writes, and nothing else.
 pub fn decode(text: &str) -> Option<i64> {
     if text.len() != DIGITS {

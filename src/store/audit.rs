@@ -3,7 +3,7 @@
 use crate::domain::account::Account;
 use crate::kernel::{
     currency::Currency,
-    id::{ConversionId, ProgramId, PublisherId},
+    id::{self, ConversionId, EntryId, InboxId, InvoiceId, PaymentId, ProgramId, PublisherId, StatementId},
     time::{Month, Time},
 };
 use crate::store::{StoreError, Tx};
@@ -59,8 +59,9 @@ statements! {
     SERIES = "SELECT s.series, s.year, s.last, COUNT(i.serial) AS issued, COALESCE(MAX(i.serial), 0) AS highest FROM series s
         LEFT JOIN (SELECT series, year, serial FROM invoice UNION ALL SELECT 'statement' AS series, year, serial FROM statement) i
         ON i.series = s.series AND i.year = s.year GROUP BY s.series, s.year, s.last ORDER BY s.series, s.year";
-    NUMBERS_WITHOUT_SERIES = "SELECT i.id AS n FROM (SELECT id, series, year FROM invoice
-        UNION ALL SELECT id, 'statement' AS series, year FROM statement) i LEFT JOIN series s ON s.series = i.series AND s.year = i.year
+    INVOICES_WITHOUT_SERIES = "SELECT i.id AS n FROM invoice i LEFT JOIN series s ON s.series = i.series AND s.year = i.year
+        WHERE s.series IS NULL ORDER BY i.id LIMIT 100";
+    STATEMENTS_WITHOUT_SERIES = "SELECT i.id AS n FROM statement i LEFT JOIN series s ON s.series = 'statement' AND s.year = i.year
         WHERE s.series IS NULL ORDER BY i.id LIMIT 100";
     /// With its own line nothing is left of what a payment holds, and that line is what it takes from the balance.
     PAYMENT_SUMS = "SELECT p.id AS n FROM payment p LEFT JOIN payment_line l ON l.payment = p.id
@@ -182,34 +183,35 @@ pub async fn last_message_at(tx: &mut Tx) -> Result<Option<Time>, StoreError> {
     Ok(numbers(tx, LAST_MESSAGE).await?.first().map(|&at| Time::from_micros(at)))
 }
 
-/// Rows that stand alone, and columns that repeat what stands elsewhere and do not: the invariant's code, and the number of what they miss
-/// or are.
-pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, i64)>, StoreError> {
+/// Rows that stand alone, and columns that repeat what stands elsewhere and do not: the invariant's code, and the id of what they miss or
+/// are.
+pub async fn lone_rows(tx: &mut Tx) -> Result<Vec<(&'static str, String)>, StoreError> {
     let checks = [
-        ("conversion_without_order", LONE_CONVERSIONS),
-        ("conversion_copies_differ", COPIES),
-        ("appointment_differs", APPOINTMENTS),
-        ("credit_without_conversion", LONE_CREDITS),
-        ("fact_without_order", LONE_FACTS),
-        ("context_without_order", LONE_CONTEXTS),
-        ("touch_without_order", LONE_TOUCHES),
-        ("posting_without_entry", LONE_POSTINGS),
-        ("entry_without_order", LONE_ENTRIES),
-        ("invoice_line_differs", INVOICE_LINES),
-        ("statement_line_differs", STATEMENT_LINES),
-        ("statement_payment_differs", STATEMENT_PAYMENTS),
-        ("payment_without_statement", PAYMENTS_WITHOUT_STATEMENT),
-        ("number_without_series", NUMBERS_WITHOUT_SERIES),
-        ("payment_sum_differs", PAYMENT_SUMS),
-        ("payment_line_differs", PAYMENT_LINES),
-        ("line_paid_twice", PAID_TWICE),
-        ("fact_without_message", FACTS_WITHOUT_MESSAGE),
-        ("message_without_order", RECORDED_WITHOUT_ORDER),
-        ("webhook_id_not_used_up", USED_WEBHOOK_IDS),
+        ("conversion_without_order", ConversionId::PREFIX, LONE_CONVERSIONS),
+        ("conversion_copies_differ", ConversionId::PREFIX, COPIES),
+        ("appointment_differs", ConversionId::PREFIX, APPOINTMENTS),
+        ("credit_without_conversion", ConversionId::PREFIX, LONE_CREDITS),
+        ("fact_without_order", ConversionId::PREFIX, LONE_FACTS),
+        ("context_without_order", ConversionId::PREFIX, LONE_CONTEXTS),
+        ("touch_without_order", ConversionId::PREFIX, LONE_TOUCHES),
+        ("posting_without_entry", EntryId::PREFIX, LONE_POSTINGS),
+        ("entry_without_order", EntryId::PREFIX, LONE_ENTRIES),
+        ("invoice_line_differs", EntryId::PREFIX, INVOICE_LINES),
+        ("statement_line_differs", EntryId::PREFIX, STATEMENT_LINES),
+        ("statement_payment_differs", StatementId::PREFIX, STATEMENT_PAYMENTS),
+        ("payment_without_statement", PaymentId::PREFIX, PAYMENTS_WITHOUT_STATEMENT),
+        ("number_without_series", InvoiceId::PREFIX, INVOICES_WITHOUT_SERIES),
+        ("number_without_series", StatementId::PREFIX, STATEMENTS_WITHOUT_SERIES),
+        ("payment_sum_differs", PaymentId::PREFIX, PAYMENT_SUMS),
+        ("payment_line_differs", PaymentId::PREFIX, PAYMENT_LINES),
+        ("line_paid_twice", EntryId::PREFIX, PAID_TWICE),
+        ("fact_without_message", ConversionId::PREFIX, FACTS_WITHOUT_MESSAGE),
+        ("message_without_order", InboxId::PREFIX, RECORDED_WITHOUT_ORDER),
+        ("webhook_id_not_used_up", InboxId::PREFIX, USED_WEBHOOK_IDS),
     ];
     let mut lone = Vec::new();
-    for (code, statement) in checks {
-        lone.extend(numbers(tx, statement).await?.into_iter().map(|number| (code, number)));
+    for (code, prefix, statement) in checks {
+        lone.extend(numbers(tx, statement).await?.into_iter().map(|number| (code, id::text(prefix, number))));
     }
     Ok(lone)
 }

@@ -12,7 +12,7 @@ use ristourne::domain::{
     publisher::Kind as PublisherKind,
     reason::Refusal,
     sale::OpenedClick,
-    terms::{SelfReferral, Terms, pay::Pay, pay::Tier},
+    terms::{Terms, pay::Pay, pay::Tier},
 };
 use ristourne::kernel::{id::BuyerId, time::DAY};
 
@@ -246,95 +246,4 @@ fn the_deadline_escalates_to_the_microsecond() {
     assert_eq!(world.answer(Actor::Clock, claim.id, Answered::Escalate), Outcome::Refused(Refusal::NotDue), "once");
     let accept = Answered::Accept { amount: None };
     assert_eq!(world.answer(Actor::Operator, claim.id, accept), Outcome::Refused(Refusal::NotRecorded));
-}
-
-/// Everything that two claimants of one order may find in their way: the sale before, between and after their claims.
-#[test]
-fn of_two_claimants_it_does_not_matter_when_the_sale_comes() {
-    for (policy, by_click, wanted) in [
-        (SelfReferral::Allow, false, (0, "pending 5.00 = 3.00 + 1.50 + 0.50", "")),
-        (SelfReferral::Hold, false, (0, "pending 5.00 = 3.00 + 1.50 + 0.50", "held")),
-        // The first is the publisher and is passed over for the next.
-        (SelfReferral::Refuse, false, (1, "pending 5.00 = 3.00 + 1.50 + 0.50", "")),
-        (SelfReferral::Hold, true, (0, "pending 5.00 = 3.00 + 1.50 + 0.50", "held")),
-        (SelfReferral::Refuse, true, (1, "pending 5.00 = 3.00 + 1.50 + 0.50", "")),
-    ] {
-        for place in 0..=2 {
-            let mut terms = terms();
-            terms.attribution.self_referral = policy;
-            let mut world = World::with(terms);
-            let (mine, other) = (world.publisher(PublisherKind::Content, "0", Some("a@b.example")), world.blog());
-            let buyers = [world.buyer(Some("A@b.example")), world.buyer(None)];
-            for (buyer, blog) in buyers.iter().zip([mine, other]) {
-                world.visit(*buyer, blog, HOUR);
-            }
-            let click = world.click(mine, DAY);
-            let sold = if by_click { sale("100.00").click(&click) } else { sale("100.00") };
-            for (n, buyer) in buyers.iter().enumerate() {
-                if n == place {
-                    world.sell("A-1", &sold);
-                }
-                world.claim(*buyer, "A-1");
-            }
-            if place == 2 {
-                world.sell("A-1", &sold);
-            }
-            let conversion = world.conversion("A-1");
-            let found = (conversion.buyer, world.says("A-1"), conversion.flags.text());
-            let about = format!("{policy:?}, by a click: {by_click}, the sale in place {place}");
-            assert_eq!(found, (Some(buyers[wanted.0]), wanted.1.to_owned(), wanted.2.to_owned()), "{about}");
-        }
-    }
-}
-
-#[test]
-fn a_claim_and_a_sign_in_go_to_whoever_came_first() {
-    for place in 0..=2 {
-        for claim_first in [true, false] {
-            let mut world = World::new();
-            let (blog, claimant, other) = (world.blog(), world.buyer(None), world.buyer(None));
-            let click = world.click(blog, DAY);
-            world.visit(claimant, blog, HOUR);
-            let sold = sale("100.00").click(&click);
-            for step in 0..2 {
-                if step == place {
-                    world.sell("A-1", &sold);
-                }
-                world.now = world.now.plus(MINUTE);
-                if (step == 0) == claim_first {
-                    world.claim(claimant, "A-1");
-                } else {
-                    world.sign_in(other, &[click]);
-                }
-            }
-            if place == 2 {
-                world.sell("A-1", &sold);
-            }
-            let wanted = if claim_first { claimant } else { other };
-            assert_eq!(world.conversion("A-1").buyer, Some(wanted), "claim first: {claim_first}, the sale in place {place}");
-        }
-    }
-}
-
-#[test]
-fn whoever_takes_over_brings_their_own_publishers_base() {
-    let tier = |from, rate| Tier { from, percent: percent(rate) };
-    for claims_first in [true, false] {
-        let mut world = World::with(Terms { commission: vec![pays(Pay::Tiers(vec![tier(0, "5"), tier(5_000, "10")]))], ..terms() });
-        let (small, large) = (world.blog(), world.blog());
-        let (first, second) = (world.buyer(None), world.buyer(None));
-        let click = world.click(large, DAY);
-        world.sell("earlier", &sale("60.00").click(&click));
-        world.approve("earlier", Actor::Merchant);
-        world.visit(first, small, HOUR);
-        world.visit(second, large, HOUR);
-        let claim = claimed(world.claim(first, "A-1"));
-        if claims_first {
-            world.claim(second, "A-1");
-        }
-        world.answer(Actor::Operator, claim.id, Answered::Refuse { reason: ClaimReason::TooLate, text: None });
-        world.sell("A-1", &sale("100.00"));
-        world.claim(second, "A-1");
-        assert_eq!(world.says("A-1"), "pending 10.00 = 6.00 + 3.00 + 1.00", "claims first: {claims_first}");
-    }
 }

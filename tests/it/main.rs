@@ -35,6 +35,7 @@ mod domain_ladder;
 mod domain_missing;
 mod domain_payouts;
 mod domain_refunds;
+mod domain_rivals;
 mod domain_rules;
 mod domain_sets;
 mod domain_shares;

@@ -70,8 +70,8 @@ pub async fn verify(db: &Db, zone: &Zone, terms: &TermsCache) -> Result<Report, 
     tiers(&mut tx, &totals.tiers, &mut report).await?;
     pots(&mut tx, &totals.pots, &mut report).await?;
     report.clicks = recount(&mut tx, zone, &mut report.breaches).await?;
-    for (code, number) in rows::lone_rows(&mut tx).await? {
-        report.breaches.push(Breach::new(code, ConversionId::from_raw(number), format!("row {number}")));
+    for (code, id) in rows::lone_rows(&mut tx).await? {
+        report.breaches.push(Breach::new(code, id, "what is stored about it differs, or stands alone"));
     }
     Ok(report)
 }
@@ -195,7 +195,9 @@ impl About<'_> {
                         format!("reports count it on day {:?}, it occurred on {day}", self.row.day),
                     ));
                 }
-                breaches.extend(audit::outlived(decided, now, LATE_MAX));
+                // What became unclaimed after its date, as a late click or another sale did, waits for the next job.
+                let changed = self.entries.iter().map(|chained| chained.entry.at).max().unwrap_or_default();
+                breaches.extend(audit::outlived(decided, changed, now, LATE_MAX));
             }
             (None, Some(_)) => breaches.push(Breach::new("conversion_missing", id, "its facts are recorded, but no conversion is stored")),
             (Some(_), None) => breaches.push(Breach::new("conversion_extra", id, "a conversion is stored, but its facts do not make one")),
