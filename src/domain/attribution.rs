@@ -130,9 +130,8 @@ pub fn claimed<'a>(
     // Had the sale come first, the claim would have been there before the sign-in.
     let is_first = |since: Time| attributed.buyer.is_none() || attributed.tied_at.is_some_and(|tied| since < tied);
     let refuses = terms.attribution.self_referral == SelfReferral::Refuse;
-    let may_count = |fact: &ClaimFact, found: Option<ClaimFound>| {
-        !asked.other_channel && !fact.closed && !(refuses && found.is_some_and(|found| found.self_referral))
-    };
+    let is_refused = |found: Option<ClaimFound>| refuses && found.is_some_and(|found| found.self_referral);
+    let may_count = |fact: &ClaimFact, found| !(asked.other_channel || fact.closed || is_refused(found));
     let found = claimants
         .filter(|(_, fact, found)| may_count(fact, *found))
         .filter_map(|(buyer, fact, found)| Some((Claimed { buyer, fact, attributes: is_free, found }, proof(fact)?)))

@@ -288,10 +288,10 @@ impl Order {
     }
 
     /// Its claims, each with what was looked up for it and this revision of the sale.
-    pub fn claimants<'a, 'b>(
+    pub fn claimants<'a>(
         &'a self,
         revision: u32,
-        known: &'b BTreeMap<BuyerId, ClaimFound>,
+        known: &BTreeMap<BuyerId, ClaimFound>,
     ) -> impl Iterator<Item = (BuyerId, &'a ClaimFact, Option<ClaimFound>)> {
         self.claims.iter().map(move |(buyer, fact)| {
             let own = fact.found.filter(|found| found.revision == revision);

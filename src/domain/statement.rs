@@ -33,6 +33,7 @@ pub struct Billing {
 
 impl Billing {
     /// Takes what somebody says now. The operator's word confirms; a publisher's own leaves what was confirmed and is the same.
+    #[must_use]
     pub fn replaced_by(&self, new: Self, by_operator: bool, now: Time) -> Self {
         let looked_at = |billing: &Self| {
             let Identity { name, country, vat_number, registration, .. } = billing.party.clone();

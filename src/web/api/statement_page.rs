@@ -31,9 +31,10 @@ pub async fn load_statement_page(tx: &mut Tx, statement: &Statement) -> Result<P
 impl Page {
     pub fn render(&self, statement: &Statement, zone: &Zone, language: Language) -> Response {
         let draft = &statement.draft;
-        let name = match draft.total.net < 0 {
-            true => say(language, "Self-billed credit note", "Avoir en autofacturation"),
-            false => say(language, "Self-billed invoice", "Autofacture"),
+        let name = if draft.total.net < 0 {
+            say(language, "Self-billed credit note", "Avoir en autofacturation")
+        } else {
+            say(language, "Self-billed invoice", "Autofacture")
         };
         let title = format!("{name} {}{}", say(language, "no. ", "n° "), statement.number);
         let terms = [

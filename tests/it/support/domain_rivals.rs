@@ -25,7 +25,7 @@ impl Rivals {
         let mut links: Vec<Blog> = story.world.facts.links.iter().map(|(link, of)| Blog { publisher: of.publisher, link: *link }).collect();
         links.sort_by_key(|blog| blog.link);
         let rival = story.events.len();
-        for _ in 0..1 + dice.below(2) {
+        for _ in 0..=dice.below(2) {
             let before = if dice.chance(80) { dice.between(0, 30 * 24) * HOUR } else { dice.between(-3, 90) * MINUTE };
             let click = story.world.click(links[dice.below(links.len())], before);
             if dice.chance(60) {
@@ -47,8 +47,8 @@ impl Rivals {
             Event::Rates => false,
         };
         // Whoever is second is heard once everything of the first has been told.
-        let (is_first, is_second): (&dyn Fn(&usize) -> bool, &dyn Fn(&usize) -> bool) =
-            if self.first { (&is_rival, &is_other) } else { (&is_other, &is_rival) };
+        let is_first = |n: &usize| if self.first { is_rival(n) } else { is_other(n) };
+        let is_second = |n: &usize| if self.first { is_other(n) } else { is_rival(n) };
         let told = (0..self.story.events.len()).filter(is_first).filter_map(|n| sequence.iter().position(|event| *event == n)).max();
         let mut seconds: Vec<usize> = (0..self.story.events.len()).filter(is_second).collect();
         let (mut n, after) = (0, told.map_or(0, |place| place + 1));
