@@ -71,6 +71,30 @@ fn any_sequence_of_an_order_that_two_claim_ends_the_same() {
 }
 
 #[test]
+fn the_rivals_reach_every_kind_of_end() {
+    let mut seen = std::collections::BTreeMap::<String, u32>::new();
+    let mut state = 2_u64;
+    for _ in 0..1_000 {
+        let choices: Vec<u16> = std::iter::repeat_with(|| crate::support::domain::draw(&mut state)).take(310).collect();
+        let rivals = Rivals::roll(&mut Dice::new(&choices));
+        let events = rivals.story.events.len();
+        let (world, _) = rivals.story.run(rivals.fair((0..events).collect()));
+        let mut count = |what: String| *seen.entry(what).or_default() += 1;
+        let buyer = world.facts.orders.get(&world.key(ORDER)).and_then(|order| world.due_of(order)).and_then(|due| due.buyer);
+        for claim in world.facts.claims.values() {
+            let whose = if buyer == Some(claim.buyer) { "theirs" } else { "not theirs" };
+            count(format!("{} and {whose}", claim.state().status().word()));
+        }
+    }
+    for what in ["matched and theirs", "refused and not theirs", "waiting and not theirs"] {
+        assert!(seen.get(what).is_some_and(|count| *count >= 20), "{what} is hardly reached: {seen:?}");
+    }
+    for never in ["waiting and theirs", "refused and theirs"] {
+        assert_eq!(seen.get(never), None, "{seen:?}");
+    }
+}
+
+#[test]
 fn the_stories_reach_every_kind_of_end() {
     // A property of sets that are all dull would prove little.
     let mut seen = std::collections::BTreeMap::<String, u32>::new();

@@ -134,7 +134,7 @@ struct View {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = NextPayout)]
 struct Next {
-    /// What is payable.
+    /// What is payable; the VAT of a statement is paid on top of it.
     balance: Money,
     minimum: Money,
     /// Why it would not be paid.
