@@ -117,7 +117,8 @@ class Claims:
             new = {name for name in names if self.world.clicks[name]["program"] == claim["key"][0] and self.world.clicks[name]["quality"] != "embedded"}
             if new - claim["clicks"] and not claim["closed"]:
                 self.know(claim, new - claim["clicks"])
-                claim["known"] |= {name: (self.world.clicks[name]["tied"][0], self.world.moment()) for name in new - claim["clicks"]}
+                tied = {name: self.world.clicks[name]["tied"] for name in new - claim["clicks"]}
+                claim["known"] |= {name: (tie[0], self.world.moment()) for name, tie in tied.items() if tie}
                 claim["clicks"] |= new
                 self.ask(claim["key"])
 
