@@ -56,12 +56,15 @@ def bonus(one, share, boosts):
     if one["percent"]:
         most = share * Fraction(one["percent"]) / 100
         assert minor(one["share"]) == share and (exact <= most if one["days"] is not None else exact == most), ("bonus", exact, most)
+    ended = bool(one["reason"]) and one["reason"]["code"] in ENDED
     if boosts is not None:
-        flat, percent, left = promised(one, boosts[one["boost"]])
         assert one["funded_by"] == boosts[one["boost"]]["funded_by"] and one["kind"] == boosts[one["boost"]]["kind"], ("boost", one)
+    # What a bonus that went with its order was worked out from went with it.
+    if boosts is not None and not ended:
+        flat, percent, left = promised(one, boosts[one["boost"]])
         assert exact in flat if flat else Fraction(one["percent"]) == Fraction(percent) and exact == share * Fraction(percent) / 100 * left, ("terms", one)
     assert wanted == money.half_up(exact), ("bonus", exact)
-    paid = 0 if one["reason"] and one["reason"]["code"] in ENDED else min(wanted, minor(one["cap"]) if one["cap"] else wanted)
+    paid = 0 if ended else min(wanted, minor(one["cap"]) if one["cap"] else wanted)
     assert minor(one["amount"]) == paid and (paid < wanted) == bool(one["reason"]), ("bonus", one)
     return one["funded_by"], minor(one["amount"])
 
