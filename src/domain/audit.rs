@@ -42,7 +42,10 @@ pub fn claim(claim: &Claim, order: Option<&Order>, conversion: Option<&Conversio
     }
     match claim.state() {
         State::Matched { conversion: id } | State::Accepted { conversion: id } => {
+            // One whose sale was replaced by another in a currency without a rate waits for that.
+            let waits = order.is_some_and(|order| order.context.is_none());
             let is_theirs = conversion.is_some_and(|conversion| conversion.buyer == Some(claim.buyer) || conversion.expired_at.is_some());
+            let is_theirs = is_theirs || waits;
             let is_its_own = order.is_some_and(|order| order.id == *id);
             if is_theirs && is_its_own { None } else { breach("claim_not_credited", format!("{id} is not this buyer's")) }
         }

@@ -4,7 +4,7 @@
 
 use crate::codes;
 use crate::domain::{
-    conversion::{Conversion, Status},
+    conversion::Conversion,
     order::{Actor, ClaimFact},
     sale::OrderKey,
     touch::CLOCK_SKEW,
@@ -199,8 +199,8 @@ impl Claim {
             {
                 Some(self.then(now, Actor::Clock, State::Refused { reason: ClaimReason::AlreadyClaimed, text: None }))
             }
-            // The shop's signed sale says that it is another channel's, or it earns nothing for another reason.
-            None if matches!(state, State::Matched { .. }) && conversion.status == Status::Unattributed => {
+            // The shop's signed sale says that it is another channel's, or it earns them nothing for another reason.
+            None if matches!(state, State::Matched { .. }) && conversion.expired_at.is_none() => {
                 Some(self.then(now, Actor::Clock, State::Refused { reason: ClaimReason::AlreadyCreditedElsewhere, text: None }))
             }
             _ => None,

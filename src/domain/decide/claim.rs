@@ -154,13 +154,14 @@ fn looked_up(facts: &Facts, order: &Order, buyer: BuyerId, fact: ClaimFact, now:
         coupon: context.coupon.as_ref(),
     };
     let found = look_up(facts, version, order, (&asked, context.recorded_at, sale.revision), (buyer, &fact), now);
+    let before = fact.found.or_else(|| context.claimants.get(&buyer).copied());
+    let is_known = |found: &ClaimFound| before.is_some_and(|before| before.publisher == found.publisher);
     let fact = ClaimFact { found: found.or(fact.found), ..fact };
-    match fact.found.filter(|found| found.publisher.is_some()) {
+    match fact.found.filter(|found| found.publisher.is_some() && !is_known(found)) {
         Some(found) => {
-            // As it is if nobody else has claimed.
+            // Once, before the order is theirs: from then on the merchant's account holds it. As it is if nobody else has claimed.
             let alone = Order { claims: BTreeMap::from([(buyer, fact.clone())]), ..order.clone() };
-            let budget_used_up =
-                found.budget_used_up || change::program(facts, &order.key).is_ok_and(|of| record::is_unpaid(facts, of, &alone));
+            let budget_used_up = change::program(facts, &order.key).is_ok_and(|of| record::is_unpaid(facts, of, &alone));
             ClaimFact { found: Some(ClaimFound { budget_used_up, ..found }), ..fact }
         }
         None => fact,
