@@ -2,15 +2,17 @@
 
 use crate::support::domain::{HOUR, MINUTE, World, pays, percent, sale, terms};
 use ristourne::domain::{
+    account::{Account, Owner},
     audit,
     claim::{Claim, ClaimReason, ClaimStatus},
     command::{Answered, Outcome},
     conversion::Status,
+    merchant::{Billing, Merchant},
     order::Actor,
     publisher::Kind as PublisherKind,
     terms::{SelfReferral, Terms, pay::Pay, pay::Tier},
 };
-use ristourne::kernel::time::DAY;
+use ristourne::kernel::{currency::Currency, time::DAY};
 
 #[track_caller]
 fn claimed(outcome: Outcome) -> Claim {
@@ -192,5 +194,31 @@ fn tiers_look_at_whom_the_claim_brings_in_now() {
             }
         }
         assert_eq!(world.says("A-1"), "pending 10.00 = 6.00 + 3.00 + 1.00", "the sale in place {place}");
+    }
+}
+
+#[test]
+fn a_claim_looks_at_its_merchants_credit_once() {
+    for (credit, held) in [(600, false), (400, true)] {
+        for claim_first in [true, false] {
+            let mut world = World::new();
+            let (id, billing) = (world.merchant, Billing { prepaid: true, ..Billing::default() });
+            world.facts.merchants.insert(id, Merchant { id, name: "Shop".to_owned(), email: None, billing });
+            world.facts.parties.insert(Owner::Merchant(id));
+            world.facts.balances.insert((Account::MerchantOwed(id), Currency::EUR), -credit);
+            let (blog, buyer) = (world.blog(), world.buyer(None));
+            world.visit(buyer, blog, HOUR);
+            if claim_first {
+                world.claim(buyer, "A-1");
+            }
+            world.sell("A-1", &sale("100.00"));
+            world.claim(buyer, "A-1");
+            // From now on the merchant's account holds it.
+            world.approve("A-1", Actor::Operator);
+            let late = world.click(blog, 2 * HOUR);
+            world.sign_in(buyer, &[late]);
+            world.sell("A-1", &sale("100.00").click(&late));
+            assert_eq!(world.conversion("A-1").flags.held, held, "credit of {credit}, claim first: {claim_first}");
+        }
     }
 }

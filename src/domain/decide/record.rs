@@ -234,7 +234,9 @@ fn look_up(facts: &Facts, version: &Version, order: &Order, sale: &Sale, now: Ti
             Some(context) => context.in_debt,
             None => is_in_debt(facts, &owing, to),
         },
-        budget_used_up: kept.is_some_and(|context| context.budget_used_up),
+        // Also as a claim found it, whose publisher the sale's own clicks may replace.
+        budget_used_up: kept.is_some_and(|context| context.budget_used_up)
+            || order.claims.values().filter_map(|fact| fact.found).any(|found| found.budget_used_up),
         touches,
         coupon,
     })
