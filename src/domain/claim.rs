@@ -194,13 +194,11 @@ impl Claim {
                 Some(self.then(now, Actor::Clock, State::Matched { conversion: conversion.id }))
             }
             // Anybody could have sent an unsigned sale, so it refuses no claim that is open.
-            Some(buyer)
-                if buyer != self.buyer && (matches!(state, State::Matched { .. }) || state.is_open() && !conversion.flags.unsigned) =>
-            {
+            Some(buyer) if buyer != self.buyer && (state.conversion().is_some() || state.is_open() && !conversion.flags.unsigned) => {
                 Some(self.then(now, Actor::Clock, State::Refused { reason: ClaimReason::AlreadyClaimed, text: None }))
             }
             // The shop's signed sale says that it is another channel's, or it earns them nothing for another reason.
-            None if matches!(state, State::Matched { .. }) && conversion.expired_at.is_none() => {
+            None if state.conversion().is_some() && conversion.expired_at.is_none() => {
                 Some(self.then(now, Actor::Clock, State::Refused { reason: ClaimReason::AlreadyCreditedElsewhere, text: None }))
             }
             _ => None,

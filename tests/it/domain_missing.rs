@@ -247,3 +247,17 @@ fn the_deadline_escalates_to_the_microsecond() {
     let accept = Answered::Accept { amount: None };
     assert_eq!(world.answer(Actor::Operator, claim.id, accept), Outcome::Refused(Refusal::NotRecorded));
 }
+
+#[test]
+fn an_accepted_claim_says_when_the_shops_own_click_takes_its_order() {
+    let mut world = World::new();
+    let (blog, buyer, other) = (world.blog(), world.buyer(None), world.buyer(None));
+    world.visit(buyer, blog, HOUR);
+    let named = world.visit(other, blog, DAY);
+    let claim = claimed(world.claim(buyer, "A-1"));
+    let accepted = claimed(world.answer(Actor::Merchant, claim.id, Answered::Accept { amount: Some(money("100.00")) }));
+    assert_eq!((accepted.state().status(), world.conversion("A-1").buyer), (ClaimStatus::Accepted, Some(buyer)));
+    let said = sale("100.00").at(world.facts.orders[&world.key("A-1")].sale.as_ref().expect("recorded").sale.occurred_at);
+    world.sell("A-1", &said.click(&named));
+    assert_eq!((world.conversion("A-1").buyer, status(&world, &claim)), (Some(other), ClaimStatus::Refused));
+}

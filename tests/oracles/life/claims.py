@@ -10,6 +10,8 @@ ANSWER_DAYS, OPEN_MAX, AGE_MAX = 30, 10, 366 * DAY
 # Whether two buyers may claim one order, one claim what another's sign-in gets, and a publisher what the terms refuse them.
 COMPETING_CLAIMS = True
 OPEN = ("waiting", "escalated")
+# The order is the buyer's, found or by the shop's word.
+HELD = ("matched", "accepted")
 NEVER = float("inf")
 
 
@@ -132,9 +134,9 @@ class Claims:
             lost = claim["state"] == "refused" and not claim["closed"]
             if buyer == claim["buyer"] and (claim["state"] in OPEN or lost):
                 claim |= {"state": "matched", "reason": None}
-            elif buyer not in (None, claim["buyer"]) and (claim["state"] == "matched" or claim["state"] in OPEN and order["signed"]):
+            elif buyer not in (None, claim["buyer"]) and (claim["state"] in HELD or claim["state"] in OPEN and order["signed"]):
                 claim |= {"state": "refused", "reason": "already_claimed"}
-            elif not buyer and claim["state"] == "matched":
+            elif not buyer and claim["state"] in HELD:
                 claim |= {"state": "refused", "reason": "already_credited_elsewhere"}
 
     def escalate(self):
