@@ -1,6 +1,6 @@
 //! Passes merchants' payments on: conversions whose invoice is paid in full, or that credit covers, become payable.
 //!
-//! Called after whatever pays something, and by a job that finds what a crash left over. Two at once do no harm: each conversion is judged
+//! Called after what pays something and what undoes a debt, and by a job that finds what a crash left over. Two at once do no harm: each conversion is judged
 //! under its program's lock, and the second finds it paid.
 
 use crate::{

@@ -5,16 +5,15 @@ use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
     account::Account,
-    entry::{self, Link, Subject, SubjectKind},
+    entry::Link,
     identity::Identity,
     invoice::{Draft, Invoice, Owed},
-    movement,
     series::{Number, Series},
     standing::Billed,
 };
 use crate::kernel::{
     currency::Currency,
-    id::{ConversionId, EntryId, InvoiceId, MerchantId, ProgramId},
+    id::{EntryId, InvoiceId, MerchantId},
     money::Money,
     time::{Day, Time},
 };
@@ -26,12 +25,6 @@ statements! {
     OWED = "SELECT p.currency, p.entry, e.at, p.amount FROM posting p JOIN journal_entry e ON e.id = p.entry
         LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement' LEFT JOIN invoice_line l ON l.entry = p.entry";
     BILLED = "SELECT id, series, year, serial, currency, net + vat AS gross, due_on FROM invoice WHERE merchant = $1 ORDER BY id";
-    LINES = "SELECT l.entry, e.at, e.kind, e.subject_kind, e.subject, e.program, o.order_id, m.kind AS moved, m.reason, l.amount
-        FROM invoice_line l JOIN journal_entry e ON e.id = l.entry LEFT JOIN orders o ON o.id = e.subject AND e.subject_kind = 'order'
-        LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement'";
-    SUMMARY = "SELECT e.program, g.name, m.kind AS moved, COUNT(*) AS lines, CAST(SUM(l.amount) AS BIGINT) AS amount FROM invoice_line l
-        JOIN journal_entry e ON e.id = l.entry LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement'
-        LEFT JOIN program g ON g.id = e.program WHERE l.invoice = $1 GROUP BY e.program, g.name, m.kind ORDER BY m.kind IS NOT NULL, e.program, m.kind";
     OWING = "SELECT owner AS merchant, currency FROM balance WHERE owner_kind = 'merchant' AND account LIKE '%:owed' ORDER BY owner, currency";
     TO_PASS_ON = "SELECT DISTINCT merchant FROM invoice WHERE passed_on_at IS NULL ORDER BY merchant";
     OPEN = "SELECT id FROM invoice WHERE merchant = $1 AND passed_on_at IS NULL ORDER BY id";
@@ -204,81 +197,6 @@ pub async fn billed(tx: &mut Tx, merchant: MerchantId) -> Result<Vec<Billed>, St
         })
     };
     rows.into_iter().map(read).collect()
-}
-
-/// A posting on a document.
-#[derive(Debug, Clone)]
-pub struct Line {
-    pub entry: EntryId,
-    pub at: Time,
-    pub kind: entry::Kind,
-    pub subject: Subject,
-    pub program: Option<ProgramId>,
-    pub order_id: Option<String>,
-    /// What moved, if it is no order.
-    pub moved: Option<movement::Kind>,
-    /// Of a fee or bonus.
-    pub reason: Option<String>,
-    pub amount: i64,
-}
-
-impl Line {
-    pub const fn conversion(&self) -> Option<ConversionId> {
-        self.subject.order()
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct LineRow {
-    entry: i64,
-    at: i64,
-    kind: String,
-    subject_kind: String,
-    subject: i64,
-    program: Option<i64>,
-    order_id: Option<String>,
-    moved: Option<String>,
-    reason: Option<String>,
-    amount: i64,
-}
-
-/// A document's lines as they were posted, behind `after`.
-pub async fn lines(tx: &mut Tx, invoice: InvoiceId, after: Option<EntryId>, limit: i64) -> Result<Vec<Line>, StoreError> {
-    let filter = Filter::new(LINES).and("l.invoice =", Some(invoice.raw())).and("l.entry >", after.map(EntryId::raw));
-    let rows: Vec<LineRow> = filter.order("ORDER BY l.entry", limit).all(tx).await?;
-    let read = |row: LineRow| {
-        let entry = EntryId::from_raw(row.entry);
-        let corrupt = |column| StoreError::corrupt("journal_entry", column, entry);
-        let subject = SubjectKind::from_word(&row.subject_kind).ok_or_else(|| corrupt("subject_kind"))?;
-        Ok(Line {
-            entry,
-            at: Time::from_micros(row.at),
-            kind: entry::Kind::from_word(&row.kind).ok_or_else(|| corrupt("kind"))?,
-            subject: Subject::from_raw(subject, row.subject),
-            program: row.program.map(ProgramId::from_raw),
-            order_id: row.order_id,
-            moved: row.moved.as_deref().and_then(movement::Kind::from_word),
-            reason: row.reason,
-            amount: row.amount,
-        })
-    };
-    rows.into_iter().map(read).collect()
-}
-
-/// The lines of one program, or of one kind of movement, together.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Part {
-    pub program: Option<i64>,
-    /// Of the program.
-    pub name: Option<String>,
-    /// The kind of movement.
-    pub moved: Option<String>,
-    pub lines: i64,
-    pub amount: i64,
-}
-
-pub async fn summary(tx: &mut Tx, invoice: InvoiceId) -> Result<Vec<Part>, StoreError> {
-    tx.all(SUMMARY, args![invoice.raw()]).await
 }
 
 #[derive(sqlx::FromRow)]

@@ -22,6 +22,7 @@ pub mod coupon;
 pub mod customer;
 pub mod db;
 pub mod direct;
+pub mod document_line;
 pub mod entry;
 pub mod error;
 pub mod facts;

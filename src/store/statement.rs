@@ -1,30 +1,24 @@
-//! Self-billed statements, and the postings that they list.
+//! Self-billed statements, and which postings stand on them.
 use super::bulk::{self, Column};
 use super::db::Tx;
 use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
-    entry::{self, Link, Subject, SubjectKind},
+    entry::Link,
     identity::Identity,
     payout::FreeLine,
     series::{Number, Series},
     statement::{Draft, Statement, Total},
 };
 use crate::kernel::{
-    id::{EntryId, PaymentId, ProgramId, PublisherId, StatementId},
+    id::{PaymentId, PublisherId, StatementId},
     time::{Day, Time},
 };
-use crate::{args, statements};
+use crate::statements;
 
 statements! {
     LIST = "SELECT id, publisher, payment, year, serial, currency, net, vat_rate, vat, vat_mention, mandate_at, issued_at, issued_on, lines,
         seller, buyer, heads FROM statement";
-    LINES = "SELECT l.entry, l.line, e.at, e.kind, e.subject_kind, e.subject, e.program, o.order_id, m.reason, l.amount
-        FROM statement_line l JOIN journal_entry e ON e.id = l.entry LEFT JOIN orders o ON o.id = e.subject AND e.subject_kind = 'order'
-        LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement'";
-    SUMMARY = "SELECT e.program, g.name, COUNT(*) AS lines, CAST(SUM(-l.amount) AS BIGINT) AS amount FROM statement_line l
-        JOIN journal_entry e ON e.id = l.entry LEFT JOIN program g ON g.id = e.program WHERE l.statement = $1
-        GROUP BY e.program, g.name ORDER BY e.program";
 }
 
 #[derive(sqlx::FromRow)]
@@ -133,71 +127,4 @@ pub async fn list(
 /// Every statement behind an id, for audits.
 pub async fn page(tx: &mut Tx, after: StatementId, limit: i64) -> Result<Vec<Statement>, StoreError> {
     all(Filter::new(LIST).and("id >", Some(after.raw())).order("ORDER BY id", limit).all(tx).await?)
-}
-
-/// A posting on a statement.
-#[derive(Debug, Clone)]
-pub struct Line {
-    pub entry: EntryId,
-    /// Within the entry.
-    pub line: i64,
-    pub at: Time,
-    pub kind: entry::Kind,
-    pub subject: Subject,
-    pub program: Option<ProgramId>,
-    pub order_id: Option<String>,
-    /// Of what was given up or written off.
-    pub reason: Option<String>,
-    /// Minor units, positive is the publisher's.
-    pub amount: i64,
-}
-
-#[derive(sqlx::FromRow)]
-struct LineRow {
-    entry: i64,
-    line: i64,
-    at: i64,
-    kind: String,
-    subject_kind: String,
-    subject: i64,
-    program: Option<i64>,
-    order_id: Option<String>,
-    reason: Option<String>,
-    amount: i64,
-}
-
-/// A statement's lines as they were posted, behind `after`.
-pub async fn lines(tx: &mut Tx, statement: StatementId, after: Option<EntryId>, limit: i64) -> Result<Vec<Line>, StoreError> {
-    let filter = Filter::new(LINES).and("l.statement =", Some(statement.raw())).and("l.entry >", after.map(EntryId::raw));
-    let rows: Vec<LineRow> = filter.order("ORDER BY l.entry, l.line", limit).all(tx).await?;
-    let read = |row: LineRow| {
-        let entry = EntryId::from_raw(row.entry);
-        let corrupt = |column| StoreError::corrupt("journal_entry", column, entry);
-        let subject = SubjectKind::from_word(&row.subject_kind).ok_or_else(|| corrupt("subject_kind"))?;
-        Ok(Line {
-            entry,
-            line: row.line,
-            at: Time::from_micros(row.at),
-            kind: entry::Kind::from_word(&row.kind).ok_or_else(|| corrupt("kind"))?,
-            subject: Subject::from_raw(subject, row.subject),
-            program: row.program.map(ProgramId::from_raw),
-            order_id: row.order_id,
-            reason: row.reason,
-            amount: -row.amount,
-        })
-    };
-    rows.into_iter().map(read).collect()
-}
-
-/// The lines of one program together, minor units.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Part {
-    pub program: Option<i64>,
-    pub name: Option<String>,
-    pub lines: i64,
-    pub amount: i64,
-}
-
-pub async fn summary(tx: &mut Tx, statement: StatementId) -> Result<Vec<Part>, StoreError> {
-    tx.all(SUMMARY, args![statement.raw()]).await
 }

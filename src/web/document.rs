@@ -4,14 +4,19 @@ use crate::{
     domain::{
         entry::{Kind, Link},
         identity::Identity,
+        movement,
     },
-    kernel::{code::Language, money::Money, percent::Percent, text::Html},
-    web::paper::{figures, lines, say},
+    kernel::{code::Language, currency::Currency, money::Money, percent::Percent, text::Html, time::Zone},
+    store::{
+        StoreError, Tx,
+        document_line::{self, Line, Listing, Part},
+    },
+    web::paper::{date, figures, lines, say},
 };
 use std::fmt::Write as _;
 
 /// Lines that are printed: some ten sheets. More are nobody's to read on paper.
-pub const LINES_MAX: i64 = 500;
+const LINES_MAX: i64 = 500;
 
 /// Writing to a text does not fail.
 pub fn push(text: &mut String, what: std::fmt::Arguments<'_>) {
@@ -49,8 +54,69 @@ pub fn parties(seller: &Identity, buyer: &Identity, language: Language) -> Strin
     format!("<div class=\"parties\">{}{}</div>\n", party(roles.0, seller), party(roles.1, buyer))
 }
 
+/// The postings of a document: by program, and one by one if they are few.
+#[derive(Debug)]
+pub struct Listed {
+    parts: Vec<Part>,
+    lines: Vec<Line>,
+}
+
+impl Listed {
+    pub async fn load(tx: &mut Tx, of: Listing, count: i64) -> Result<Self, StoreError> {
+        let parts = document_line::parts(tx, of).await?;
+        let lines = if count <= LINES_MAX { document_line::list(tx, of, None, LINES_MAX).await? } else { Vec::new() };
+        Ok(Self { parts, lines })
+    }
+
+    /// The sums by program, and of what is no order.
+    pub fn table(&self, currency: Currency, language: Language) -> String {
+        let mut rows = String::new();
+        for part in &self.parts {
+            let amount = figures(Money::new(part.amount, currency), language);
+            let what = match part.moved {
+                Some(kind) => moved(kind, language).to_owned(),
+                None => {
+                    let name = part.name.as_deref().unwrap_or_default();
+                    format!("{} {name}", say(language, "Commissions, program", "Commissions, programme"))
+                }
+            };
+            let what = Html(&what);
+            push(&mut rows, format_args!("<tr><td>{what}</td><td class=\"n\">{}</td><td class=\"n\">{amount}</td></tr>\n", part.lines));
+        }
+        let columns =
+            [say(language, "Description", "Désignation"), say(language, "#Lines", "#Lignes"), say(language, "#Net amount", "#Montant HT")];
+        table(&columns, &rows)
+    }
+
+    /// The lines, or where to read them.
+    pub fn annex(&self, currency: Currency, zone: &Zone, language: Language) -> String {
+        if self.lines.is_empty() {
+            let text = say(
+                language,
+                "The lines of this document are available as CSV.",
+                "Le détail des lignes de ce document est disponible en CSV.",
+            );
+            return format!("<p class=\"small\">{text}</p>\n");
+        }
+        let mut rows = String::new();
+        for line in &self.lines {
+            let (day, amount) = (date(zone.day(line.at), language), figures(Money::new(line.amount, currency), language));
+            let (event, what) = (event(line.kind, language), Html(line.order_id.as_deref().or(line.reason.as_deref()).unwrap_or_default()));
+            push(&mut rows, format_args!("<tr><td>{day}</td><td>{event}</td><td>{what}</td><td class=\"n\">{amount}</td></tr>\n"));
+        }
+        let columns = [
+            say(language, "Date", "Date"),
+            say(language, "Event", "Événement"),
+            say(language, "Order, or reason", "Commande, ou motif"),
+            say(language, "#Net amount", "#Montant HT"),
+        ];
+        let title = say(language, "Annex: the lines", "Annexe : le détail des lignes");
+        format!("<h2 class=\"annex\">{title}</h2>\n{}", table(&columns, &rows))
+    }
+}
+
 /// A table whose last column is amounts, and so are those whose name is marked.
-pub fn table(columns: &[&str], rows: &str) -> String {
+fn table(columns: &[&str], rows: &str) -> String {
     let mut head = String::new();
     for column in columns {
         match column.strip_prefix('#') {
@@ -61,8 +127,18 @@ pub fn table(columns: &[&str], rows: &str) -> String {
     format!("<table><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table>\n")
 }
 
+const fn moved(kind: movement::Kind, language: Language) -> &'static str {
+    match kind {
+        movement::Kind::Fee => say(language, "Fees", "Frais"),
+        movement::Kind::Bonus => say(language, "Bonuses for buyers", "Primes aux acheteurs"),
+        movement::Kind::Waived => say(language, "Given up", "Abandons"),
+        movement::Kind::WrittenOff => say(language, "Written off", "Passages en perte"),
+        movement::Kind::Received | movement::Kind::PaidBack | movement::Kind::BankCharge => say(language, "Payments", "Règlements"),
+    }
+}
+
 /// Of a line: what the order, fee or bonus went through.
-pub const fn event(kind: Kind, language: Language) -> &'static str {
+const fn event(kind: Kind, language: Language) -> &'static str {
     match kind {
         Kind::Fee => say(language, "Fee", "Frais"),
         Kind::Bonus | Kind::BonusEarned => say(language, "Bonus", "Prime"),
@@ -97,11 +173,4 @@ pub fn heads(heads: &[Link], language: Language) -> String {
     }
     let heads: Vec<String> = heads.iter().map(|link| format!("{}/{} {}", link.node, link.seq, link.hash_text())).collect();
     format!("<p class=\"small\">{} {}</p>", say(language, "Journal at issue:", "Journal à l’émission :"), heads.join(", "))
-}
-
-/// In place of the lines of a long document.
-pub fn no_annex(language: Language) -> String {
-    let text =
-        say(language, "The lines of this document are available as CSV.", "Le détail des lignes de ce document est disponible en CSV.");
-    format!("<p class=\"small\">{text}</p>\n")
 }

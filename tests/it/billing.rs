@@ -18,13 +18,13 @@ fn today() -> String {
     Clock::System.now().to_string().chars().take(10).collect()
 }
 
-fn euros(amount: &str) -> Value {
+pub fn euros(amount: &str) -> Value {
     json!({"amount": amount, "currency": "EUR"})
 }
 
 /// A shop whose publishers wait for its payment, invoiced with 20 % VAT.
 pub struct Stage {
-    operator: Operator,
+    pub operator: Operator,
     pub merchant: Merchant,
     pub program: String,
     publisher: String,
@@ -58,7 +58,7 @@ impl Stage {
         id
     }
 
-    async fn status(&self, conversion: &str) -> Value {
+    pub async fn status(&self, conversion: &str) -> Value {
         self.operator.get(&format!("/conversions/{conversion}")).await["status"].clone()
     }
 

@@ -1,5 +1,5 @@
-//! Whether an invoice is paid is looked at under its merchant's lock, whatever was seen before.
-use crate::billing::Stage;
+//! Whether an invoice is paid is looked at under its merchant's lock, whatever was seen before; and again after whatever may have paid it.
+use crate::billing::{Stage, euros};
 use crate::support::{
     for_each_database,
     server::{Server, ristourne_ok, text},
@@ -23,6 +23,7 @@ use ristourne::{
     },
     store::{Db, Options, facts::TermsCache},
 };
+use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
 async fn judged(setting: &Setting, acts: Vec<Act>) -> Vec<Outcome> {
@@ -93,6 +94,31 @@ async fn a_payment_that_is_taken_back_meanwhile_pays_nothing() {
         db.close().await;
         let server = Server::start(database);
         assert_eq!(server.operator().get(&format!("/conversions/{conversion}")).await["status"], "payable");
+        server.stop();
+        assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credit_that_an_undone_fee_or_bonus_leaves_covers_what_waits() {
+    for_each_database(async |database| {
+        let server = Server::start(database);
+        let stage = Stage::new(&server).await;
+        let (operator, merchant) = (&stage.operator, &stage.merchant.id);
+        let (buyer, _) = operator.buyer().await;
+        let fee = operator.create(&format!("/merchants/{merchant}/fees"), json!({"amount": euros("1.00"), "reason": "November"})).await;
+        let bonus = operator
+            .create("/bonuses", json!({"buyer": buyer, "funded_by": merchant, "amount": euros("2.00"), "reason": "goodwill"}))
+            .await;
+        // Its commission of 5 % is paid, the fee and the bonus are not.
+        let waiting = stage.approved("A-1", "100.00").await;
+        operator.create(&format!("/merchants/{merchant}/payments"), json!({"amount": euros("5.00")})).await;
+        assert_eq!(stage.status(&waiting).await, "approved");
+        operator.post(&format!("/movements/{}/reverse", text(&fee["id"])), json!({"reason": "a slip"})).await;
+        assert_eq!(stage.status(&waiting).await, "approved", "the bonus is owed still");
+        operator.post(&format!("/movements/{}/reverse", text(&bonus["id"])), json!({"reason": "a slip"})).await;
+        assert_eq!(stage.status(&waiting).await, "payable", "as soon as it is answered");
         server.stop();
         assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
     })

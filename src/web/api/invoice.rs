@@ -2,7 +2,7 @@
 
 use super::{
     Api, Body, Caller, ChainHead, Field, Ids, Input, Kind, MONEY_CODES, PAST, Paid, Query, RECEIVED_AT, REFERENCE, Routes, happened_at,
-    load_page, make, ok, op, reference, refusal,
+    make, ok, op, print_invoice, reference, refusal,
 };
 use crate::{
     domain::{
@@ -272,9 +272,9 @@ async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<InvoiceId>, he
     let mut tx = api.db().read().await?;
     let invoice = caller.find_invoice(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     if problem::wants_page(&headers) {
-        let page = load_page(&mut tx, &invoice).await?;
+        let page = print_invoice(&mut tx, &invoice, api.zone(), problem::language(&headers)).await?;
         tx.commit().await?;
-        return Ok(page.render(&invoice, api.zone(), problem::language(&headers)));
+        return Ok(page);
     }
     let standing = standings(&mut tx, invoice.draft.merchant).await?.remove(&id);
     tx.commit().await?;

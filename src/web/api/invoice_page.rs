@@ -5,87 +5,32 @@
 use crate::{
     domain::{
         invoice::{Draft, Invoice},
-        movement,
         series::Series,
     },
-    kernel::{code::Language, money::Money, text::Html, time::Zone},
-    store::{
-        self, StoreError, Tx,
-        invoice::{Line, Part},
-    },
+    kernel::{code::Language, text::Html, time::Zone},
+    store::{StoreError, Tx, document_line::Listing},
     web::{
-        document::{self as page, LINES_MAX, push},
-        paper::{self, date, figures, lines, say},
+        document::{self as page, Listed, push},
+        paper::{self, date, lines, say},
     },
 };
 use axum::response::Response;
 
-/// What of a document stands elsewhere.
-#[derive(Debug)]
-pub struct Page {
-    parts: Vec<Part>,
-    lines: Vec<Line>,
-}
-
-pub async fn load_page(tx: &mut Tx, invoice: &Invoice) -> Result<Page, StoreError> {
-    let parts = store::invoice::summary(tx, invoice.id).await?;
-    let printed = invoice.draft.lines <= LINES_MAX;
-    let lines = if printed { store::invoice::lines(tx, invoice.id, None, LINES_MAX).await? } else { Vec::new() };
-    Ok(Page { parts, lines })
-}
-
-impl Page {
-    pub fn render(&self, invoice: &Invoice, zone: &Zone, language: Language) -> Response {
-        let is_credit = invoice.number.series == Series::CreditNote;
-        let name = if is_credit { say(language, "Credit note", "Avoir") } else { say(language, "Invoice", "Facture") };
-        let title = format!("{name} {}{}", say(language, "no. ", "n° "), invoice.number);
-        let draft = &invoice.draft;
-        let body = [
-            head(invoice, &title, language),
-            page::parties(&draft.seller, &draft.buyer, language),
-            self.table(draft, language),
-            totals(draft, language),
-            mentions(invoice, language),
-            self.annex(draft, zone, language),
-        ];
-        paper::answer(language, &format!("{title} · {}", draft.seller.name), &body.concat())
-    }
-
-    fn table(&self, draft: &Draft, language: Language) -> String {
-        let mut rows = String::new();
-        for part in &self.parts {
-            let what = part_name(part, language);
-            let amount = figures(Money::new(part.amount, draft.currency), language);
-            push(
-                &mut rows,
-                format_args!("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{amount}</td></tr>\n", Html(&what), part.lines),
-            );
-        }
-        let columns =
-            [say(language, "Description", "Désignation"), say(language, "#Lines", "#Lignes"), say(language, "#Net amount", "#Montant HT")];
-        page::table(&columns, &rows)
-    }
-
-    fn annex(&self, draft: &Draft, zone: &Zone, language: Language) -> String {
-        if self.lines.is_empty() {
-            return page::no_annex(language);
-        }
-        let mut rows = String::new();
-        for line in &self.lines {
-            let what = line.order_id.as_deref().or(line.reason.as_deref()).unwrap_or_default();
-            let (day, amount) = (date(zone.day(line.at), language), figures(Money::new(line.amount, draft.currency), language));
-            let (event, what) = (page::event(line.kind, language), Html(what));
-            push(&mut rows, format_args!("<tr><td>{day}</td><td>{event}</td><td>{what}</td><td class=\"n\">{amount}</td></tr>\n"));
-        }
-        let columns = [
-            say(language, "Date", "Date"),
-            say(language, "Event", "Événement"),
-            say(language, "Order, or reason", "Commande, ou motif"),
-            say(language, "#Net amount", "#Montant HT"),
-        ];
-        let title = say(language, "Annex: the lines", "Annexe : le détail des lignes");
-        format!("<h2 class=\"annex\">{title}</h2>\n{}", page::table(&columns, &rows))
-    }
+pub async fn print_invoice(tx: &mut Tx, invoice: &Invoice, zone: &Zone, language: Language) -> Result<Response, StoreError> {
+    let listed = Listed::load(tx, Listing::Invoice(invoice.id), invoice.draft.lines).await?;
+    let is_credit = invoice.number.series == Series::CreditNote;
+    let name = if is_credit { say(language, "Credit note", "Avoir") } else { say(language, "Invoice", "Facture") };
+    let title = format!("{name} {}{}", say(language, "no. ", "n° "), invoice.number);
+    let draft = &invoice.draft;
+    let body = [
+        head(invoice, &title, language),
+        page::parties(&draft.seller, &draft.buyer, language),
+        listed.table(draft.currency, language),
+        totals(draft, language),
+        mentions(invoice, language),
+        listed.annex(draft.currency, zone, language),
+    ];
+    Ok(paper::answer(language, &format!("{title} · {}", draft.seller.name), &body.concat()))
 }
 
 fn head(invoice: &Invoice, title: &str, language: Language) -> String {
@@ -96,17 +41,6 @@ fn head(invoice: &Invoice, title: &str, language: Language) -> String {
     }
     terms.push((say(language, "Document", "Document"), invoice.id.to_string()));
     page::head(title, &terms)
-}
-
-fn part_name(part: &Part, language: Language) -> String {
-    match (part.moved.as_deref().and_then(movement::Kind::from_word), &part.name) {
-        (Some(movement::Kind::Fee), _) => say(language, "Fees", "Frais").to_owned(),
-        (Some(_), _) => say(language, "Bonuses for buyers", "Primes aux acheteurs").to_owned(),
-        (None, name) => {
-            let name = name.as_deref().unwrap_or_default();
-            format!("{} {name}", say(language, "Commissions, program", "Commissions, programme"))
-        }
-    }
 }
 
 fn totals(draft: &Draft, language: Language) -> String {

@@ -13,6 +13,7 @@ mod claim;
 mod click;
 mod conversion;
 mod coupon;
+mod document_line;
 mod entry;
 mod find;
 mod guard;
@@ -20,7 +21,6 @@ mod import;
 mod inbox;
 mod input;
 mod invoice;
-mod invoice_line;
 mod invoice_page;
 mod judged;
 mod key;
@@ -62,7 +62,7 @@ use self::{
     guard::{Caller, Guard, caller_of, operation_of},
     input::{Ids, Input, Query, email, name, own_id, span, wrong_field},
     invoice::accounts,
-    invoice_page::load_page,
+    invoice_page::print_invoice,
     judged::{ITEMS_MAX, Results, judge_all, too_large},
     movement::{CODES as MONEY_CODES, PAST, RECEIVED_AT, REFERENCE, View as Paid, happened_at, make, reference},
     operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
@@ -73,7 +73,7 @@ use self::{
     payout_method::{BIC, IBAN, bic, iban},
     routes::Routes,
     seller::{BLOCK_CHARS_MAX, COUNTRY, COUNTRY_CODES, NUMBER_CHARS_MAX, country},
-    statement_page::load_statement_page,
+    statement_page::print_statement,
     stream::{Accept, Chunk, CsvLine, FORMAT, Format, Record, nothing, stream_list, stream_table},
     terms_fields::{TERMS, TERMS_CODES},
 };
@@ -147,7 +147,7 @@ fn all() -> Routes {
         .and(movement::routes())
         .and(seller::routes())
         .and(invoice::routes())
-        .and(invoice_line::routes())
+        .and(document_line::routes())
         .and(account::routes())
         .and(publisher_billing::routes())
         .and(statement::routes())

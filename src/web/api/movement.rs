@@ -331,7 +331,7 @@ pub async fn make(api: &Api, caller: &Caller, input: &Input, what: What, moved: 
         outcome => Err(refusal(outcome)),
     };
     let answer = api.submit(about, input, Act::Move(what, moved), render).await?;
-    if let Owner::Merchant(merchant) = what.owner() {
+    if let Some(merchant) = what.merchant() {
         api.pass_on(merchant).await;
     }
     Ok(answer)
@@ -344,7 +344,15 @@ async fn reverse(State(api): State<Api>, caller: Caller, Ids(movement): Ids<Move
         Outcome::Moved { movement, .. } => Reply::ok(&View::of((**movement).clone(), scope)),
         outcome => Err(refusal(outcome)),
     };
-    api.submit(caller.about(None)?, &input, Act::Reverse { movement, reason: Some(reason) }, render).await
+    let answer = api.submit(caller.about(None)?, &input, Act::Reverse { movement, reason: Some(reason) }, render).await?;
+    let mut tx = api.db().read().await?;
+    let merchant = store::movement::by_ids(&mut tx, &[movement]).await?.first().and_then(|movement| movement.what.merchant());
+    tx.commit().await?;
+    if let Some(merchant) = merchant {
+        // Without a fee or a bonus, credit may cover what waits.
+        api.pass_on(merchant).await;
+    }
+    Ok(answer)
 }
 
 async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {

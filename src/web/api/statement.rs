@@ -1,29 +1,24 @@
-//! Self-billed statements of what publishers were paid, and the postings that they list.
+//! Self-billed statements of what publishers were paid.
 
-use super::{
-    Accept, Api, Caller, ChainHead, Chunk, CsvLine, Field, Format, Ids, Kind, Query, Record, Routes, empty, load_statement_page, ok, op,
-    stream_list,
-};
+use super::{Api, Caller, ChainHead, Field, Ids, Kind, Query, Routes, empty, ok, op, print_statement};
 use crate::{
     domain::{
         access::{OPERATOR, PUBLISHER},
-        entry::{self, Subject},
         identity::Identity,
         statement::Statement,
     },
     kernel::{
-        currency::Currency,
-        id::{ConversionId, EntryId, PaymentId, ProgramId, PublisherId, StatementId},
+        id::{PaymentId, PublisherId, StatementId},
         money::Money,
         percent::Percent,
         time::{Day, Time},
     },
-    store::{self, statement::Line},
+    store,
     web::problem::{self, Problem},
 };
 use axum::{extract::State, response::Response};
 use http::HeaderMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 const ID: &[Field] = &[Field::required("id", Kind::Id(StatementId::PREFIX), "The statement.")];
@@ -41,11 +36,6 @@ pub fn routes() -> Routes {
                 .ids(ID)
                 .ok::<View>()
                 .answer(200, super::Content::Raw("text/html")),
-        )
-        .get(
-            "/statements/{id}/lines",
-            lines,
-            read("list_statement_lines", "The postings that a statement lists, oldest first").ids(ID).page::<LineView>().streamed(),
         )
 }
 
@@ -105,57 +95,6 @@ impl From<Statement> for View {
     }
 }
 
-/// A posting on a statement.
-#[derive(Serialize, ToSchema)]
-#[schema(as = StatementLine)]
-struct LineView {
-    /// The journal entry.
-    entry: EntryId,
-    at: Time,
-    /// The event.
-    kind: entry::Kind,
-    /// What it is about: a conversion, a movement.
-    #[serde(serialize_with = "text")]
-    #[schema(value_type = String)]
-    subject: Subject,
-    /// That, if it is a conversion.
-    #[schema(required)]
-    conversion: Option<ConversionId>,
-    #[schema(required)]
-    program: Option<ProgramId>,
-    /// The merchant's number of the order.
-    #[schema(required)]
-    order_id: Option<String>,
-    /// Of what was given up or written off.
-    #[schema(required)]
-    reason: Option<String>,
-    /// Below zero for what was taken back.
-    amount: Money,
-}
-
-fn text<S: Serializer>(what: &Subject, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(what)
-}
-
-impl LineView {
-    fn of(line: Line, currency: Currency) -> Self {
-        let Line { entry, at, kind, subject, program, order_id, reason, amount, .. } = line;
-        Self { entry, at, kind, subject, conversion: subject.order(), program, order_id, reason, amount: Money::new(amount, currency) }
-    }
-}
-
-impl Record for LineView {
-    const FILE: &'static str = "statement-lines.csv";
-    const COLUMNS: &'static [&'static str] =
-        &["entry", "at", "kind", "subject", "conversion", "program", "order_id", "reason", "amount", "currency"];
-
-    fn lines(&self) -> Vec<CsvLine> {
-        let line = CsvLine::default().plain(self.entry).plain(self.at).plain(self.kind.word()).plain(self.subject);
-        let line = line.maybe(self.conversion).maybe(self.program).text(self.order_id.as_deref()).text(self.reason.as_deref());
-        vec![line.amount(self.amount).plain(self.amount.currency)]
-    }
-}
-
 async fn list(State(api): State<Api>, caller: Caller, query: Query) -> Result<Response, Problem> {
     let (asked, page) = query.read_page(|query, errors| Some(query.optional("publisher").id::<PublisherId>(errors)))?;
     let own = caller.scope.publisher();
@@ -172,38 +111,10 @@ async fn one(State(api): State<Api>, caller: Caller, Ids(id): Ids<StatementId>, 
     let mut tx = api.db().read().await?;
     let statement = caller.find_statement(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     if problem::wants_page(&headers) {
-        let page = load_statement_page(&mut tx, &statement).await?;
+        let page = print_statement(&mut tx, &statement, api.zone(), problem::language(&headers)).await?;
         tx.commit().await?;
-        return Ok(page.render(&statement, api.zone(), problem::language(&headers)));
+        return Ok(page);
     }
     tx.commit().await?;
     Ok(ok(&View::from(statement)))
-}
-
-async fn lines(
-    State(api): State<Api>,
-    caller: Caller,
-    accept: Accept,
-    Ids(id): Ids<StatementId>,
-    query: Query,
-) -> Result<Response, Problem> {
-    let ((), page, format) = query.read_list::<EntryId, _>(accept, |_, _| Some(()))?;
-    let mut tx = api.db().read().await?;
-    let currency = caller.find_statement(&mut tx, id).await?.ok_or_else(Problem::not_found)?.draft.currency;
-    if format == Format::Json {
-        let lines = store::statement::lines(&mut tx, id, page.after, page.rows()).await?;
-        tx.commit().await?;
-        return Ok(page.answer(lines, |line| line.entry.to_string(), |line| LineView::of(line, currency)));
-    }
-    tx.commit().await?;
-    let read = move |after, rows| {
-        let api = api.clone();
-        async move {
-            let mut tx = api.db().read().await?;
-            let lines = store::statement::lines(&mut tx, id, after, rows).await?;
-            tx.commit().await?;
-            Ok(Chunk::of(lines.into_iter().map(|line| LineView::of(line, currency)).collect(), rows, |last: &LineView| last.entry))
-        }
-    };
-    stream_list(format, page, read).await
 }
