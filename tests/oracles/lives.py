@@ -66,6 +66,8 @@ def live(program, folder, url, said):
         check(f"{name}: {len(life.desk.made)} claims, {dict(life.desk.count())}", life.desk.states())
         if life.billing.invoices:
             check(f"{name}: what is open of each invoice", life.billing.statuses())
+        statements = life.payouts.statements
+        check(f"{name}: {len(statements.made)} statements", statements.said() if statements.made else ["none"])
         check(f"{name}: the exported ledger's sums", differences(due, journals.from_csv(stage.run("export", "ledger", "--format", "csv"))))
         check(f"{name}: verify", verified(stage))
         if said.books:

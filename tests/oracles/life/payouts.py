@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 from life import rules
 from life.rules import DAY
+from life.statements import Statements
 from life.world import DEBT_LIMIT
 
 # The bank says that this account is no good: nothing more is paid to it.
@@ -27,6 +28,7 @@ class Payouts:
         self.open = []  # batches that the bank knows, or will
         self.settled = []  # payments that may still come back
         self.numbers, self.files = 0, []
+        self.statements = Statements(play)
         stage_name = {"name": "Ristourne & Söhne", "iban": iban(7), "bic": "COBADEFFXXX"}
         self.stage.api("PUT", "/payout-debtor", stage_name)
         for payee in self.cast.publishers + self.cast.buyers[::2]:
@@ -52,6 +54,7 @@ class Payouts:
         """What an operator does of a day."""
         for payee in self.dice.sample(self.cast.publishers + self.cast.buyers, 2):
             self.method(payee)
+        self.statements.step()
         payee = self.dice.choice(self.cast.publishers + self.cast.buyers)
         self.held ^= {payee}
         self.stage.api("PUT", self.path(payee, "payout-hold"), {"held": payee in self.held, "reason": "asked"})
@@ -62,7 +65,7 @@ class Payouts:
         for currency in ["EUR", self.dice.choice(["GBP", "JPY", "USD", "KWD"])]:
             self.prepare(currency)
 
-    def why_not(self, payee, balance, currency):
+    def why_not(self, payee, balance, currency, fee):
         method = self.methods.get(payee)
         # Whoever owes more than the operator's limit in one currency is paid in none.
         owed = {code: minor for (name, code), minor in self.world.books.items() if name == self.account(payee)}
@@ -77,19 +80,31 @@ class Payouts:
         if method["since"] is not None and self.world.now < method["since"] + 3 * DAY:
             return "iban_changed"
         least = rules.minor(method["minimums"].get(currency, "10"), currency)
-        return "below_minimum" if balance < least else None
+        return "below_minimum" if balance < max(least, fee + 1) else None
+
+    def free_lines(self, payee, currency):
+        return [line for line in self.world.lines[self.account(payee), currency] if line["payment"] is None]
+
+    def with_vat(self, payee, balance, currency, fee):
+        """What is paid, or why nothing is; and what of it a statement is to say."""
+        why, stated = self.why_not(payee, balance, currency, fee), self.statements.due(payee, self.free_lines(payee, currency))
+        if not why and stated and self.statements.is_unconfirmed(payee):
+            why = "vat_unconfirmed"
+        amount = balance + (stated[1] if stated else 0)
+        # VAT that is taken back may leave less than the fee.
+        return why or ("below_minimum" if amount <= fee else None), amount, stated
 
     def prepare(self, currency):
         """A run over everybody."""
         fee = self.dice.choice([0, 0, 10 ** rules.DECIMALS[currency] // 4])
-        due, left_out = {}, {}
+        due, stated, left_out = {}, {}, {}
         for payee in self.cast.publishers + self.cast.buyers:
             balance = -self.world.books[self.account(payee), currency]
-            why = self.why_not(payee, balance, currency)
+            why, amount, statement = self.with_vat(payee, balance, currency, fee)
             if balance and why:
                 left_out[payee] = why
             elif balance:
-                due[payee] = balance
+                due[payee], stated[payee] = amount, statement
         said = self.stage.api("POST", "/payouts", {"currency": currency} | ({"fee": rules.text(fee, currency)} if fee else {}))
         minor = lambda money: rules.minor(money["amount"], currency)
         self.play.differ(("payout", currency), {payee: (amount - fee, fee) for payee, amount in due.items()},
@@ -100,9 +115,12 @@ class Payouts:
         for payment in said["payments"]:
             payee = payment["payee"]
             made = {"id": payment["id"], "payee": payee, "amount": due.get(payee, 0), "fee": fee, "state": "prepared", "currency": currency, "sepa": self.methods[payee]["sepa"], "number": self.methods[payee]["number"],
-                    "lines": [line for line in self.world.lines[self.account(payee), currency] if line["payment"] is None]}  # fmt: skip
+                    "lines": self.free_lines(payee, currency)}  # fmt: skip
             for line in made["lines"]:
                 line["payment"] = made
+            self.play.differ(("statement", payee, currency), bool(stated.get(payee)), bool(payment["statement"]))
+            if stated.get(payee):
+                self.statements.write(made, self.account(payee), *stated[payee])
             self.pays(made, self.account(payee), "payouts:in_flight", made["amount"] - fee)
             self.pays(made, self.account(payee), "platform:fees", fee)
             batch["payments"].append(made)
