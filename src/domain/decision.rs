@@ -10,11 +10,12 @@ use crate::domain::{
     entry::Entry,
     idempotency::{Kept, Slot},
     invoice::Owed,
-    loyalty::{Held, Limit, Pot},
     order::Order,
-    payout::{FreeLine, Run},
+    payout::Run,
+    pot::{Held, Limit, Pot},
     rate::Rate,
     touch::{ClickTie, Visit},
+    wallet::FreeLine,
 };
 use crate::kernel::{
     currency::Currency,

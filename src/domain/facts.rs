@@ -12,12 +12,13 @@ use crate::domain::{
     idempotency::{Kept, Slot},
     identity::Identity,
     invoice::Owed,
-    loyalty::{Held, Pot, Voucher},
+    loyalty::Voucher,
     merchant::Merchant,
     movement::What,
     order::Order,
     payee::Payee,
-    payout::{Batch, Wallet},
+    payout::Batch,
+    pot::{Held, Pot},
     program::Program,
     publisher::Publisher,
     rate::RateTable,
@@ -25,6 +26,7 @@ use crate::domain::{
     series::Series,
     standing::Papers,
     terms::Version,
+    wallet::Wallet,
 };
 use crate::kernel::{
     currency::Currency,

@@ -4,8 +4,8 @@ use crate::domain::{
     account::Account,
     entry::{Kind, Row},
     payee::Payee,
-    payout::{Details, ReturnReason},
     reason::Refusal,
+    wallet::{Details, ReturnReason},
     word::words,
 };
 use crate::kernel::{
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         entry::{difference, is_balanced},
-        payout::Method,
+        wallet::Method,
     };
     use crate::kernel::{currency::Currency, id::BuyerId};
 

@@ -3,7 +3,8 @@
 
 use crate::domain::{
     account::Account,
-    entry::{Entry, Kind},
+    entry::{Entry, Kind, Subject},
+    series::{Number, Series},
 };
 use crate::kernel::{
     id::{MerchantId, ProgramId, PublisherId, time_of},
@@ -34,12 +35,26 @@ pub const COLUMNS: [&str; 18] = [
     "Idevise",
 ];
 
-/// The names of auxiliary accounts. Buyers have none: a book that is kept for ten years holds no person's.
+/// The names of auxiliary accounts, and the numbers of documents. Buyers have none: a book that is kept for ten years holds no person's.
 #[derive(Debug, Default)]
 pub struct Names {
     pub merchants: HashMap<MerchantId, String>,
     pub publishers: HashMap<PublisherId, String>,
     pub programs: HashMap<ProgramId, String>,
+    pub documents: HashMap<Subject, Number>,
+}
+
+impl Names {
+    /// What the accountant finds the voucher by: the number that stands on a document, else our id.
+    fn piece(&self, subject: Subject) -> String {
+        let Some(number) = self.documents.get(&subject) else { return subject.to_string() };
+        let kind = match number.series {
+            Series::Invoice => "Facture",
+            Series::CreditNote => "Avoir",
+            Series::Statement => "Autofacture",
+        };
+        format!("{kind} {number}")
+    }
 }
 
 /// The journals that entries are numbered in.
@@ -142,8 +157,8 @@ fn label(kind: Kind) -> &'static str {
         Kind::Waived => "Solde abandonné",
         Kind::TakenOver => "Reprise de soldes",
         Kind::Reversed => "Annulation",
-        Kind::Invoiced => "Facture",
-        Kind::SelfBilled => "Autofacture",
+        Kind::Invoiced => "TVA facturée",
+        Kind::SelfBilled => "TVA sur autofacture",
         Kind::PayoutPrepared => "Versement préparé",
         Kind::PayoutCancelled => "Versement annulé",
         Kind::PayoutSettled => "Versement effectué",
@@ -185,7 +200,7 @@ impl Writer {
         *number += 1;
         let (code, name) = journal.code();
         let day = date(self.zone.day(entry.at));
-        let piece = date(self.zone.day(time_of(entry.subject.raw())));
+        let (piece, of) = (names.piece(entry.subject), date(self.zone.day(time_of(entry.subject.raw()))));
         let about = format!("{} {}", label(entry.kind), entry.subject);
         let amount = |minor: i64| Money::new(minor, entry.currency).amount().to_string().replace('.', ",");
         for (mapped, debit) in lines {
@@ -198,8 +213,8 @@ impl Writer {
                 mapped.name.to_owned(),
                 mapped.auxiliary,
                 mapped.auxiliary_name,
-                entry.subject.to_string(),
                 piece.clone(),
+                of.clone(),
                 about.clone(),
                 amount(debit.max(0)),
                 amount((-debit).max(0)),
@@ -239,10 +254,10 @@ pub fn file_name(siren: &str, year: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{account::Stage, entry::Subject};
+    use crate::domain::account::Stage;
     use crate::kernel::{
         currency::Currency,
-        id::{ConversionId, EntryId},
+        id::{ConversionId, EntryId, InvoiceId},
         time::Time,
     };
 
@@ -275,6 +290,16 @@ mod tests {
         assert_eq!(lines[0][..6], ["VE", "Ventes", "1", "20270101", "401000", "Fournisseurs"]);
         assert_eq!(lines[0][11..13], ["0,00", "6,00"]);
         assert_eq!((lines[1][4], lines[1][7], lines[1][11], lines[1][12]), ("411000", "Librairie AB", "6,00", "0,00"));
+        assert_eq!(lines[0][8], Subject::Order(ConversionId::from_raw(0)).to_string());
         assert_eq!(file_name("123456789", 2026), "123456789FEC20261231.txt");
+    }
+
+    #[test]
+    fn documents_are_found_by_their_numbers() {
+        let (invoice, note) = (Subject::Invoice(InvoiceId::from_raw(1)), Subject::Invoice(InvoiceId::from_raw(2)));
+        let number = |series| Number { series, year: 2026, serial: 7 };
+        let documents = HashMap::from([(invoice, number(Series::Invoice)), (note, number(Series::CreditNote))]);
+        let names = Names { documents, ..Names::default() };
+        assert_eq!([names.piece(invoice), names.piece(note)], ["Facture 2026-000007", "Avoir 2026-000007"]);
     }
 }

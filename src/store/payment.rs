@@ -7,8 +7,9 @@ use crate::domain::{
     entry::{Kind, Subject, SubjectKind},
     payee::Payee,
     payment::{Payment, State, Status},
-    payout::{Details, Method, ReturnReason, Taken},
+    payout::Taken,
     sale::OrderKey,
+    wallet::{Details, Method, ReturnReason},
 };
 use crate::kernel::{
     id::{BatchId, ConversionId, EntryId, PaymentId, ProgramId, StatementId},

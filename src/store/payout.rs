@@ -7,7 +7,8 @@ use crate::domain::{
     entry::Link,
     order::Actor,
     payee::Payee,
-    payout::{Against, Batch, LeftOut, Why},
+    payout::{Batch, LeftOut},
+    wallet::{Against, Why},
 };
 use crate::kernel::{id::BatchId, money::Money, time::Time};
 use crate::{args, statements};

@@ -5,7 +5,7 @@ use super::error::StoreError;
 use super::filter::Filter;
 use crate::domain::{
     decision::PotDelta,
-    loyalty::{Held, Limit, Pot},
+    pot::{Held, Limit, Pot},
 };
 use crate::{args, statements};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,9 +6,9 @@ use super::filter::Filter;
 use crate::domain::{
     entry::Link,
     identity::Identity,
-    payout::FreeLine,
     series::{Number, Series},
     statement::{Draft, Statement, Total},
+    wallet::FreeLine,
 };
 use crate::kernel::{
     id::{PaymentId, PublisherId, StatementId},
@@ -109,8 +109,16 @@ pub async fn save_lines(tx: &mut Tx, lines: &[(StatementId, FreeLine)]) -> Resul
     Ok(())
 }
 
+pub async fn by_ids(tx: &mut Tx, ids: &[StatementId]) -> Result<Vec<Statement>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
+    all(Filter::new(LIST).any_of("id", Some(ids)).all(tx).await?)
+}
+
 pub async fn by_id(tx: &mut Tx, id: StatementId) -> Result<Option<Statement>, StoreError> {
-    Ok(all(Filter::new(LIST).and("id =", Some(id.raw())).tail("").all(tx).await?)?.pop())
+    Ok(by_ids(tx, &[id]).await?.pop())
 }
 
 /// Newest first, older than `after`.

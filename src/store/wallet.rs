@@ -8,7 +8,7 @@ use crate::domain::{
     entry::{Subject, SubjectKind},
     payee::Payee,
     payment::Status,
-    payout::{Details, FreeLine, Method, Profile, ReturnReason},
+    wallet::{Details, FreeLine, Method, Profile, ReturnReason},
 };
 use crate::kernel::{currency::Currency, id::EntryId, time::Time};
 use crate::{args, statements};

@@ -8,8 +8,9 @@ use ristourne::domain::{
     account::{Account, Stage},
     conversion::Conversion,
     entry::Row,
-    loyalty::{Pot, Voucher, names},
+    loyalty::{Voucher, names},
     order::Actor,
+    pot::Pot,
     sale::OpenedClick,
     terms::{
         PayableOn, Terms,
@@ -302,7 +303,7 @@ fn a_budget_stops_at_zero() {
 struct End {
     conversion: Option<Conversion>,
     balances: Row,
-    pots: Vec<(Pot, ristourne::domain::loyalty::Held)>,
+    pots: Vec<(Pot, ristourne::domain::pot::Held)>,
 }
 
 fn end(world: &World) -> End {

@@ -9,8 +9,10 @@ use ristourne::domain::{
     order::Actor,
     payee::Payee,
     payment::{self, Payment},
-    payout::{Details, Form, FreeLine, Method, Profile, ReturnReason, Step, Wallet, Why},
+    payout::{Form, Step},
     reason::Refusal,
+    wallet::{Details, FreeLine, Profile, Wallet},
+    wallet::{Method, ReturnReason, Why},
 };
 use ristourne::kernel::{
     currency::Currency,

@@ -100,10 +100,11 @@ async fn the_demos_books_balance_without_gaps_and_say_what_the_ledger_says() {
         let spool = spool.path().display().to_string();
         ristourne_ok(database, &["demo", "--only-make", "--day", "2025-03-20", "--timezone", ZONE, "--spool-dir", &spool]);
         let mut sums: BTreeMap<(String, String), i64> = BTreeMap::new();
-        let mut years = BTreeSet::new();
+        let (mut years, mut pieces) = (BTreeSet::new(), BTreeSet::new());
         for year in ["2023", "2024", "2025"] {
             let books = ristourne_ok(database, &["export", "fec", "--year", year, "--timezone", ZONE]);
             let of_year = check(&books, year);
+            pieces.extend(["\tFacture 20", "\tAutofacture 20"].into_iter().filter(|piece| books.contains(piece)));
             if !of_year.is_empty() {
                 years.insert(year);
             }
@@ -113,6 +114,7 @@ async fn the_demos_books_balance_without_gaps_and_say_what_the_ledger_says() {
         }
         sums.retain(|_, sum| *sum != 0);
         assert!(!years.is_empty() && sums.len() > 10, "{sums:?}");
+        assert_eq!(pieces.len(), 2, "documents stand there under their numbers: {pieces:?}");
         assert_eq!(sums, balances(database).await);
     })
     .await;

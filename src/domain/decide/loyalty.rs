@@ -5,8 +5,9 @@ use crate::domain::{
     buyer::same_email,
     due::Due,
     facts::{Facts, LoyaltyFacts, ProgramFacts},
-    loyalty::{Brought, Held, Limit, Loyalty, Offer, Pot, TierBase, names},
+    loyalty::{Brought, Loyalty, Offer, TierBase, names},
     order::{FactKind, Order},
+    pot::{Held, Limit, Pot},
     reason::Refusal,
     sale::Sale,
     terms::{

@@ -10,10 +10,11 @@ use crate::domain::{
     order::Actor,
     payee::Payee,
     payment::{Payment, State},
-    payout::{Assessed, Batch, FreeLine, LeftOut, Run, Step, Taken, fits, unstated},
+    payout::{Batch, LeftOut, Run, Step, Taken, fits},
     reason::Refusal,
     series::{self, Number, Series},
     statement::Statement,
+    wallet::{Assessed, FreeLine, unstated},
 };
 use crate::kernel::{
     currency::Currency,

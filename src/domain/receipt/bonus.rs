@@ -4,8 +4,9 @@ use super::ReasonText;
 use crate::codes;
 use crate::domain::{
     due::{self, Due},
-    loyalty::{BonusKind, Offer, Part, Pot, Seen},
+    loyalty::{BonusKind, Offer, Part, Seen},
     order::Order,
+    pot::Pot,
     terms::{Terms, boost::Funder},
 };
 use crate::kernel::{code::Language, currency::Currency, id::BuyerId, money::Money, percent::Percent};

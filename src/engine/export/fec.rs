@@ -1,7 +1,10 @@
 //! The books of a year for the accountant's software, streamed from one snapshot.
 
 use super::ExportError;
-use crate::domain::{account::Account, entry::Entry};
+use crate::domain::{
+    account::Account,
+    entry::{Entry, Subject},
+};
 use crate::formats::fec::{Names, Writer, parties};
 use crate::kernel::{
     currency::Currency,
@@ -76,5 +79,21 @@ async fn learn(tx: &mut Tx, names: &mut Names, page: &[Entry]) -> Result<(), Sto
     names.publishers.extend(publishers.into_iter().map(|publisher| (publisher.id, publisher.name)));
     let programs = store::program::by_ids(tx, &programs.into_iter().collect::<Vec<_>>()).await?;
     names.programs.extend(programs.into_iter().map(|program| (program.id, program.name)));
+    learn_documents(tx, names, page).await
+}
+
+/// The numbers of the documents of a page. Each has one entry, so those of the page before are done with.
+async fn learn_documents(tx: &mut Tx, names: &mut Names, page: &[Entry]) -> Result<(), StoreError> {
+    let (mut invoices, mut statements) = (Vec::new(), Vec::new());
+    for entry in page {
+        match entry.subject {
+            Subject::Invoice(id) => invoices.push(id),
+            Subject::Statement(id) => statements.push(id),
+            Subject::Order(_) | Subject::Movement(_) | Subject::Payment(_) => {}
+        }
+    }
+    let invoices = store::invoice::by_ids(tx, &invoices).await?.into_iter().map(|invoice| (Subject::Invoice(invoice.id), invoice.number));
+    let statements = store::statement::by_ids(tx, &statements).await?.into_iter().map(|one| (Subject::Statement(one.id), one.number));
+    names.documents = invoices.chain(statements).collect();
     Ok(())
 }

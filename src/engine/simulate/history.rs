@@ -4,8 +4,8 @@ use crate::domain::{
     decide::Replay,
     due,
     facts::{Facts, ProgramFacts},
-    loyalty::{Held, Pot},
     order::Order,
+    pot::{Held, Pot},
     rate::AGE_DAYS_MAX,
     terms::{
         Terms,

@@ -10,10 +10,10 @@ use crate::domain::{
     due::Due,
     entry::{self, Link, Row, Subject},
     facts::ProgramFacts,
-    loyalty::{Held, Pot},
     movement::Movement,
     order::Order,
     payee::Payee,
+    pot::{Held, Pot},
     touch::Touch,
 };
 use crate::engine::recount::recount;

@@ -2,7 +2,8 @@
 use super::{Wanted, listed, texts};
 use crate::domain::{
     facts::Facts,
-    loyalty::{Pot, names},
+    loyalty::names,
+    pot::Pot,
     terms::boost::{Boost, Kind},
 };
 use crate::kernel::id::{BuyerId, ProgramId};

@@ -4,9 +4,10 @@ use crate::domain::{
     document::Document,
     facts::Facts,
     payee::Payee,
-    payout::{Profile, Step, Wallet},
+    payout::Step,
     sale::OrderKey,
     statement::SelfBilling,
+    wallet::{Profile, Wallet},
 };
 use crate::kernel::{
     currency::Currency,

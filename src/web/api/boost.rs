@@ -4,7 +4,8 @@ use super::{Api, Caller, Field, Kind, Query, Routes, op, whole};
 use crate::{
     domain::{
         access::{BUYER, MERCHANT, OPERATOR, PUBLISHER},
-        loyalty::{self, Held, Limit, Pot},
+        loyalty,
+        pot::{Held, Limit, Pot},
         program::Program,
         rate::AGE_DAYS_MAX,
         sale::SALE,

@@ -28,6 +28,7 @@ mod link;
 mod merchant;
 mod message_fields;
 mod movement;
+mod movement_fields;
 mod operation;
 mod orphan;
 mod owner;
@@ -64,7 +65,8 @@ use self::{
     invoice::accounts,
     invoice_page::print_invoice,
     judged::{ITEMS_MAX, Results, judge_all, too_large},
-    movement::{CODES as MONEY_CODES, PAST, RECEIVED_AT, REFERENCE, View as Paid, happened_at, make, reference},
+    movement::{CODES as MONEY_CODES, PAST, View as Paid, make},
+    movement_fields::{AMOUNT, NOTE, PAID_AT, RECEIVED_AT, REFERENCE, WHY, happened_at, money, moved, paid, party, reason, reference},
     operation::{AFTER, LIMIT, PAGE_ROWS_MAX, op},
     owner::{OWNER, check_owner, owner_exists, owner_of},
     page::{Page, empty, ok, whole},

@@ -1,19 +1,20 @@
 //! Movements: money that moved beside orders. Bonuses, fees, merchants' payments, bank charges, what is written off or waived.
 
-use super::{Api, Body, Caller, Field, Ids, Input, Kind, Query, REASON_CHARS_MAX, Routes, ok, op, refusal};
+use super::{
+    AMOUNT, Api, Body, Caller, Field, Ids, Input, Kind, NOTE, PAID_AT, Query, RECEIVED_AT, REFERENCE, Routes, WHY, happened_at, money,
+    moved, ok, op, paid, party, reason, reference, refusal,
+};
 use crate::{
     domain::{
         access::{BUYER, MERCHANT, OPERATOR, Scope},
         account::Owner,
         command::{Act, Moved, Outcome},
-        movement::{Kind as MovementKind, Movement, Party, Payee, What},
+        movement::{Kind as MovementKind, Movement, Party, What},
     },
     kernel::{
-        fields::FieldErrors,
-        id::{BuyerId, InvoiceId, MerchantId, MovementId, PublisherId},
+        id::{BuyerId, InvoiceId, MerchantId, MovementId},
         money::Money,
-        object::{self, Object},
-        time::{SECOND, Time},
+        time::Time,
     },
     store::{self, movement::Wanted},
     web::{idempotency::Reply, problem::Problem},
@@ -22,22 +23,6 @@ use axum::{extract::State, response::Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// As many characters as a bank's reference has (SEPA: 140, four lines of 35).
-const REFERENCE_CHARS_MAX: usize = 140;
-
-/// Money moved at most so far ahead: clocks differ. Microseconds.
-const AHEAD_MAX: i64 = 300 * SECOND;
-
-/// A money object, as requests have it.
-const MONEY: Kind =
-    Kind::Object(&[Field::required("amount", Kind::Amount, "Above zero."), Field::required("currency", Kind::Currency, "Its currency.")]);
-const AMOUNT: Field = Field::required("amount", MONEY, "How much.");
-const WHY: Field = Field::required("reason", Kind::Text { chars_max: REASON_CHARS_MAX }, "Why; whose money it is reads it.");
-const NOTE: Field = Field::optional("reason", Kind::Text { chars_max: REASON_CHARS_MAX }, "Why.");
-pub const REFERENCE: Field =
-    Field::optional("reference", Kind::Text { chars_max: REFERENCE_CHARS_MAX }, "The bank's, or the merchant's own.");
-pub const RECEIVED_AT: Field = Field::optional("received_at", Kind::Time, "When the money came; now if left out.");
-const PAID_AT: Field = Field::optional("paid_at", Kind::Time, "When the money left; now if left out.");
 const OWNER: Field = Field::required("owner", Kind::Owner, "Whose balance: a merchant, a publisher or a buyer.");
 
 const OF_MERCHANT: &[Field] = &[Field::required("id", Kind::Id(MerchantId::PREFIX), "The merchant.")];
@@ -184,43 +169,6 @@ impl View {
     }
 }
 
-/// `{"amount": "12.34", "currency": "EUR"}`.
-fn money(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Money> {
-    let money = object.required("amount", errors).object(errors)?;
-    let currency = money.required("currency", errors).currency(errors);
-    let amount = money.required("amount", errors);
-    let minor = amount.minor_from_zero(currency?, errors);
-    money.only(&["amount", "currency"], errors);
-    Some(Money::new(minor?, currency?))
-}
-
-fn reason(field: &object::Field<'_, '_>, errors: &mut FieldErrors) -> Option<String> {
-    field.full_text(REASON_CHARS_MAX, errors)
-}
-
-pub fn reference(object: &Object<'_>, errors: &mut FieldErrors) -> Option<String> {
-    object.optional("reference").full_text(REFERENCE_CHARS_MAX, errors)
-}
-
-/// Whoever may owe; the platform does not owe itself.
-fn party(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Party> {
-    let field = object.required("owner", errors);
-    let text = field.text(32, errors)?;
-    let publisher = || text.parse::<PublisherId>().ok().map(|id| Party::Payee(Payee::Publisher(id)));
-    let buyer = || text.parse::<BuyerId>().ok().map(|id| Party::Payee(Payee::Buyer(id)));
-    let merchant = || text.parse::<MerchantId>().ok().map(Party::Merchant);
-    let party = publisher().or_else(buyer).or_else(merchant);
-    if party.is_none() {
-        errors.push(field.path(), "invalid_id", "mer_…, pub_… or buy_… is wanted");
-    }
-    party
-}
-
-/// Without a reason or reference, moved when it is entered.
-fn moved(amount: Money) -> Moved {
-    Moved { amount, reason: None, reference: None, happened_at: None }
-}
-
 async fn bonus(State(api): State<Api>, caller: Caller, input: Input) -> Result<Response, Problem> {
     let (what, moved) = input.read(|object, errors| {
         let buyer = object.required("buyer", errors).id(errors);
@@ -258,26 +206,6 @@ async fn payment(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<Merc
         Some(Moved { reference, happened_at, ..moved(amount?) })
     })?;
     make(&api, &caller, &input, What::Received { merchant, invoice: None }, moved).await
-}
-
-/// When money came or went. It is told afterwards: at most 5 minutes ahead, for clocks differ.
-pub fn happened_at(object: &Object<'_>, name: &'static str, now: Time, errors: &mut FieldErrors) -> Option<Time> {
-    let field = object.optional(name);
-    let at = field.time(errors)?;
-    if at.since(now) > AHEAD_MAX {
-        errors.push(field.path(), "date_in_future", "it lies more than 5 minutes ahead");
-        return None;
-    }
-    Some(at)
-}
-
-/// What left the bank account.
-fn paid(object: &Object<'_>, now: Time, errors: &mut FieldErrors) -> Option<Moved> {
-    let amount = money(object, errors);
-    let reason = reason(&object.optional("reason"), errors);
-    let happened_at = happened_at(object, "paid_at", now, errors);
-    let reference = reference(object, errors);
-    Some(Moved { reason, reference, happened_at, ..moved(amount?) })
 }
 
 async fn repayment(State(api): State<Api>, caller: Caller, Ids(merchant): Ids<MerchantId>, input: Input) -> Result<Response, Problem> {

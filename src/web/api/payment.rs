@@ -7,7 +7,7 @@ use crate::{
         entry::{Kind as EntryKind, Subject},
         payee::Payee,
         payment::{Payment, Status},
-        payout::{Method, ReturnReason},
+        wallet::{Method, ReturnReason},
     },
     kernel::{
         code::Language,

@@ -6,7 +6,8 @@ use crate::{
         command::{Act, Command, Outcome, PayoutDone},
         payee::Payee,
         payment::{Payment, Status},
-        payout::{Batch, BatchStatus, Form, LeftOut, ReturnReason, Step, Why},
+        payout::{Batch, BatchStatus, Form, LeftOut, Step},
+        wallet::{ReturnReason, Why},
     },
     engine::{import::Ledger, paid, payout_file},
     kernel::{

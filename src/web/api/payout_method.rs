@@ -5,7 +5,7 @@ use crate::{
     domain::{
         access::{BUYER, OPERATOR, PUBLISHER},
         payee::Payee,
-        payout::{Assessed, Details, Method, Profile, ReturnReason, Wallet, Why},
+        wallet::{Assessed, Details, Method, Profile, ReturnReason, Wallet, Why},
     },
     engine::keys,
     kernel::{

@@ -3,8 +3,9 @@
 use super::domain::{World, noon, percent, sale};
 use super::domain_cases::{Dice, Story};
 use ristourne::domain::{
-    loyalty::{Held, Pot, Voucher},
+    loyalty::Voucher,
     order::Actor,
+    pot::{Held, Pot},
     sale::OpenedClick,
     terms::{
         Terms,

@@ -128,10 +128,11 @@ class Billing:
         listed = defaultdict(list)
         for invoice in self.invoices[merchant, currency]:
             for line in invoice["lines"]:
-                if line["order"]:
+                # What an invoice takes back asks for no money.
+                if line["order"] and line["amount"] > 0:
                     listed[line["order"]["key"]].append(invoice)
         for order in waiting:
-            on = [invoice for invoice in listed[order["key"]] if invoice["total"] > 0]
+            on = listed[order["key"]]
             if credit or (on and not any(left[invoice["id"]] for invoice in on)):
                 order["merchant_paid"] = True
                 self.world.settle(order)
