@@ -153,6 +153,7 @@ pub fn conversion(stored: &Conversion, decided: &Conversion) -> Vec<Breach> {
     differ("payable_at", format!("{:?}", stored.payable_at), format!("{:?}", decided.payable_at));
     differ("claim_until", format!("{:?}", stored.claim_until), format!("{:?}", decided.claim_until));
     differ("expired_at", format!("{:?}", stored.expired_at), format!("{:?}", decided.expired_at));
+    differ("buyer_paid", stored.buyer_paid.to_string(), decided.buyer_paid.to_string());
     differ(
         "order",
         format!("{}/{}/{}", stored.program, stored.goal, stored.order_id),

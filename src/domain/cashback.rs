@@ -25,8 +25,8 @@ fn state(conversion: &Conversion) -> Option<(CashbackState, Option<Time>)> {
         _ if conversion.buyer.is_none() => Some((CashbackState::Unclaimed, conversion.claim_until)),
         Status::Pending => Some((CashbackState::Tracked, conversion.payable_at)),
         Status::Approved => Some((CashbackState::Confirmed, conversion.approved_at)),
-        Status::Payable => Some((CashbackState::Payable, conversion.payable_at)),
-        Status::Paid => Some((CashbackState::Paid, None)),
+        Status::Payable | Status::Paid if conversion.buyer_paid => Some((CashbackState::Paid, None)),
+        Status::Payable | Status::Paid => Some((CashbackState::Payable, conversion.payable_at)),
     }
 }
 
@@ -110,6 +110,7 @@ mod tests {
             net: 12_000,
             claim_until: None,
             expired_at: None,
+            buyer_paid: false,
             cashback: None,
         }
     }
@@ -121,12 +122,15 @@ mod tests {
             c.shares = Shares::default();
             c.commission.minor = 0;
         };
-        let table: [(Change, Option<(&str, &str)>); 12] = [
+        let table: [(Change, Option<(&str, &str)>); 14] = [
             (|_| {}, Some(("tracked", "Recorded; confirmed on 2026-12-22 at the latest."))),
             (|c| c.payable_at = None, Some(("tracked", "Recorded; it is being checked."))),
             (|c| c.status = Status::Approved, Some(("confirmed", "Confirmed; it becomes payable when the shop has paid us."))),
             (|c| c.status = Status::Payable, Some(("payable", "Payable since 2026-12-22; it goes with the next payout."))),
-            (|c| c.status = Status::Paid, Some(("paid", "Paid out."))),
+            (|c| (c.status, c.buyer_paid) = (Status::Paid, true), Some(("paid", "Paid out."))),
+            // The publisher waits; the buyer has it. And the other way round.
+            (|c| (c.status, c.buyer_paid) = (Status::Payable, true), Some(("paid", "Paid out."))),
+            (|c| c.status = Status::Paid, Some(("payable", "Payable since 2026-12-22; it goes with the next payout."))),
             (
                 |c| (c.status, c.reason) = (Status::Rejected, Some(Reason::Cancelled.into())),
                 Some(("refused", "Refused: The order was cancelled.")),

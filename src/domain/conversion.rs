@@ -137,6 +137,8 @@ pub struct Conversion {
     pub claim_until: Option<Time>,
     /// When the unclaimed share went elsewhere, for good.
     pub expired_at: Option<Time>,
+    /// Settled payments hold the buyer's part, whatever the others still wait for.
+    pub buyer_paid: bool,
     /// What the buyer reads; only where whoever asks is to see it.
     pub cashback: Option<Cashback>,
 }

@@ -9,6 +9,7 @@ use crate::domain::{
     left::{self, Left},
     loyalty::{self, Bonus, Offer},
     order::{Context, Order, SaleFact, Tie},
+    payee::Payee,
     pot::{Held, Pot},
     reason::Reason,
     split::{self, Shared},
@@ -44,6 +45,8 @@ pub struct Due {
     pub net: i64,
     /// Until when an unclaimed share may be claimed.
     pub claim_until: Option<Time>,
+    /// As [`Conversion::buyer_paid`].
+    pub buyer_paid: bool,
     pub workings: Workings,
 }
 
@@ -158,6 +161,7 @@ pub fn due(order: &Order, terms: &Terms) -> Result<Option<Due>, OutOfRange> {
         payable_at: if status == Status::Payable { dates.payable } else { silence },
         approved_at: dates.approved.filter(|_| earns),
         net,
+        buyer_paid: false,
         claim_until: open.then(|| claim_until(context, terms)),
         workings: Workings { attributed, tier_base, left, commission, shared, offers },
     };
@@ -260,16 +264,20 @@ fn reason(order: &Order, attributed: &Attributed, waits: Option<Reason>, commiss
         return refused(verdict.reason.as_ref(), Reason::Cancelled);
     }
     let code = attributed.reason.or_else(|| commission.and_then(|c| c.reason)).or(waits);
-    code.map(Why::from)
+    // Nothing is left, and nothing was given back: somebody said so.
+    let nothing = order.adjust.as_ref().filter(|adjust| code == Some(Reason::FullyRefunded) && adjust.amount.minor == 0);
+    nothing.and_then(|adjust| adjust.reason.as_ref()).map(Why::from).or_else(|| code.map(Why::from))
 }
 
 impl Due {
-    /// Paid, if settled payments hold each share of what is payable.
+    /// Paid, if settled payments hold each share of what is payable; and whether they hold the buyer's.
     fn or_paid(self, order: &Order) -> Self {
+        let Some(paid) = order.paid.as_ref().filter(|_| self.status == Status::Payable) else { return self };
         // Whose the debt is does not matter for this.
-        let row = || self.row(MerchantId::from_raw(0), order.key.program);
-        let is_paid = self.status == Status::Payable && order.paid.as_ref().is_some_and(|paid| paid.covers(&row()));
-        if is_paid { Self { status: Status::Paid, ..self } } else { self }
+        let row = self.row(MerchantId::from_raw(0), order.key.program);
+        let buyer_paid = self.buyer.is_some_and(|buyer| paid.has(Payee::Buyer(buyer), &row));
+        let status = if paid.covers(&row) { Status::Paid } else { self.status };
+        Self { status, buyer_paid, ..self }
     }
 
     /// The conversion as people see it. None of an order that is parked.
@@ -298,6 +306,7 @@ impl Due {
             net: self.net,
             claim_until: self.claim_until,
             expired_at: order.expired,
+            buyer_paid: self.buyer_paid,
             cashback: None,
         })
     }

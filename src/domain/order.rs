@@ -62,6 +62,8 @@ pub struct SaleFact {
 pub struct RefundFact {
     pub refund: Refund,
     pub at: Time,
+    /// From 1; of two under one number the later counts, whose message may have come before the other's.
+    pub revision: u32,
 }
 
 /// A merchant's or operator's refusal of a sale.
@@ -163,13 +165,20 @@ pub struct Paid {
 }
 
 impl Paid {
-    /// Whether every payee has got what an order holds for them, debits positive.
+    /// Whether every payee has got what an order holds for them, debits positive. Whose payment took something back without another having
+    /// paid it has not.
     pub fn covers(&self, row: &Row) -> bool {
-        let has = |account: &Account, due: i64| match Payee::of_payable(*account) {
-            Some(payee) => self.covered.get(&payee).copied().unwrap_or(0) >= due,
+        let has = |account: &Account| match Payee::of_payable(*account) {
+            Some(payee) => self.has(payee, row),
             None => !matches!(account, Account::Unclaimed(..)),
         };
-        !self.covered.is_empty() && row.iter().all(|(account, debit)| has(account, -debit))
+        !self.covered.is_empty() && row.keys().all(has) && self.covered.values().all(|minor| *minor >= 0)
+    }
+
+    /// Whether a payee has got what an order holds for them: something, and all of it.
+    pub fn has(&self, payee: Payee, row: &Row) -> bool {
+        let due = row.get(&payee.payable()).map_or(0, |debit| -debit);
+        self.covered.get(&payee).is_some_and(|covered| *covered >= due) || due <= 0
     }
 }
 
@@ -202,6 +211,8 @@ pub struct Tie {
     pub at: Time,
     /// The buyer has the e-mail address of a credited publisher.
     pub self_referral: bool,
+    /// From 1; another sign-in may tie what the first one's click does not reach any more.
+    pub revision: u32,
 }
 
 /// A buyer says that the order is theirs. It may come before the sale, and waits for it as a fact of the order like any other.
@@ -209,6 +220,8 @@ pub struct Tie {
 pub struct ClaimFact {
     pub claim: ClaimId,
     pub at: Time,
+    /// From 1; later ones know more clicks, or that it was answered otherwise.
+    pub revision: u32,
     /// The buyer's own clicks in the program, as far as known; newest first.
     pub touches: Vec<Known>,
     /// What was looked up when it came after the sale; a sale that comes later looks it up itself, and keeps it in its context.
@@ -312,5 +325,31 @@ impl Order {
     /// The cancellation, if no reopening took it away.
     pub fn cancellation(&self) -> Option<&Verdict> {
         self.cancel.as_ref().filter(|verdict| verdict.round >= self.round())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::Stage;
+
+    #[test]
+    fn paid_is_who_has_got_what_is_due() {
+        let (one, other) = (Payee::Publisher(PublisherId::from_raw(1)), Payee::Buyer(BuyerId::from_raw(2)));
+        let row: Row = [(one.payable(), -50), (Account::Buyer(BuyerId::from_raw(2), Stage::Payable), -30)].into();
+        let paid = |covered: &[(Payee, i64)]| Paid { covered: covered.iter().copied().collect(), at: Time::default(), revision: 1 };
+        for (covered, row, wanted) in [
+            (vec![(one, 50), (other, 30)], &row, (true, true)),
+            (vec![(one, 50), (other, 29)], &row, (false, false)),
+            (vec![(other, 30)], &row, (false, true)),
+            (vec![], &row, (false, false)),
+            // All of it was refunded since.
+            (vec![(one, 50), (other, 30)], &Row::new(), (true, true)),
+            // A payment came back after another had taken the refund back.
+            (vec![(one, -50)], &Row::new(), (false, true)),
+        ] {
+            let found = paid(&covered);
+            assert_eq!((found.covers(row), found.has(other, row)), wanted, "{covered:?}");
+        }
     }
 }

@@ -31,7 +31,7 @@ words! {
 codes! {
     /// Why a payout run leaves a payee out. The payee reads it.
     pub enum Why {
-        Debt = "debt", "The balance is below zero; later earnings are set against it first.", "Le solde est négatif ; les gains suivants le compensent d’abord.";
+        Debt = "debt", "A balance is below zero, in this currency or another; later earnings in it are set against it first.", "Un solde est négatif, dans cette devise ou une autre ; les gains suivants dans celle-ci le compensent d’abord.";
         Held = "held", "Payouts to this account are on hold.", "Les versements vers ce compte sont suspendus.";
         NoMethod = "no_method", "Nothing says yet where to pay to.", "Aucune coordonnée de paiement n’est encore enregistrée.";
         Returned = "returned", "The last payment came back; the account’s details must be changed.", "Le dernier versement est revenu ; il faut modifier les coordonnées.";
@@ -209,7 +209,9 @@ impl Wallet {
             let against = Against { why: Why::Debt, missing: None, until: None };
             return Assessed::LeaveOut { balance, against };
         }
-        let is_taken = |line: &&FreeLine| line.amount > 0 || until.is_none_or(|until| line.at < until);
+        // What a payment posted that was cancelled or came back cancels out, whenever that was.
+        let is_taken =
+            |line: &&FreeLine| line.amount > 0 || matches!(line.subject, Subject::Payment(_)) || until.is_none_or(|until| line.at < until);
         let lines: Vec<FreeLine> = self.lines.iter().filter(is_taken).copied().collect();
         let amount = due(&lines);
         if amount <= 0 {

@@ -1,6 +1,6 @@
 //! Tables of what a payout takes from a wallet, and why not.
 use super::*;
-use crate::kernel::id::{BuyerId, ConversionId};
+use crate::kernel::id::{BuyerId, ConversionId, PaymentId};
 
 #[test]
 fn codes_are_listed() {
@@ -40,6 +40,15 @@ fn what_was_taken_back_since_is_taken_too() {
     assert_eq!(assess(&[-2000, -3000, 500], 2), Some((1500, 2)));
     assert_eq!(assess(&[-2000, -3000, 500], 9), Some((4500, 3)));
     assert_eq!(assess(&[-2000, 2000, -3000], 2), None);
+}
+
+#[test]
+fn a_run_that_was_cancelled_takes_nothing_from_the_next_one() {
+    let payment = |entry, amount| FreeLine { subject: Subject::Payment(PaymentId::from_raw(1)), ..line(entry, amount) };
+    let mut wallet = wallet(&[-2000]);
+    wallet.lines.extend([payment(5, 2000), payment(6, -2000)]);
+    let assessed = wallet.assess(Currency::EUR, Some(Time::from_micros(2)), 0, Time::from_micros(9));
+    assert!(matches!(&assessed, Assessed::Pay { amount: 2000, lines, .. } if lines.len() == 3), "{assessed:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::domain::{
     terms::boost::{Boost, Code, Kind, Reward},
 };
 use crate::kernel::{code::Language, currency::Currency, money::Money, percent::Percent, ratio::Ratio, time::Time};
+use std::fmt;
 
 /// A boost in words.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -46,12 +47,21 @@ pub struct Today {
     pub zero_at: Option<Time>,
 }
 
+/// As French writes numbers.
+fn comma(what: &dyn fmt::Display) -> String {
+    what.to_string().replace('.', ",")
+}
+
 /// In English and French. Amounts are in `currency`.
 pub fn text(boost: &Boost, currency: Currency) -> Text {
     let money = |minor| Money::new(minor, currency);
-    let plain = |minor, _| money(minor).to_string();
-    let least = |least: Option<i64>| match least {
-        Some(least) => (format!(" of {} or more", money(least)), format!(" d’au moins {}", money(least))),
+    let written = |minor, language| match language {
+        Language::En => money(minor).to_string(),
+        Language::Fr => comma(&money(minor)),
+    };
+    let en_fr = |minor| (written(minor, Language::En), written(minor, Language::Fr));
+    let least = |least: Option<i64>| match least.map(en_fr) {
+        Some((en, fr)) => (format!(" of {en} or more"), format!(" d’au moins {fr}")),
         None => (String::new(), String::new()),
     };
     match &boost.kind {
@@ -60,14 +70,15 @@ pub fn text(boost: &Boost, currency: Currency) -> Text {
                 "{percent} % of your cashback on top when you come back within {within_days} days; it falls day by day and is gone after {fades_to_zero_at_days}."
             ),
             fr: format!(
-                "{percent} % de votre cashback en plus si vous revenez dans les {within_days} jours ; cela baisse chaque jour et s’éteint après {fades_to_zero_at_days}."
+                "{} % de votre cashback en plus si vous revenez dans les {within_days} jours ; cela baisse chaque jour et s’éteint après {fades_to_zero_at_days}.",
+                comma(percent)
             ),
         },
         Kind::Welcome { flat, min_amount } => {
             let (en, fr) = least(*min_amount);
             Text {
                 en: format!("{} for your first approved order{en}.", money(*flat)),
-                fr: format!("{} pour votre première commande validée{fr}.", money(*flat)),
+                fr: format!("{} pour votre première commande validée{fr}.", comma(&money(*flat))),
             }
         }
         Kind::Referral { referrer, friend, min_amount } => {
@@ -80,21 +91,24 @@ pub fn text(boost: &Boost, currency: Currency) -> Text {
                 ),
                 fr: format!(
                     "Parrainage : {} pour votre filleul à sa première commande validée{fr}, et {} pour vous.",
-                    money(*friend),
-                    money(*referrer)
+                    comma(&money(*friend)),
+                    comma(&money(*referrer))
                 ),
             }
         }
-        Kind::Code(code) => rewarded(code.reward, plain, "with this code", "avec ce code"),
-        Kind::Voucher(code) => rewarded(code.reward, plain, "with a voucher, good for one order", "avec un bon, valable pour une commande"),
+        Kind::Code(code) => rewarded(code.reward, written, "with this code", "avec ce code"),
+        Kind::Voucher(code) => {
+            rewarded(code.reward, written, "with a voucher, good for one order", "avec un bon, valable pour une commande")
+        }
         Kind::Tier { tiers, .. } => {
-            let each = |from: &str, join: &str| {
-                let tiers = tiers.iter().map(|tier| format!("{} % {from} {}", tier.percent_of_buyer_share, money(tier.from)));
+            let each = |from: &str, join: &str, written: fn(&dyn fmt::Display) -> String| {
+                let tiers = tiers.iter();
+                let tiers = tiers.map(|tier| format!("{} % {from} {}", written(&tier.percent_of_buyer_share), written(&money(tier.from))));
                 tiers.collect::<Vec<_>>().join(join)
             };
             Text {
-                en: format!("Of your cashback on top, by your approved orders: {}.", each("from", ", ")),
-                fr: format!("De votre cashback en plus, selon vos commandes validées : {}.", each("à partir de", ", ")),
+                en: format!("Of your cashback on top, by your approved orders: {}.", each("from", ", ", |what| what.to_string())),
+                fr: format!("De votre cashback en plus, selon vos commandes validées : {}.", each("à partir de", ", ", comma)),
             }
         }
     }
@@ -107,9 +121,10 @@ pub fn rewarded(reward: Reward, written: impl Fn(i64, Language) -> String, en: &
             en: format!("{} on top {en}.", written(flat, Language::En)),
             fr: format!("{} en plus {fr}.", written(flat, Language::Fr)),
         },
-        Reward::PercentOfBuyerShare(percent) => {
-            Text { en: format!("{percent} % of your cashback on top {en}."), fr: format!("{percent} % de votre cashback en plus {fr}.") }
-        }
+        Reward::PercentOfBuyerShare(percent) => Text {
+            en: format!("{percent} % of your cashback on top {en}."),
+            fr: format!("{} % de votre cashback en plus {fr}.", comma(&percent)),
+        },
     }
 }
 

@@ -12,10 +12,11 @@ use crate::{
     },
     engine::{engine::Engine, ledger_batch::clock_command},
     kernel::{
+        currency::Currency,
         id::{InvoiceId, MerchantId},
         time::Time,
     },
-    store::{self, StoreError},
+    store::{self, StoreError, balance::Balance},
 };
 
 /// Commands handed to the ledger writer at once: one of its batches, so that requests in between wait for at most so many.
@@ -26,10 +27,14 @@ pub async fn of_merchant(engine: &Engine, merchant: MerchantId, now: Time) -> Re
     let mut passed = 0;
     let mut tx = engine.db.read().await?;
     let balances = store::balance::of_owner(&mut tx, Owner::Merchant(merchant)).await?;
+    let currencies = store::awaiting::currencies(&mut tx, merchant).await?;
     tx.commit().await?;
-    // Whoever owes nothing has paid for everything.
-    let settled = balances.iter().filter(|balance| balance.account == Account::MerchantOwed(merchant) && balance.amount.minor <= 0);
-    for currency in settled.map(|balance| balance.amount.currency) {
+    // Whoever owes nothing has paid for everything, also who never owed anything.
+    let owes = |currency: &Currency| {
+        let of = |balance: &&Balance| balance.account == Account::MerchantOwed(merchant) && balance.amount.currency == *currency;
+        balances.iter().find(of).is_some_and(|balance| balance.amount.minor > 0)
+    };
+    for currency in currencies.into_iter().filter(|currency| !owes(currency)) {
         loop {
             let mut tx = engine.db.read().await?;
             let waiting = store::awaiting::of_merchant(&mut tx, merchant, currency, AT_ONCE).await?;

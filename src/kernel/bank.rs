@@ -53,6 +53,17 @@ pub fn iban(text: &str) -> Option<String> {
     compact.parse::<Iban>().ok().map(|iban| iban.electronic_str().to_owned())
 }
 
+/// The countries of the Single Euro Payments Area (European Payments Council, EPC409-09).
+const SEPA: [&str; 42] = [
+    "AD", "AL", "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GI", "GR", "HR", "HU", "IE", "IS", "IT",
+    "LI", "LT", "LU", "LV", "MC", "MD", "ME", "MK", "MT", "NL", "NO", "PL", "PT", "RO", "RS", "SE", "SI", "SK", "SM", "VA",
+];
+
+/// Whether a SEPA transfer can reach the account.
+pub fn is_sepa(iban: &str) -> bool {
+    iban.get(..2).is_some_and(|country| SEPA.contains(&country))
+}
+
 /// A BIC (ISO 9362) of 8 or 11 characters, if it is one.
 pub fn bic(text: &str) -> Option<String> {
     let bic: String = text.trim().to_ascii_uppercase();

@@ -24,6 +24,7 @@ statements! {
         WHERE e.subject_kind = 'order' AND l.amount > 0 AND e.subject IN (SELECT value FROM json_each($1))",
         postgres "SELECT DISTINCT e.subject AS conversion, l.invoice FROM journal_entry e JOIN invoice_line l ON l.entry = e.id
         WHERE e.subject_kind = 'order' AND l.amount > 0 AND e.subject = ANY($1)";
+    CURRENCIES = "SELECT DISTINCT currency FROM conversion WHERE merchant = $1 AND status = 'approved' ORDER BY currency";
     MERCHANTS = "SELECT DISTINCT merchant FROM conversion WHERE status = 'approved' ORDER BY merchant";
     HELD = "SELECT currency, MIN(recorded_at) AS since, COUNT(*) AS conversions FROM conversion
         WHERE merchant = $1 AND status = 'pending' AND reason = 'budget_used_up' GROUP BY currency ORDER BY currency";
@@ -46,6 +47,16 @@ impl From<KeyRow> for OrderKey {
 pub async fn of_merchant(tx: &mut Tx, merchant: MerchantId, currency: Currency, limit: i64) -> Result<Vec<OrderKey>, StoreError> {
     let rows: Vec<KeyRow> = tx.all(OF_MERCHANT, args![merchant.raw(), currency.code(), limit]).await?;
     Ok(rows.into_iter().map(OrderKey::from).collect())
+}
+
+/// In which currencies something of a merchant waits.
+pub async fn currencies(tx: &mut Tx, merchant: MerchantId) -> Result<Vec<Currency>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        currency: String,
+    }
+    let rows: Vec<Row> = tx.all(CURRENCIES, args![merchant.raw()]).await?;
+    rows.into_iter().map(|row| row.currency.parse().map_err(|_| StoreError::corrupt("conversion", "currency", merchant))).collect()
 }
 
 /// Those with a line on this invoice and none on any of the `unpaid`, some of them.

@@ -108,7 +108,6 @@ pub async fn save(tx: &mut Tx, invoices: &[&Invoice]) -> Result<(), StoreError> 
         ("buyer", Column::string(invoices, |i| i.draft.buyer.text())),
         ("heads", Column::string(invoices, |i| Link::texts(&i.heads))),
         // Nobody waits for a credit note's payment.
-        ("passed_on_at", Column::int_or_null(invoices, |i| (i.number.series == Series::CreditNote).then(|| i.issued_at.micros()))),
     ];
     bulk::insert(tx, "invoice", &columns, "").await?;
     Ok(())

@@ -124,3 +124,27 @@ async fn credit_that_an_undone_fee_or_bonus_leaves_covers_what_waits() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_credit_note_bills_is_paid_by_what_it_takes_back() {
+    for_each_database(async |database| {
+        let server = Server::start(database);
+        let stage = Stage::new(&server).await;
+        let refund = json!({"program": stage.program, "type": "refund", "order_id": "A-1", "refund_id": "R-1", "amount": "100.00"});
+        let first = stage.approved("A-1", "100.00").await;
+        stage.invoice().await;
+        // A second invoice is open all the time, so that no credit covers anything.
+        let second = stage.approved("A-2", "1000.00").await;
+        stage.invoice().await;
+        stage.merchant.postback(&refund).await.expect(201);
+        let third = stage.approved("A-3", "40.00").await;
+        let note = stage.invoice().await;
+        assert_eq!((&note["kind"], &note["net"]["amount"]), (&json!("credit_note"), &json!("-3.00")));
+        assert_eq!(stage.status(&third).await, "payable", "its 2.00 are set against the 5.00");
+        assert_eq!(stage.status(&second).await, "approved");
+        assert_ne!(stage.status(&first).await, "payable");
+        server.stop();
+        assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
+    })
+    .await;
+}

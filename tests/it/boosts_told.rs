@@ -92,6 +92,12 @@ async fn a_bonus_that_pays_nothing_says_why() {
         let operator = &stage.operator;
         let (buyer, reference) = operator.buyer().await;
         let own = server.sign_in("buyer", &buyer);
+        // Whoever knows a voucher may use it; a code is handed out to everybody.
+        let publisher = operator.publisher("Blog").await;
+        let path = format!("/programs/{}/terms", stage.program);
+        let read = server.sign_in("publisher", &publisher).get(&path).await.to_string();
+        assert!(read.contains("MERCI") && !read.contains("PARCEL"), "{read}");
+        assert!(operator.get(&path).await.to_string().contains("PARCEL"));
         let click = stage.click(&reference).await;
         let receipt = async |id: &Value| own.get(&format!("/conversions/{}/receipt", text(id))).await;
         let mut ids = Vec::new();

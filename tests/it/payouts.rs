@@ -162,6 +162,45 @@ async fn a_payout_from_balance_to_bank_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_no_bank_knows_yet_is_not_paid_to_an_account_that_was_changed_or_held() {
+    for_each_database(async |database| {
+        let server = Server::start(database);
+        let stage = stage(&server).await;
+        let operator = &stage.operator;
+        let paths = [format!("/publishers/{}", stage.publisher), format!("/buyers/{}", stage.buyer)];
+        for path in &paths {
+            let abroad = json!({"method": "sepa", "holder": "A", "iban": "SA03 8000 0000 6080 1016 7519"});
+            let refused = operator.call(Method::PUT, &format!("{path}/payout-method"), Some(&abroad)).await.expect(422);
+            assert_eq!((&refused["errors"][0]["field"], &refused["errors"][0]["code"]), (&json!("iban"), &json!("iban_not_sepa")));
+            by_sepa(operator, &format!("{path}/payout-method"), IBAN).await;
+        }
+        let batch = operator.create("/payouts", json!({"currency": "EUR"})).await;
+        assert_eq!(batch["payments"].as_array().map(Vec::len), Some(2));
+        // Another account, whoever says so; and a hold. The same account again is none.
+        by_sepa(operator, &format!("{}/payout-method", paths[1]), IBAN).await;
+        by_sepa(operator, &format!("{}/payout-method", paths[0]), OTHER_IBAN).await;
+        let payments = async || operator.get(&format!("/payouts/{}", text(&batch["id"]))).await["payments"].clone();
+        let of = |payments: &Value, payee: &str| text(&payment_in(payments, payee)["status"]);
+        let left = payments().await;
+        assert_eq!((of(&left, &stage.publisher), of(&left, &stage.buyer)), ("cancelled".to_owned(), "prepared".to_owned()));
+        let hold = json!({"held": true, "reason": "asked about"});
+        operator.call(Method::PUT, &format!("{}/payout-hold", paths[1]), Some(&hold)).await.expect(200);
+        assert_eq!(of(&payments().await, &stage.buyer), "cancelled");
+        let export = operator.call(Method::POST, &format!("/payouts/{}/export?format=csv_all", text(&batch["id"])), Some(&json!({}))).await;
+        assert_eq!(export.expect(409)["code"], "nothing_to_export");
+        let account = format!("buyer:{}:payable", stage.buyer);
+        assert_eq!(operator.balance(&stage.buyer, &account).await.as_deref(), Some("27.50"));
+        server.stop();
+        assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
+    })
+    .await;
+}
+
+fn payment_in<'a>(payments: &'a Value, payee: &str) -> &'a Value {
+    payments.as_array().expect("a list").iter().find(|payment| payment["payee"] == payee).expect("their payment")
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_operators_at_two_servers_pay_nobody_twice() {
     for_each_database(async |database| {
         let servers: Vec<Server> = (0..if database.starts_with("postgres") { 2 } else { 1 }).map(|_| Server::start(database)).collect();

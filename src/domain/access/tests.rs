@@ -50,6 +50,7 @@ fn conversion(publishers: &[PublisherId], buyer: Option<BuyerId>) -> Conversion 
         net: 100,
         claim_until: None,
         expired_at: None,
+        buyer_paid: false,
         cashback: None,
     }
 }

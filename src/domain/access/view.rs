@@ -13,7 +13,7 @@ use crate::domain::{
     conversion::Conversion,
     payee::Payee,
     receipt::{BonusReason, CreditLine, PostingLine, Receipt, TouchLine},
-    terms::{Rule, Terms},
+    terms::{Rule, Terms, boost},
 };
 use crate::kernel::id::PublisherId;
 
@@ -65,6 +65,12 @@ impl Scope {
             terms.commission.retain(own);
             for publishers in terms.commission.iter_mut().filter_map(|rule| rule.when.publishers.as_mut()) {
                 *publishers = vec![id];
+            }
+            // Whoever knows a voucher may use it.
+            for boost in &mut terms.boosts {
+                if let boost::Kind::Voucher(voucher) = &mut boost.kind {
+                    voucher.codes.clear();
+                }
             }
         }
         terms

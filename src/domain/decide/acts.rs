@@ -43,7 +43,8 @@ pub(super) fn refund(facts: &Facts, key: &OrderKey, id: &str, refund: &Refund, n
         Some(_) => return Err(Refusal::RefundExceedsOrder),
         None => {}
     }
-    let fact = RefundFact { refund: refund.clone(), at: now };
+    let revision = before.and_then(|order| order.refunds.get(id)).map_or(1, |known| known.revision + 1);
+    let fact = RefundFact { refund: refund.clone(), at: now, revision };
     let step = add(facts, key, FactKind::Refund(id.to_owned()), Kind::Refunded, now, mint, |order| {
         order.refunds.insert(id.to_owned(), fact);
     });
@@ -129,7 +130,7 @@ pub(super) fn merchant_paid(facts: &Facts, key: &OrderKey, now: Time, mint: Mint
 pub(super) fn credit_covers(facts: &Facts, key: &OrderKey, now: Time, mint: Mint<'_>) -> Step {
     let own = &program(facts, key)?.program;
     let owed = facts.balances.get(&(Account::MerchantOwed(own.merchant), own.currency));
-    if owed.is_some_and(|owed| *owed <= 0) { merchant_paid(facts, key, now, mint) } else { Err(Refusal::NotDue) }
+    if owed.is_none_or(|owed| *owed <= 0) { merchant_paid(facts, key, now, mint) } else { Err(Refusal::NotDue) }
 }
 
 /// Looked at again under the merchant's lock: a payment may have been taken back, or another document issued, in between.

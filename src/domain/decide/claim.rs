@@ -112,7 +112,7 @@ fn new_fact(facts: &Facts, new: &NewClaim, before: Option<&Order>, claim: ClaimI
     let visits = facts.visits.get(&new.buyer).map_or(&[][..], Vec::as_slice);
     let mut touches: Vec<Known> = visits.iter().filter_map(|visit| touch(facts, new.buyer, &new.key, before, visit)).collect();
     newest(&mut touches);
-    let fact = ClaimFact { claim, at: now, touches, found: None, closed: false };
+    let fact = ClaimFact { claim, at: now, revision: 1, touches, found: None, closed: false };
     match before {
         Some(order) => looked_up(facts, order, new.buyer, fact, now),
         None => fact,
@@ -219,7 +219,7 @@ pub(super) fn shown(
         }
         touches.extend(fact.touches.iter().cloned());
         newest(&mut touches);
-        let fact = looked_up(facts, order, buyer, ClaimFact { touches, ..fact.clone() }, now);
+        let fact = looked_up(facts, order, buyer, ClaimFact { touches, revision: fact.revision + 1, ..fact.clone() }, now);
         let mut after = order.clone();
         after.claims.insert(buyer, fact);
         let kind = Some(FactKind::Claim(buyer));
@@ -295,7 +295,7 @@ fn stepped(order: &Order, claim: Claim) -> Decision {
 fn close(facts: &Facts, claim: &Claim, order: &Order, now: Time, mint: Mint<'_>) -> Result<Vec<Change>, Refusal> {
     let mut after = order.clone();
     match after.claims.get_mut(&claim.buyer).filter(|fact| !fact.closed) {
-        Some(fact) => fact.closed = true,
+        Some(fact) => (fact.closed, fact.revision) = (true, fact.revision + 1),
         None => return Ok(Vec::new()),
     }
     change::change(facts, Some(order), after, Some(FactKind::Claim(claim.buyer)), Kind::Claimed, now, mint).map(|change| vec![change])

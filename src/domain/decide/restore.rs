@@ -130,7 +130,7 @@ fn known(stored: &Order, given: &Order, fact: &FactKind) -> Known {
         FactKind::Reopen => latest(stored.reopened.as_ref(), given.reopened.as_ref(), |reopened| reopened.revision),
         FactKind::Approve(by) => same(stored.approvals.by(*by), given.approvals.by(*by)),
         FactKind::Adjust => latest(stored.adjust.as_ref(), given.adjust.as_ref(), |adjust| adjust.revision),
-        FactKind::Tie => same(stored.tie, given.tie),
+        FactKind::Tie => latest(stored.tie.as_ref(), given.tie.as_ref(), |tie| tie.revision),
         FactKind::MerchantPaid => same(stored.merchant_paid, given.merchant_paid),
         FactKind::Expire => same(stored.expired, given.expired),
         FactKind::Loyalty => match (&stored.loyalty, &given.loyalty) {
@@ -184,6 +184,14 @@ fn known_claim(stored: &Order, given: &Order, buyer: BuyerId) -> Known {
     match (stored.claims.get(&buyer), given.claims.get(&buyer)) {
         (Some(old), Some(new)) if old == new => Known::Yes,
         (Some(old), Some(new)) if old.claim != new.claim => Known::Otherwise,
+        (Some(old), Some(new)) if old.revision != new.revision => {
+            if old.revision > new.revision {
+                Known::Yes
+            } else {
+                Known::No
+            }
+        }
+        // Of an installation that did not count them.
         (Some(old), Some(new)) => {
             let has = |fact: &ClaimFact, other: &ClaimFact| other.touches.iter().all(|touch| fact.touches.contains(touch));
             if (old.closed && !new.closed) || (old.closed == new.closed && has(old, new)) { Known::Yes } else { Known::No }
@@ -201,6 +209,14 @@ fn known_refund(stored: &Order, given: &Order, id: &str) -> Known {
     };
     match old == new {
         true => Known::Yes,
+        false if old.revision != new.revision => {
+            if old.revision > new.revision {
+                Known::Yes
+            } else {
+                Known::No
+            }
+        }
+        // Of an installation that did not count them.
         false if old.at < new.at && refused(old) => Known::No,
         false if new.at < old.at && refused(new) => Known::Yes,
         false => Known::Otherwise,

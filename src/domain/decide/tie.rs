@@ -92,7 +92,8 @@ fn tie_orders(
         }
         let self_referral = record::is_self_referral(facts, buyer, due.credits.iter().map(|credit| credit.publisher));
         let mut after = order.clone();
-        after.tie = Some(Tie { buyer, click, at: now, self_referral });
+        let revision = order.tie.map_or(1, |tie| tie.revision + 1);
+        after.tie = Some(Tie { buyer, click, at: now, self_referral, revision });
         if let Ok(change) = change::change_with(facts, Some(&**known), Some(order), after, Some(FactKind::Tie), Kind::BuyerTied, now, mint)
         {
             tied = true;

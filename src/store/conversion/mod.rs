@@ -25,10 +25,10 @@ use std::collections::HashMap;
 statements! {
     LIST = "SELECT id, program, goal, order_id, status, flags, reason, reason_text, sale_currency, amount, refunded, currency, commission,
         share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at, payable_at,
-        claim_until, expired_at, bonuses FROM conversion";
+        claim_until, expired_at, buyer_paid, bonuses FROM conversion";
     LIST_CREDITED = "SELECT id, program, goal, order_id, status, flags, reason, reason_text, sale_currency, conversion.amount, refunded, currency,
         commission, share_publisher, share_buyer, share_platform, net, buyer, terms_version, occurred_at, recorded_at, approved_at,
-        payable_at, claim_until, expired_at, bonuses FROM credit c JOIN conversion ON conversion.id = c.conversion";
+        payable_at, claim_until, expired_at, buyer_paid, bonuses FROM credit c JOIN conversion ON conversion.id = c.conversion";
     CREDITS = "SELECT conversion, publisher, link, click, weight, amount FROM credit
         WHERE conversion IN (SELECT value FROM json_each($1)) ORDER BY conversion, position",
         postgres "SELECT conversion, publisher, link, click, weight, amount FROM credit
@@ -53,7 +53,7 @@ const UPSERT: &str = "ON CONFLICT (id) DO UPDATE SET status = excluded.status, f
     share_platform = excluded.share_platform, net = excluded.net, buyer = excluded.buyer, publisher = excluded.publisher,
     link = excluded.link, click = excluded.click, terms_version = excluded.terms_version, occurred_at = excluded.occurred_at,
     day = excluded.day, recorded_at = excluded.recorded_at, approved_at = excluded.approved_at, payable_at = excluded.payable_at,
-    claim_until = excluded.claim_until, expired_at = excluded.expired_at, approve_at = excluded.approve_at, expire_at = excluded.expire_at,
+    claim_until = excluded.claim_until, expired_at = excluded.expired_at, buyer_paid = excluded.buyer_paid, approve_at = excluded.approve_at, expire_at = excluded.expire_at,
     bonuses = excluded.bonuses";
 
 #[derive(sqlx::FromRow)]
@@ -84,6 +84,7 @@ struct Row {
     claim_until: Option<i64>,
     bonuses: Option<String>,
     expired_at: Option<i64>,
+    buyer_paid: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -137,6 +138,7 @@ impl Row {
             net: self.net,
             claim_until: self.claim_until.map(Time::from_micros),
             expired_at: self.expired_at.map(Time::from_micros),
+            buyer_paid: self.buyer_paid != 0,
             cashback: None,
         })
     }
@@ -309,6 +311,7 @@ pub async fn save(tx: &mut Tx, rows: &[Saved<'_>]) -> Result<(), StoreError> {
         ("payable_at", Column::int_or_null(rows, |row| row.conversion.payable_at.map(Time::micros))),
         ("claim_until", Column::int_or_null(rows, |row| row.conversion.claim_until.map(Time::micros))),
         ("expired_at", Column::int_or_null(rows, |row| row.conversion.expired_at.map(Time::micros))),
+        ("buyer_paid", Column::int(rows, |row| i64::from(row.conversion.buyer_paid))),
         ("approve_at", Column::int_or_null(rows, Saved::approve_at)),
         ("expire_at", Column::int_or_null(rows, Saved::expire_at)),
         ("bonuses", Column::string_or_null(rows, |row| bonus::text(&row.conversion.bonuses))),

@@ -24,6 +24,8 @@ struct RefundJson<'a> {
     currency: Currency,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lines: Option<Vec<RefundLineJson<'a>>>,
+    #[serde(default, skip_serializing_if = "Turn::is_first")]
+    revision: Turn,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,6 +71,8 @@ struct TieJson {
     buyer: BuyerId,
     click: ClickId,
     self_referral: bool,
+    #[serde(default, skip_serializing_if = "Turn::is_first")]
+    revision: Turn,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,6 +84,27 @@ struct ClaimJson<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     found: Option<FoundJson>,
     closed: bool,
+    #[serde(default, skip_serializing_if = "Turn::is_first")]
+    revision: Turn,
+}
+
+/// Which of the facts in one place it is, from 1. Not said of the first, nor of those from before it was counted: of them the later message
+/// counts.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Turn(u32);
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl Turn {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    const fn is_first(&self) -> bool {
+        self.0 == 1
+    }
 }
 
 /// The body of a fact without content.
@@ -97,7 +122,7 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
         }
         FactKind::Refund(id) => {
             let fact = order.refunds.get(id).ok_or_else(absent)?;
-            ("refund", id.clone(), fact.at, json(&RefundJson::from(&fact.refund))?)
+            ("refund", id.clone(), fact.at, json(&RefundJson::from(fact))?)
         }
         FactKind::Cancel => {
             let verdict = order.cancel.as_ref().ok_or_else(absent)?;
@@ -122,7 +147,7 @@ pub(super) fn row(order: &Order, kind: &FactKind, inbox: InboxId, at: Time) -> R
         }
         FactKind::Tie => {
             let tie = order.tie.ok_or_else(absent)?;
-            let body = TieJson { buyer: tie.buyer, click: tie.click, self_referral: tie.self_referral };
+            let body = TieJson { buyer: tie.buyer, click: tie.click, self_referral: tie.self_referral, revision: Turn(tie.revision) };
             ("tie", String::new(), tie.at, json(&body)?)
         }
         FactKind::Claim(buyer) => {
@@ -194,7 +219,10 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
             }
         }
         "refund" => {
-            order.refunds.insert(key.clone(), RefundFact { refund: read::<RefundJson>(body)?.into_refund()?, at: *at });
+            let fact = read::<RefundJson>(body)?.into_fact(*at)?;
+            if order.refunds.get(key).is_none_or(|known| known.revision <= fact.revision) {
+                order.refunds.insert(key.clone(), fact);
+            }
         }
         "cancel" => order.cancel = refusal(key, body, *at, order.cancel.take())?,
         "reject" => order.reject = refusal(key, body, *at, order.reject.take())?,
@@ -220,11 +248,16 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
             });
         }
         "tie" => {
-            let TieJson { buyer, click, self_referral } = read(body)?;
-            order.tie = Some(Tie { buyer, click, at: *at, self_referral });
+            let TieJson { buyer, click, self_referral, revision: Turn(revision) } = read(body)?;
+            if order.tie.is_none_or(|known| known.revision <= revision) {
+                order.tie = Some(Tie { buyer, click, at: *at, self_referral, revision });
+            }
         }
         "claim" => {
-            order.claims.insert(key.parse().ok()?, read::<ClaimJson>(body)?.into_fact(*at)?);
+            let (buyer, fact) = (key.parse().ok()?, read::<ClaimJson>(body)?.into_fact(*at)?);
+            if order.claims.get(&buyer).is_none_or(|known| known.revision <= fact.revision) {
+                order.claims.insert(buyer, fact);
+            }
         }
         "merchant_paid" => {
             read::<NothingJson>(body)?;
@@ -253,24 +286,28 @@ pub(super) fn add(order: &mut Order, fact: &Fact) -> Option<()> {
     Some(())
 }
 
-impl<'a> From<&'a Refund> for RefundJson<'a> {
-    fn from(refund: &'a Refund) -> Self {
+impl<'a> From<&'a RefundFact> for RefundJson<'a> {
+    fn from(fact: &'a RefundFact) -> Self {
+        let revision = Turn(fact.revision);
         let line = |line: &'a RefundLine| RefundLineJson { sku: line.sku.as_str().into(), quantity: line.quantity, amount: line.amount };
-        match refund {
-            Refund::Amount(money) => Self { amount: Some(money.minor), currency: money.currency, lines: None },
-            Refund::Lines { currency, lines } => Self { amount: None, currency: *currency, lines: Some(lines.iter().map(line).collect()) },
+        match &fact.refund {
+            Refund::Amount(money) => Self { amount: Some(money.minor), currency: money.currency, lines: None, revision },
+            Refund::Lines { currency, lines } => {
+                Self { amount: None, currency: *currency, lines: Some(lines.iter().map(line).collect()), revision }
+            }
         }
     }
 }
 
 impl RefundJson<'_> {
-    fn into_refund(self) -> Option<Refund> {
+    fn into_fact(self, at: Time) -> Option<RefundFact> {
         let line = |line: RefundLineJson| RefundLine { sku: line.sku.into_owned(), quantity: line.quantity, amount: line.amount };
-        match (self.amount, self.lines) {
-            (Some(amount), None) => Some(Refund::Amount(Money::new(amount, self.currency))),
-            (None, Some(lines)) => Some(Refund::Lines { currency: self.currency, lines: lines.into_iter().map(line).collect() }),
-            _ => None,
-        }
+        let refund = match (self.amount, self.lines) {
+            (Some(amount), None) => Refund::Amount(Money::new(amount, self.currency)),
+            (None, Some(lines)) => Refund::Lines { currency: self.currency, lines: lines.into_iter().map(line).collect() },
+            _ => return None,
+        };
+        Some(RefundFact { refund, at, revision: self.revision.0 })
     }
 }
 
@@ -294,6 +331,7 @@ impl From<&ClaimFact> for ClaimJson<'_> {
             touches: fact.touches.iter().map(TouchJson::from).collect(),
             found: fact.found.map(FoundJson::from),
             closed: fact.closed,
+            revision: Turn(fact.revision),
         }
     }
 }
@@ -301,7 +339,14 @@ impl From<&ClaimFact> for ClaimJson<'_> {
 impl ClaimJson<'_> {
     fn into_fact(self, at: Time) -> Option<ClaimFact> {
         let touches = self.touches.into_iter().map(TouchJson::into_known).collect::<Option<_>>()?;
-        Some(ClaimFact { claim: self.claim, at, touches, found: self.found.map(ClaimFound::from), closed: self.closed })
+        Some(ClaimFact {
+            claim: self.claim,
+            at,
+            revision: self.revision.0,
+            touches,
+            found: self.found.map(ClaimFound::from),
+            closed: self.closed,
+        })
     }
 }
 

@@ -122,9 +122,9 @@ fn claim_found() -> impl Strategy<Value = ClaimFound> {
     })
 }
 fn claim() -> impl Strategy<Value = (BuyerId, ClaimFact)> {
-    let parts = (1..i64::MAX, raw(), time(), vec(known(), 0..3), option::of(claim_found()), any::<bool>());
-    parts.prop_map(|(buyer, claim, at, touches, found, closed)| {
-        (BuyerId::from_raw(buyer), ClaimFact { claim: ClaimId::from_raw(claim), at, touches, found, closed })
+    let parts = (1..i64::MAX, raw(), time(), vec(known(), 0..3), option::of(claim_found()), any::<bool>(), 1_u32..9);
+    parts.prop_map(|(buyer, claim, at, touches, found, closed, revision)| {
+        (BuyerId::from_raw(buyer), ClaimFact { claim: ClaimId::from_raw(claim), at, revision, touches, found, closed })
     })
 }
 prop_compose! {
@@ -175,20 +175,20 @@ prop_compose! {
 prop_compose! {
     fn order()(
         sale in option::of(sale()),
-        refunds in proptest::collection::btree_map(text(), (refund(), time()).prop_map(|(refund, at)| RefundFact { refund, at }), 0..3),
+        refunds in proptest::collection::btree_map(text(), (refund(), time(), 1_u32..9).prop_map(|(refund, at, revision)| RefundFact { refund, at, revision }), 0..3),
         (cancel, reject) in (option::of(verdict()), option::of(verdict())),
         (merchant, operator, clock) in (option::of(time()), option::of(time()), option::of(time())),
         adjust in option::of((money(), option::of(grounds()), time(), 1_u32..9)),
         reopened in option::of((grounds(), time(), 1_u32..9)),
-        tie in option::of((raw(), raw(), time(), any::<bool>())),
+        tie in option::of((raw(), raw(), time(), any::<bool>(), 1_u32..9)),
         (merchant_paid, expired, loyalty) in (option::of(time()), option::of(time()), option::of(loyalty())),
         claims in vec(claim(), 0..3),
     ) -> Order {
         let key = OrderKey { program: ProgramId::from_raw(1), goal: "sale".to_owned(), order_id: "A-1".to_owned() };
         let adjusted = |(amount, reason, at, revision): (Money, _, _, _)| Adjust { amount, reason, at, revision, room: amount.minor.max(0) };
         let reopened = reopened.map(|(reason, at, revision)| Reopened { reason, at, revision });
-        let tied = |(buyer, click, at, self_referral)| Tie {
-            buyer: BuyerId::from_raw(buyer), click: ClickId::from_raw(click), at, self_referral,
+        let tied = |(buyer, click, at, self_referral, revision)| Tie {
+            buyer: BuyerId::from_raw(buyer), click: ClickId::from_raw(click), at, self_referral, revision,
         };
         Order {
             sale, refunds, cancel, reject, reopened, approvals: Approvals { merchant, operator, clock }, adjust: adjust.map(adjusted),
@@ -233,6 +233,31 @@ proptest! {
         let text = context::text(&found).expect("writes");
         prop_assert_eq!(context::parse(&text), Some(found));
     }
+}
+
+#[test]
+fn the_later_decision_counts_whichever_message_came_first() {
+    let key = OrderKey { program: ProgramId::from_raw(1), goal: "sale".to_owned(), order_id: "A-1".to_owned() };
+    let mut order = Order::empty(ConversionId::from_raw(7), key);
+    let (buyer, at) = (BuyerId::from_raw(5), Time::from_micros(9));
+    let claim = ClaimFact { claim: ClaimId::from_raw(3), at, revision: 1, touches: Vec::new(), found: None, closed: false };
+    let refund = |minor, revision| RefundFact { refund: Refund::Amount(Money::new(minor, Currency::EUR)), at, revision };
+    let tie = |click, revision| Tie { buyer, click: ClickId::from_raw(click), at, self_referral: false, revision };
+    let kinds = [FactKind::Claim(buyer), FactKind::Refund("r1".to_owned()), FactKind::Tie];
+    let mut rows = Vec::new();
+    // What was decided second stands before the other: its message had come before.
+    for (revision, inbox) in [(1, 20), (2, 10)] {
+        order.claims.insert(buyer, ClaimFact { revision, closed: revision == 2, ..claim.clone() });
+        order.refunds.insert("r1".to_owned(), refund(100 * i64::from(revision), revision));
+        order.tie = Some(tie(i64::from(revision), revision));
+        rows.extend(kinds.iter().map(|kind| fact::row(&order, kind, InboxId::from_raw(inbox), at).expect("the order has it")));
+    }
+    rows.sort_by_key(|row| row.inbox);
+    let mut read = Order::empty(order.id, order.key.clone());
+    for row in &rows {
+        fact::add(&mut read, row).expect("we wrote it");
+    }
+    assert_eq!(read, order);
 }
 
 #[test]

@@ -4,10 +4,13 @@ use super::{Api, Body, Caller, Field, Ids, Input, Kind, REASON_CHARS_MAX, Routes
 use crate::{
     domain::{
         access::{BUYER, OPERATOR, PUBLISHER},
+        command::Act,
         payee::Payee,
+        payment::{Payment, Status},
+        payout::Step,
         wallet::{Assessed, Details, Method, Profile, ReturnReason, Wallet, Why},
     },
-    engine::keys,
+    engine::{keys, ledger_batch::clock_command},
     kernel::{
         bank::{self, BankAccount},
         currency::Currency,
@@ -17,7 +20,7 @@ use crate::{
         object::Object,
         time::Time,
     },
-    store::{self, Tx},
+    store::{self, Tx, payment::Wanted},
     web::problem::Problem,
 };
 use axum::{extract::State, response::Response};
@@ -67,18 +70,24 @@ const HOLD: Body = Body::new(
     ],
 )
 .example(r#"{"held": true, "reason": "Please send us your new address."}"#);
-const CODES: &[(u16, &str)] = &[(422, "invalid_iban"), (422, "invalid_bic"), (422, "missing_field")];
+const CODES: &[(u16, &str)] = &[(422, "invalid_iban"), (422, "iban_not_sepa"), (422, "invalid_bic"), (422, "missing_field")];
 
 pub fn routes() -> Routes {
     let get = |id| op(id, "How they are paid, and what the next payout would do").ok::<View>();
     let put = |id| {
         op(id, "Says how they are paid")
-            .about("Another account than the one stored holds payouts for 72 hours. The account itself is never shown again.")
+            .about("Another account than the one stored holds payouts for 72 hours, and takes payments that no bank was told of yet out of their \
+                    batches. The account itself is never shown again.")
             .body(METHOD)
             .ok::<View>()
             .codes(CODES)
     };
-    let hold = |id| op(id, "Holds payouts to them, or lets them go on").body(HOLD).ok::<View>();
+    let hold = |id| {
+        op(id, "Holds payouts to them, or lets them go on")
+            .about("A hold takes payments that no bank was told of yet out of their batches.")
+            .body(HOLD)
+            .ok::<View>()
+    };
     Routes::new("payouts")
         .get(
             "/publishers/{id}/payout-method",
@@ -248,6 +257,10 @@ fn read(object: &Object<'_>, errors: &mut FieldErrors) -> Option<Sent> {
     let iban = iban(object, false, errors);
     let bic = bic(object, errors);
     let details = object.optional("details").full_text(DETAILS_CHARS_MAX, errors);
+    if let Some(iban) = iban.as_deref().filter(|iban| method == Some(Method::Sepa) && !bank::is_sepa(iban)) {
+        let country = iban.get(..2).unwrap_or_default();
+        errors.push(object.path_of("iban"), "iban_not_sepa", format!("{country} takes no SEPA transfers: pay by `manual`, with `details`"));
+    }
     let account = match method? {
         Method::Sepa => iban.map(|iban| BankAccount::Sepa { iban, bic }),
         Method::Manual => details.map(|details| BankAccount::Manual { details }),
@@ -296,14 +309,32 @@ async fn put(api: &Api, caller: &Caller, payee: Payee, input: &Input) -> Result<
     let sent = input.read(read)?;
     store::wallet::lock(&mut tx, payee).await?;
     let mut profile = store::wallet::profile(&mut tx, payee).await?;
-    take(api, &mut profile, sent, now)?;
+    let is_other = take(api, &mut profile, sent, now)?;
     store::wallet::save(&mut tx, &profile).await?;
     tx.commit().await?;
+    if is_other {
+        take_out(api, payee, now).await?;
+    }
     shown(api, api.db().read().await?, payee).await
 }
 
-/// The same account again changes nothing; another name on it, only the name.
-fn take(api: &Api, profile: &mut Profile, sent: Sent, now: Time) -> Result<(), Problem> {
+/// Payments that are prepared and that no bank was told of go out of their batches: they were to the account of before, or are held now.
+async fn take_out(api: &Api, payee: Payee, now: Time) -> Result<(), Problem> {
+    let mut tx = api.db().read().await?;
+    let wanted = Wanted { payee: Some(payee), status: Some(Status::Prepared), ..Wanted::default() };
+    let prepared = store::payment::list(&mut tx, wanted, None, i64::MAX).await?;
+    tx.commit().await?;
+    let take_out = |payment: Payment| {
+        let step = Step::Remove { payment: payment.id };
+        clock_command(api.engine.ids.next(now), now, Act::Payout(step))
+    };
+    // One that was exported meanwhile stays.
+    api.engine.ledger.submit_all(prepared.into_iter().map(take_out).collect()).await;
+    Ok(())
+}
+
+/// Whether it is another account. The same again changes nothing; another name on it, only the name.
+fn take(api: &Api, profile: &mut Profile, sent: Sent, now: Time) -> Result<bool, Problem> {
     profile.minimums = sent.minimums;
     let stored = profile.details.as_ref().filter(|details| details.method == sent.method).cloned();
     let known = stored.as_ref().and_then(|details| BankAccount::from_bytes(&api.engine.vault.open_secret(&details.sealed).ok()?));
@@ -312,7 +343,7 @@ fn take(api: &Api, profile: &mut Profile, sent: Sent, now: Time) -> Result<(), P
         (Some(stored), _) if is_same => {
             let changed_at = if stored.holder == sent.holder { stored.changed_at } else { now };
             profile.details = Some(Details { holder: sent.holder, changed_at, ..stored });
-            Ok(())
+            Ok(false)
         }
         (_, None) => {
             let field = if sent.method == Method::Sepa { "iban" } else { "details" };
@@ -325,7 +356,7 @@ fn take(api: &Api, profile: &mut Profile, sent: Sent, now: Time) -> Result<(), P
             })?;
             let sealed = api.engine.vault.seal_secret(&account.to_bytes(), nonce);
             profile.change(Details { method: sent.method, holder: sent.holder, shown: account.masked(), sealed, changed_at: now });
-            Ok(())
+            Ok(true)
         }
     }
 }
@@ -350,5 +381,8 @@ async fn hold(api: &Api, caller: &Caller, payee: Payee, input: &Input) -> Result
     let profile = Profile { held, ..store::wallet::profile(&mut tx, payee).await? };
     store::wallet::save(&mut tx, &profile).await?;
     tx.commit().await?;
+    if profile.held.is_some() {
+        take_out(api, payee, api.now()).await?;
+    }
     shown(api, api.db().read().await?, payee).await
 }

@@ -30,6 +30,7 @@ codes! {
         HeaderTooLong = "header_too_long", "The first line is longer than 1 MiB, or names more than 1,024 columns.", "La première ligne dépasse 1 Mio, ou nomme plus de 1 024 colonnes.";
         ImmutableField = "immutable_field", "This never changes; the detail says why.", "Cela ne change jamais ; le détail dit pourquoi.";
         Internal = "internal", "Something went wrong on our side.", "Une erreur est survenue de notre côté.";
+        IbanNotSepa = "iban_not_sepa", "The account’s country takes no SEPA transfers.", "Le pays du compte ne reçoit pas de virements SEPA.";
         InvalidAmount = "invalid_amount", "Not an amount such as 12.34.", "Ce n’est pas un montant comme 12.34.";
         InvalidBic = "invalid_bic", "Not a BIC of 8 or 11 characters.", "Ce n’est pas un BIC de 8 ou 11 caractères.";
         InvalidClickParam = "invalid_click_param", "1 to 64 ASCII letters, digits, `.`, `_` or `-` are wanted.", "Il faut 1 à 64 lettres ASCII, chiffres, `.`, `_` ou `-`.";

@@ -48,7 +48,15 @@ class Payouts:
         body = {"method": "sepa" if sepa else "manual", "holder": f"Payee <{self.numbers}> & Cie", "minimums": minimums}
         body |= {"iban": iban(self.numbers)} if sepa else {"details": f"Box {self.numbers}"}
         self.stage.api("PUT", self.path(payee, "payout-method"), body)
+        # No bank was told of what goes to the account of before.
+        self.take_out(payee)
         self.methods[payee] = {"sepa": sepa, "minimums": minimums, "since": self.world.now if before else None, "returned": False, "number": self.numbers}
+
+    def take_out(self, payee):
+        for batch in self.open:
+            for payment in batch["payments"] if batch["state"] == "prepared" else []:
+                if payment["payee"] == payee:
+                    self.cancel(payment)
 
     def step(self):
         """What an operator does of a day."""
@@ -58,6 +66,8 @@ class Payouts:
         payee = self.dice.choice(self.cast.publishers + self.cast.buyers)
         self.held ^= {payee}
         self.stage.api("PUT", self.path(payee, "payout-hold"), {"held": payee in self.held, "reason": "asked"})
+        if payee in self.held:
+            self.take_out(payee)
         for batch in list(self.open):
             self.go_on(batch)
         for payment in self.dice.sample(self.settled, min(len(self.settled), 2)):
@@ -137,9 +147,9 @@ class Payouts:
             for payment in batch["payments"]:
                 self.cancel(payment)
             self.open.remove(batch)
-        elif batch["state"] == "prepared" and batch["payments"]:
+        elif batch["state"] == "prepared" and any(payment["state"] == "prepared" for payment in batch["payments"]):
             if some < 0.5:
-                one = self.dice.choice(batch["payments"])
+                one = self.dice.choice([payment for payment in batch["payments"] if payment["state"] == "prepared"])
                 self.stage.api("POST", f"/payouts/{one['id']}/cancel", {})
                 self.cancel(one)
             self.export(batch)
