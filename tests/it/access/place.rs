@@ -52,7 +52,6 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         | "get_import"
         | "list_rejected_lines"
         | "list_movements"
-        | "get_movement"
         | "get_seller"
         | "list_invoices"
         | "get_invoice"
@@ -97,6 +96,7 @@ pub async fn place(world: &World, operation: &Operation, role: Role) -> Call {
         "set_publisher_billing" => call.body = Some(json!({"legal_name": "Blog", "mandate": true})),
         "hold_publisher_payouts" | "hold_buyer_payouts" => call.body = Some(json!({"held": false})),
         "set_payout_debtor" => call.body = Some(json!({"name": "Ristourne SAS", "iban": "FR7630006000011234567890189"})),
+        "get_movement" => call.ids = vec![world.movement(role)],
         "get_payment" | "list_payment_lines" => call.ids = vec![world.payment(role)],
         "create_payout" => call.body = Some(json!({"currency": "EUR"})),
         "export_payout" => (call.ids, call.query) = (vec![world.fresh_payout_of_both_forms().await], vec![("format", "csv".to_owned())]),

@@ -33,6 +33,8 @@ pub struct World {
     pub import: String,
     /// A bonus of that buyer, which that merchant pays.
     pub movement: String,
+    /// What that publisher waived.
+    waiver: String,
     /// Of that merchant.
     pub invoice: String,
     /// A payout run, with payments to that publisher and that buyer.
@@ -184,6 +186,8 @@ impl World {
         for payee in [&publisher, &rival, &buyer, &stranger] {
             by_hand(&operator, payee).await;
         }
+        let waived = json!({"owner": publisher, "amount": Self::euros("0.01"), "reason": "asked"});
+        let waiver = text(&operator.create("/waivers", waived).await["id"]);
         let debtor = json!({"name": "Ristourne SAS", "iban": "FR7630006000011234567890189"});
         operator.call(reqwest::Method::PUT, "/payout-debtor", Some(&debtor)).await.expect(200);
         let batch = operator.create("/payouts", json!({"currency": "EUR"})).await;
@@ -238,6 +242,7 @@ impl World {
             coupon: text(&coupon["id"]),
             import: text(&sent["id"]),
             movement,
+            waiver,
             invoice: invoice_of_first,
             payments,
             batch: text(&batch["id"]),
@@ -252,6 +257,10 @@ impl World {
     pub fn payment(&self, role: Role) -> String {
         let [to_publisher, to_buyer] = &self.payments;
         if role == Role::Publisher { to_publisher.clone() } else { to_buyer.clone() }
+    }
+
+    pub fn movement(&self, role: Role) -> String {
+        if role == Role::Publisher { self.waiver.clone() } else { self.movement.clone() }
     }
 
     /// A run that is prepared, and its payment to the buyer.
