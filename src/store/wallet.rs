@@ -22,12 +22,18 @@ statements! {
         postgres "SELECT payee AS n FROM payout_method WHERE payee = $1 FOR UPDATE";
     BALANCES = "SELECT account FROM balance";
     LINES = "SELECT p.account, p.entry, p.line, p.amount, e.at, e.subject_kind, e.subject,
-            (s.entry IS NULL AND (e.subject_kind = 'order' OR COALESCE(m.kind, '') IN ('waived', 'written_off'))) AS unstated
+            (s.entry IS NULL AND ((e.subject_kind = 'order' AND NOT EXISTS (SELECT 1 FROM payment_line k
+                JOIN posting q ON q.entry = k.entry AND q.line = k.line LEFT JOIN statement_line t ON t.entry = k.entry AND t.line = k.line
+                WHERE k.conversion = e.subject AND k.live AND q.account = p.account AND t.entry IS NULL))
+                OR COALESCE(m.kind, '') IN ('waived', 'written_off'))) AS unstated
         FROM posting p JOIN journal_entry e ON e.id = p.entry LEFT JOIN statement_line s ON s.entry = p.entry AND s.line = p.line
         LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement' WHERE p.account IN (SELECT value FROM json_each($1)) AND p.currency = $2
             AND NOT EXISTS (SELECT 1 FROM payment_line l WHERE l.entry = p.entry AND l.line = p.line AND l.live) ORDER BY p.entry, p.line",
         postgres "SELECT p.account, p.entry, p.line, p.amount, e.at, e.subject_kind, e.subject,
-            (s.entry IS NULL AND (e.subject_kind = 'order' OR COALESCE(m.kind, '') IN ('waived', 'written_off'))) AS unstated
+            (s.entry IS NULL AND ((e.subject_kind = 'order' AND NOT EXISTS (SELECT 1 FROM payment_line k
+                JOIN posting q ON q.entry = k.entry AND q.line = k.line LEFT JOIN statement_line t ON t.entry = k.entry AND t.line = k.line
+                WHERE k.conversion = e.subject AND k.live AND q.account = p.account AND t.entry IS NULL))
+                OR COALESCE(m.kind, '') IN ('waived', 'written_off'))) AS unstated
         FROM posting p JOIN journal_entry e ON e.id = p.entry LEFT JOIN statement_line s ON s.entry = p.entry AND s.line = p.line
         LEFT JOIN movement m ON m.id = e.subject AND e.subject_kind = 'movement' WHERE p.account = ANY($1) AND p.currency = $2
             AND NOT EXISTS (SELECT 1 FROM payment_line l WHERE l.entry = p.entry AND l.line = p.line AND l.live) ORDER BY p.entry, p.line";
@@ -163,7 +169,8 @@ pub async fn payees(tx: &mut Tx, currency: Currency) -> Result<Vec<Payee>, Store
     rows.iter().filter_map(|row| read(row).transpose()).collect()
 }
 
-/// The lines on these payees' `:payable` accounts that no live payment holds.
+/// The lines on these payees' `:payable` accounts that no live payment holds. Of an order that was paid without a statement, what comes
+/// later goes on none either: its VAT was never paid, so none is taken back.
 pub async fn free_lines(tx: &mut Tx, payees: &[Payee], currency: Currency) -> Result<BTreeMap<Payee, Vec<FreeLine>>, StoreError> {
     #[derive(sqlx::FromRow)]
     struct Free {

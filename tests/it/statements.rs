@@ -153,6 +153,28 @@ async fn a_payment_comes_with_a_statement_and_its_vat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_paid_without_a_statement_is_taken_back_without_one() {
+    for_each_database(async |database| {
+        let server = Server::start(database);
+        let stage = stage(&server).await;
+        stage.name_the_platform().await;
+        stage.earn("A-1", "1000.00").await;
+        let before = stage.run().await;
+        assert_eq!((&before["payments"][0]["amount"]["amount"], &before["payments"][0]["statement"]), (&json!("100.00"), &Value::Null));
+        stage.bill(&stage.operator, json!({"vat_number": VAT, "vat_rate": "20"})).await;
+        stage.refund("A-1", "1000.00").await;
+        stage.earn("A-2", "1500.00").await;
+        let paid = stage.run().await["payments"][0].clone();
+        assert_eq!(paid["amount"]["amount"], "80.00", "150.00, 30.00 of VAT, and 100.00 back");
+        let statement = stage.operator.get(&format!("/statements/{}", text(&paid["statement"]))).await;
+        assert_eq!(figures(&statement), ["000001", "150.00", "30.00", "180.00"]);
+        server.stop();
+        assert!(ristourne_ok(database, &["verify"]).contains("everything holds"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_mandate_or_vat_nothing_is_added() {
     for_each_database(async |database| {
         let server = Server::start(database);

@@ -100,7 +100,7 @@ class Payouts:
         why, stated = self.why_not(payee, balance, currency, fee), self.statements.due(payee, self.free_lines(payee, currency))
         if not why and stated and self.statements.is_unconfirmed(payee):
             why = "vat_unconfirmed"
-        amount = balance + (stated[1] if stated else 0)
+        amount = balance + (stated[2] if stated else 0)
         # VAT that is taken back may leave less than the fee.
         return why or ("below_minimum" if amount <= fee else None), amount, stated
 

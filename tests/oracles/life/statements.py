@@ -34,20 +34,28 @@ class Statements:
         self.say(self.dice.choice(self.publishers), ends=self.dice.random() < 0.15)
 
     def due(self, payee, lines):
-        """Net and VAT of a statement over what none lists yet; None if there is none to write."""
+        """What a statement lists, its net and its VAT; None if there is none to write."""
         party = self.parties.get(payee)
-        net = -sum(line["amount"] for line in lines if not line.get("stated"))
+        net = -sum(line["amount"] for line in self.unstated(lines))
         if not party or not party["mandate"] or not net:
             return None
-        return net, money.half_up(abs(net) * party["rate"] / 100) * (1 if net > 0 else -1)
+        return self.unstated(lines), net, money.half_up(abs(net) * party["rate"] / 100) * (1 if net > 0 else -1)
+
+    def unstated(self, lines):
+        """Without those of orders that were paid before without a statement: their VAT was never paid."""
+        return [line for line in lines if not line.get("stated") and not self.was_paid_without(line)]
+
+    def was_paid_without(self, line):
+        posted = line["order"]["posted"] if line["order"] else []
+        return any(other["account"] == line["account"] and other["payment"] and not other.get("stated") for other in posted)
 
     def is_unconfirmed(self, payee):
         return self.parties[payee]["rate"] > 0 and not self.parties[payee]["confirmed"]
 
-    def write(self, payment, account, net, vat):
+    def write(self, payment, account, lines, net, vat):
         """With a payment; the line of its VAT is held with those that are paid, and goes on no other statement."""
         currency = payment["currency"]
-        for line in payment["lines"]:
+        for line in lines:
             line["stated"] = True
         self.world.post(currency, vat, "vat:deductible", account, settles=True)
         line = {"account": account, "amount": -vat, "order": None, "payment": payment, "at": self.world.now, "stated": True}
