@@ -55,7 +55,9 @@ def explains_nothing(receipt, path):
         whole = whole[key]
     refund = "refunds" in path and (receipt["sale"]["refunds"][path[2]]["refused"] or "over_refunded" in receipt["flags"])
     beyond = name == "cap_per_order" and not whole["capped"] or name == "cap" and minor(whole["cap"]) >= minor(whole["wanted"])
-    return refund or beyond or not BESIDE.isdisjoint(path)
+    # Of several adjustments only the last is told.
+    room = name == "largest" and receipt["sale"]["adjusted_from"]
+    return refund or beyond or room or not BESIDE.isdisjoint(path)
 
 
 def boosts_of(server):
