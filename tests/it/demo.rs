@@ -114,7 +114,11 @@ async fn the_whole_demo_shows_everything() {
             "bonus",
             "fee",
             "received",
+            "paid_back",
             "bank_charge",
+            "written_off",
+            "waived",
+            "reversed",
             "invoiced",
             "self_billed",
             "payout_prepared",
@@ -124,7 +128,7 @@ async fn the_whole_demo_shows_everything() {
         ],
     )
     .await;
-    shows("SELECT DISTINCT series FROM series", &["invoice", "statement"]).await;
+    shows("SELECT DISTINCT series FROM series", &["invoice", "credit_note", "statement"]).await;
     let boosts = "SELECT DISTINCT CASE WHEN name LIKE '%:%' THEN substr(name, 1, instr(name, ':') - 1) ELSE name END FROM boost_pot";
     shows(boosts, &["return", "welcome", "referral", "tier", "code", "used"]).await;
     shows("SELECT DISTINCT status FROM payment", &["prepared", "settled", "returned", "cancelled"]).await;
@@ -166,6 +170,7 @@ async fn the_whole_demo_shows_everything() {
             "other_channel",
             "self_referral",
             "suspect_traffic",
+            "debt_limit",
             "excluded_category",
             "excluded_coupon",
             "fully_refunded",

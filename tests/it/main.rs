@@ -34,6 +34,7 @@ mod domain_golden;
 mod domain_ladder;
 mod domain_missing;
 mod domain_payouts;
+mod domain_receipts;
 mod domain_refunds;
 mod domain_rivals;
 mod domain_rules;

@@ -31,6 +31,7 @@ def commission(paid, amounts, quantities, rate):
         total += min(exact, minor(rule["cap_per_order"])) if rule["cap_per_order"] else exact
     assert Fraction(paid["exact"]) == total, ("exact", total)
     most = commission(paid["as_sold"], *paid["sold"], rate) if paid.get("as_sold") else money.half_up(total)
+    assert not paid.get("as_sold") or paid["as_sold"]["limits"] == (money.half_up(total) > most), ("limits", total, most)
     assert minor(paid["amount"]) == min(money.half_up(total), most), ("commission", total, most)
     return minor(paid["amount"])
 
@@ -98,7 +99,9 @@ def check_payments(receipt):
 def check_refunds(receipt):
     """Each is the sum of its lines and no larger than the order; the flags say what they come to together."""
     sale, counted = receipt["sale"], [refund for refund in receipt["sale"]["refunds"] if not refund["refused"]]
-    most = max(minor(sale[name]) for name in ("amount", "adjusted_from") if sale[name])
+    most = minor(sale["largest"])
+    known = max(minor(sale[name]) for name in ("amount", "adjusted_from") if sale[name])
+    assert most >= known if sale["adjusted_from"] else most == known, ("largest", most)
     for refund in sale["refunds"]:
         assert refund["lines"] is None or sum(minor(line["amount"]) for line in refund["lines"]) == minor(refund["amount"]), ("refund", refund)
         assert refund["refused"] or minor(refund["amount"]) <= most, ("refund", refund, most)

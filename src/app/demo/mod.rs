@@ -25,6 +25,9 @@ use crate::{
 use plot::Size;
 use programme::{Keys, Programme};
 
+/// Where `--debt-limit` says nothing: small, so that the demo shows a debt that is beyond it.
+const DEBT_LIMIT: &str = "3";
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where the demo lives; made anew each time, if it is a demo's
@@ -67,9 +70,11 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     }
     let metrics = telemetry::start_metrics()?;
     let mut signals = Signals::listen()?;
-    let options = args.engine.options(&database, Clock::System).map_err(Failure::Usage)?;
+    let mut engine = args.engine;
+    engine.installation.debt_limit = engine.installation.debt_limit.or_else(|| DEBT_LIMIT.parse().ok());
+    let options = engine.options(&database, Clock::System).map_err(Failure::Usage)?;
     let clock = Clock::manual(end.plus(-args.size.days() * DAY));
-    let past = args.engine.options(&database, clock).map_err(Failure::Usage)?;
+    let past = engine.options(&database, clock).map_err(Failure::Usage)?;
     eprintln!("making {} days of traffic in {} …", args.size.days(), database.database);
     let played = async {
         stage::clear(&database, &options.spool_dir).await?;

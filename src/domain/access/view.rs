@@ -92,6 +92,7 @@ impl Scope {
         }
         receipt.cashback = receipt.cashback.filter(|_| self.reads_cashback());
         if let Self::Publisher(id) = self {
+            receipt.sale.coupon_publisher = receipt.sale.coupon_publisher.filter(|publisher| self.names_publisher(*publisher));
             receipt.touches = receipt.touches.into_iter().map(|touch| own_touch(touch, id)).collect();
             // Tiers look at the newest credit; its publisher's sales of the month are that publisher's secret.
             let newest = receipt.split.as_ref().and_then(|split| split.credits.last()).and_then(|credit| credit.publisher);

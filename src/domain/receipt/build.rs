@@ -10,7 +10,6 @@ use crate::domain::{
     commission::{Commission, RulePaid},
     due::Due,
     entry::Entry,
-    left::refusal,
     order::{Actor, Order},
     program::Program,
     reason::Reason,
@@ -83,18 +82,22 @@ fn sale_lines(order: &Order, due: &Due) -> Option<SaleLines> {
     let (left, currency) = (&due.workings.left, sale.content.amount.currency);
     let money = |minor| Money::new(minor, currency);
     let rule = |n: usize| due.workings.commission.as_ref().and_then(|c| c.rule_of_line[n]).map(|rule| rule + 1);
-    let is_adjusted = order.adjust.as_ref().is_some_and(|adjust| adjust.amount.currency == currency);
+    // An adjustment of an unsigned sale does not reach a signed one in another currency.
+    let adjust = order.adjust.as_ref().filter(|adjust| adjust.amount.currency == currency);
     let line = |(n, (sold, now)): (usize, (&Line, &Line))| OrderLine {
         sku: sold.sku.clone(),
         category: sold.category.clone(),
         quantity: sold.quantity,
         amount: money(sold.amount),
-        amount_sent: is_adjusted.then(|| money(sale.content.lines[n].amount)),
+        amount_sent: adjust.map(|_| money(sale.content.lines[n].amount)),
         quantity_left: now.quantity,
         amount_left: money(now.amount),
         rule: rule(n),
     };
-    let customer = order.context.as_ref()?.customer_new.map(|new| if new { "new" } else { "returning" });
+    let context = order.context.as_ref()?;
+    let is_credited = |publisher| due.workings.attributed.credited.iter().any(|c| c.click.is_none() && c.publisher == publisher);
+    // By the most room that there ever was, as it is counted: not by what is adjusted now.
+    let refused = |id: &str| left.refused.iter().find(|(refused, _)| refused == id).map(|(_, reason)| ReasonText::of_code(*reason));
     let refunds = order.refunds.iter().map(|(id, fact)| RefundLine {
         refund_id: id.clone(),
         amount: fact.refund.money(),
@@ -108,7 +111,7 @@ fn sale_lines(order: &Order, due: &Due) -> Option<SaleLines> {
                     .collect(),
             ),
         },
-        refused: refusal(order, sale, &fact.refund).map(ReasonText::of_code),
+        refused: refused(id),
     });
     Some(SaleLines {
         amount: due.sold,
@@ -116,11 +119,17 @@ fn sale_lines(order: &Order, due: &Due) -> Option<SaleLines> {
         left: money(left.left_total),
         signed: sale.signed,
         coupon: sale.content.coupon.clone(),
-        customer,
-        adjusted_from: order.adjust.as_ref().map(|_| sale.content.amount),
+        coupon_publisher: context.coupon.as_ref().map(|coupon| coupon.publisher).filter(|publisher| is_credited(*publisher)),
+        customer: context.customer_new.map(customer_word),
+        adjusted_from: adjust.map(|_| sale.content.amount),
+        largest: money(adjust.map_or(0, |adjust| adjust.room).max(sale.content.amount.minor)),
         lines: left.sold.iter().zip(&left.lines).enumerate().map(line).collect(),
         refunds: refunds.collect(),
     })
+}
+
+const fn customer_word(is_new: bool) -> &'static str {
+    if is_new { "new" } else { "returning" }
 }
 
 fn touch_line(touch: &Touch, refused: Option<Reason>, due: &Due) -> TouchLine {
@@ -157,6 +166,7 @@ fn commission_lines(due: &Due, terms: &Terms, to: Currency) -> Option<Commission
         rules: rule_lines(most, terms, from, to),
         exact: most.exact.to_string(),
         amount: Money::new(most.rounded, to),
+        limits: commission.exact.round_half_up().is_ok_and(|own| own > most.rounded),
     });
     Some(CommissionLines {
         rules: rule_lines(commission, terms, from, to),
@@ -183,6 +193,7 @@ fn rule_lines(commission: &Commission, terms: &Terms, from: Currency, to: Curren
         }
         RuleLine {
             rule: paid.rule + 1,
+            customer: rule.when.customer_new.map(customer_word),
             lines: lines_of(paid.rule).collect(),
             pays: rule.pay.kind(),
             percent: rule.pay.percent(paid.base.tier_base),

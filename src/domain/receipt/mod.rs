@@ -2,10 +2,12 @@
 
 mod bonus;
 mod build;
+mod commission;
 mod paid;
 
 pub use bonus::{BonusLine, BonusReason};
 pub use build::receipt;
+pub use commission::{AsSoldLines, CommissionLines, RuleLine, TierLine};
 pub use paid::PaymentLine;
 
 use crate::domain::{
@@ -14,7 +16,7 @@ use crate::domain::{
     entry,
     order::Actor,
     reason::Reason,
-    terms::{Model, PayableOn, UnclaimedTo, pay::Pay},
+    terms::{Model, PayableOn, UnclaimedTo},
     verdict::{Grounds, Why},
     word::words,
 };
@@ -111,11 +113,18 @@ pub struct SaleLines {
     pub signed: bool,
     #[schema(required)]
     pub coupon: Option<String>,
+    /// The publisher whose own coupon it is, and who is credited for it whatever was clicked. Null for another publisher, where a publisher
+    /// reads it.
+    #[schema(required)]
+    pub coupon_publisher: Option<PublisherId>,
+    /// Whether the customer was new to the program; none if nobody could tell.
     #[schema(required, schema_with = customer)]
     pub customer: Option<&'static str>,
-    /// The amount that an adjustment put in the place of the one sent.
+    /// The amount that was sent, where an adjustment put another in its place.
     #[schema(required)]
     pub adjusted_from: Option<Money>,
+    /// The most that the order ever came to, as sent or adjusted: no refund that counts is larger.
+    pub largest: Money,
     pub lines: Vec<OrderLine>,
     pub refunds: Vec<RefundLine>,
 }
@@ -199,71 +208,6 @@ pub struct TouchLine {
     pub refused: Option<ReasonText>,
 }
 
-/// What the merchant pays: by rule, then rounded once.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ReceiptCommission)]
-pub struct CommissionLines {
-    pub rules: Vec<RuleLine>,
-    /// The sum before rounding, minor units of the program's currency, as a fraction.
-    pub exact: String,
-    /// Rounded half up, once; never above the commission of the order as sold.
-    pub amount: Money,
-    /// The commission of the order as sold, where something was given back.
-    #[schema(required)]
-    pub as_sold: Option<AsSoldLines>,
-}
-
-/// What the merchant would pay if nothing had been given back: the most that it pays.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ReceiptCommissionAsSold)]
-pub struct AsSoldLines {
-    pub rules: Vec<RuleLine>,
-    /// The sum before rounding, minor units of the program's currency, as a fraction.
-    pub exact: String,
-    pub amount: Money,
-}
-
-/// What one rule pays for the lines that took it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ReceiptRule)]
-pub struct RuleLine {
-    pub rule: usize,
-    /// The positions of the lines that took it.
-    pub lines: Vec<usize>,
-    #[schema(schema_with = pays)]
-    pub pays: &'static str,
-    #[schema(required)]
-    pub percent: Option<Percent>,
-    /// What it pays once an order, or for each unit.
-    #[schema(required)]
-    pub each: Option<Money>,
-    /// The tiers of which the percent is one, ascending.
-    #[schema(required)]
-    pub tiers: Option<Vec<TierLine>>,
-    /// The commission that an upstream network reported for the whole order.
-    #[schema(required)]
-    pub reported: Option<Money>,
-    /// What its lines hold, in the sale's currency.
-    pub amount: Money,
-    pub quantity: i64,
-    /// For tiers: the publisher's approved net amount of the month.
-    #[schema(required)]
-    pub tier_base: Option<Money>,
-    #[schema(required)]
-    pub cap_per_order: Option<Money>,
-    pub capped: bool,
-    /// Minor units of the program's currency, as a fraction, before a cap.
-    pub exact: String,
-}
-
-/// The percent from a base on.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = ReceiptTier)]
-pub struct TierLine {
-    pub from: Money,
-    pub percent: Percent,
-}
-
 /// How the commission is shared, in the program's currency.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = ReceiptSplit)]
@@ -335,11 +279,7 @@ words! {
 }
 
 fn customer() -> schema::Shape {
-    schema::words_or_null("What the merchant says of the customer.", &["new", "returning"])
-}
-
-fn pays() -> schema::Shape {
-    schema::words("How the rule pays.", &Pay::KINDS)
+    schema::words_or_null("New to the program, or returning to it.", &["new", "returning"])
 }
 
 /// A dated event of the order.

@@ -1,12 +1,14 @@
 //! What happens in the demo and when. Visits are known from the start; what they lead to (sales, refunds, verdicts, mistakes) is thought of
 //! as the play goes, and kept in the order of its time.
 
+mod amends;
+mod call;
 mod mishaps;
 mod office;
 mod orders;
 mod visits;
 
-pub use office::Call;
+pub use call::Call;
 pub use visits::{Fetch, Visit};
 
 use crate::{

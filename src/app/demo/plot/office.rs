@@ -1,6 +1,10 @@
 //! The office: what happens beside visits and sales. Documents, payments, payouts, claims, vouchers; each answer leads to the next step.
 
-use super::{DAY, Event, HOUR, MINUTE, Plot, orders::Sale};
+use super::{
+    DAY, Event, HOUR, MINUTE, Plot,
+    call::{Call, Then},
+    orders::Sale,
+};
 use crate::{
     app::demo::{
         accounts::{Accounts, BUYERS_PAID, CLUB_CODE, OFFICES, VOUCHERS, billing, iban, method},
@@ -10,67 +14,9 @@ use crate::{
     },
     kernel::time::{Time, Zone},
 };
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-
-/// Somebody at a desk calls the API.
-#[derive(Debug, Clone)]
-pub struct Call {
-    pub method: Method,
-    pub path: String,
-    pub body: Value,
-    then: Then,
-}
-
-/// What its answer leads to.
-#[derive(Debug, Clone)]
-enum Then {
-    Nothing,
-    /// An invoice was issued: the shop pays, by its habit.
-    Pay(&'static Accounts),
-    /// A batch was prepared: it goes to the bank.
-    Export,
-    /// The bank has it: some payments come back, the others arrive.
-    Settle(Vec<String>),
-    /// Vouchers were made: their codes lie in parcels from now on.
-    ReadCodes(usize),
-    HandOut(usize),
-    /// A claim waits for the shop.
-    Answer {
-        shop: usize,
-        amount: String,
-    },
-    /// The operator rejected a sale by mistake.
-    Reopen(String),
-}
-
-impl Call {
-    pub fn post(path: impl Into<String>, body: Value) -> Self {
-        Self { method: Method::POST, path: path.into(), body, then: Then::Nothing }
-    }
-
-    fn put(path: impl Into<String>, body: Value) -> Self {
-        Self { method: Method::PUT, ..Self::post(path, body) }
-    }
-
-    fn patch(path: impl Into<String>, body: Value) -> Self {
-        Self { method: Method::PATCH, ..Self::post(path, body) }
-    }
-
-    fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, ..Self::post(path, Value::Null) }
-    }
-
-    fn then(self, then: Then) -> Self {
-        Self { then, ..self }
-    }
-
-    /// Whether the play goes on after this answer: what is not there to be invoiced, paid or exported is refused, and that is believable.
-    pub fn is_fine(status: StatusCode) -> bool {
-        status.is_success() || matches!(status, StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY)
-    }
-}
 
 /// What the office remembers.
 #[derive(Debug)]
@@ -92,12 +38,12 @@ impl Office {
 }
 
 /// The day of a play that lasts so long on which something of the whole play's ninety days happens.
-fn day(of_ninety: i64, days: i64) -> i64 {
+pub(super) fn day(of_ninety: i64, days: i64) -> i64 {
     of_ninety * days / 90
 }
 
 impl Plot {
-    fn call(&mut self, at: Time, call: Call) {
+    pub(super) fn call(&mut self, at: Time, call: Call) {
         self.add(at, Event::Office(call));
     }
 
@@ -137,6 +83,7 @@ impl Plot {
         let body = json!({"buyer": cast.buyers[5].id, "amount": euros("4.00"), "funded_by": merchant, "reason": "Colis abîmé."});
         self.call(goodwill, Call::post("/bonuses", body));
         self.call(charge, Call::post("/bank-charges", json!({"amount": euros("2.40"), "reason": "SEPA"})));
+        self.plan_amends(cast, days);
     }
 
     /// Who stands on documents, how everybody is paid, who pays ahead.
@@ -320,6 +267,10 @@ impl Plot {
             Then::Reopen(conversion) => {
                 self.call(at.plus(HOUR), Call::post(format!("/conversions/{conversion}/approve"), json!({})));
             }
+            Then::Undo(reason) => self.undo(at, id, reason),
+            Then::TakeBack => self.take_back(at, answer),
+            Then::WriteOff(owner) => self.write_off(at, owner, answer),
+            Then::GiveUp(owner) => self.give_up(at, owner, answer),
         }
     }
 
@@ -343,7 +294,7 @@ impl Plot {
 }
 
 /// The first shop of each merchant, with how its accountants work.
-fn firsts(cast: &Cast) -> Vec<(&Shop, &'static Accounts)> {
+pub(super) fn firsts(cast: &Cast) -> Vec<(&Shop, &'static Accounts)> {
     let mut firsts: Vec<(&Shop, &'static Accounts)> = Vec::new();
     for shop in &cast.shops {
         if firsts.last().is_none_or(|(other, _)| other.merchant != shop.merchant) {

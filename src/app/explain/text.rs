@@ -1,55 +1,16 @@
-//! `ristourne explain cnv_…`: the receipt of a conversion, as text or as JSON. The decision is made again from what is stored.
+//! A receipt as text.
 
-use crate::{
-    app::{config::DatabaseArgs, failure::Failure, serve::say},
-    domain::{
-        due::due,
-        receipt::{BonusLine, CommissionLines, EntryLines, PaymentLine, ReasonText, Receipt, SaleLines, SplitLines, TouchLine, receipt},
-    },
-    kernel::id::ConversionId,
-    store::{
-        Db,
-        facts::{self, TermsCache},
-    },
-};
+use super::commission;
+use crate::domain::receipt::{BonusLine, EntryLines, PaymentLine, ReasonText, Receipt, SplitLines};
 use std::fmt::{self, Write as _};
 
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// The conversion
-    #[arg(value_name = "cnv_…")]
-    conversion: ConversionId,
-    /// Print it as one JSON object, as the API does
-    #[arg(long, env = "RISTOURNE_JSON")]
-    json: bool,
-    #[command(flatten)]
-    database: DatabaseArgs,
-}
-
-pub async fn run(args: Args) -> Result<(), Failure> {
-    let db = args.database.open_existing().await?;
-    let found = find(&db, args.conversion).await;
-    db.close().await;
-    let receipt = found?.ok_or_else(|| Failure::Refused(format!("there is no conversion {}", args.conversion)))?;
-    if args.json {
-        say(&format!("{}\n", serde_json::to_string_pretty(&receipt)?))?;
-    } else {
-        let mut text = String::new();
-        write(&mut text, &receipt)?;
-        say(&text)?;
-    }
-    Ok(())
-}
-
-/// None if there is no such conversion, or its sale is still awaited.
-async fn find(db: &Db, id: ConversionId) -> Result<Option<Receipt>, Failure> {
-    let Some(facts) = facts::receipt(&mut db.read().await?, &TermsCache::default(), id).await? else { return Ok(None) };
-    let Some(due) = due(&facts.order, &facts.version.terms)? else { return Ok(None) };
-    let receipt = receipt(&facts.order, &due, &facts.program, &facts.version, &facts.entries);
-    Ok(receipt.map(|receipt| receipt.paid_by(&facts.payments)))
-}
-
 /// For people who read it in a terminal.
+pub fn text(receipt: &Receipt) -> String {
+    let mut out = String::new();
+    write(&mut out, receipt).expect("a string takes everything");
+    out
+}
+
 fn write(out: &mut String, receipt: &Receipt) -> fmt::Result {
     writeln!(out, "{}: {} {} of {}, {}", receipt.conversion, receipt.goal, receipt.order_id, receipt.program, receipt.status)?;
     if !receipt.flags.is_empty() {
@@ -66,12 +27,21 @@ fn write(out: &mut String, receipt: &Receipt) -> fmt::Result {
         "terms      version {} since {}: {} within {} days, {} days to object, payable on {}",
         terms.version, terms.effective_at, terms.model, terms.window_days, terms.hold_days, terms.payable_on
     )?;
+    let sale = &receipt.sale;
+    match (&sale.coupon, &sale.coupon_publisher) {
+        (Some(code), Some(publisher)) => writeln!(out, "coupon     {code}, the own one of {publisher}: it decides, whatever was clicked")?,
+        (Some(code), None) => writeln!(out, "coupon     {code}")?,
+        (None, _) => {}
+    }
+    if let Some(customer) = sale.customer {
+        writeln!(out, "customer   {customer}")?;
+    }
     if let Some(buyer) = &receipt.buyer {
         writeln!(out, "buyer      {buyer}")?;
     } else if let Some(until) = &receipt.claim_until {
         writeln!(out, "buyer      not known; the share may be claimed until {until}")?;
     }
-    sale(out, &receipt.sale)?;
+    self::sale(out, receipt)?;
     if let Some(rate) = &receipt.rate {
         writeln!(
             out,
@@ -79,9 +49,9 @@ fn write(out: &mut String, receipt: &Receipt) -> fmt::Result {
             rate.day, rate.source, rate.to, rate.to_currency, rate.from, rate.from_currency
         )?;
     }
-    touches(out, &receipt.touches)?;
+    touches(out, receipt)?;
     if let Some(commission) = &receipt.commission {
-        self::commission(out, commission)?;
+        commission::write(out, commission, receipt)?;
     }
     if let Some(split) = &receipt.split {
         self::split(out, split)?;
@@ -105,7 +75,8 @@ fn words(reason: &ReasonText) -> String {
     format!("{} ({})", reason.en, reason.code)
 }
 
-fn sale(out: &mut String, sale: &SaleLines) -> fmt::Result {
+fn sale(out: &mut String, receipt: &Receipt) -> fmt::Result {
+    let sale = &receipt.sale;
     write!(out, "\nSold {}, given back {}, left {}", sale.amount, sale.refunded, sale.left)?;
     writeln!(out, "{}", if sale.signed { "" } else { " (unsigned)" })?;
     if let Some(sent) = &sale.adjusted_from {
@@ -113,16 +84,16 @@ fn sale(out: &mut String, sale: &SaleLines) -> fmt::Result {
     }
     for (n, line) in sale.lines.iter().enumerate() {
         let name: Vec<&str> = [&line.sku, &line.category].into_iter().flatten().map(String::as_str).collect();
-        let rule = line.rule.map_or_else(|| "no rule".to_owned(), |rule| format!("rule {rule}"));
         writeln!(
             out,
-            "  line {}  {} × {}  {}  left {} × {}  {rule}",
+            "  line {}  {} × {}  {}  left {} × {}  {}",
             n + 1,
             line.quantity,
             if name.is_empty() { "whole order".to_owned() } else { name.join(", ") },
             line.amount,
             line.quantity_left,
-            line.amount_left
+            line.amount_left,
+            commission::of_line(receipt, n)
         )?;
     }
     for refund in &sale.refunds {
@@ -132,12 +103,12 @@ fn sale(out: &mut String, sale: &SaleLines) -> fmt::Result {
     Ok(())
 }
 
-fn touches(out: &mut String, touches: &[TouchLine]) -> fmt::Result {
+fn touches(out: &mut String, receipt: &Receipt) -> fmt::Result {
     writeln!(out, "\nClicks")?;
-    if touches.is_empty() {
+    if receipt.touches.is_empty() {
         writeln!(out, "  none")?;
     }
-    for touch in touches {
+    for touch in &receipt.touches {
         match (&touch.click, &touch.publisher, &touch.at) {
             (Some(click), Some(publisher), Some(at)) => write!(out, "  {click}  {at}  {publisher}")?,
             (Some(click), ..) => write!(out, "  {click}")?,
@@ -145,30 +116,12 @@ fn touches(out: &mut String, touches: &[TouchLine]) -> fmt::Result {
         }
         if let Some(weight) = touch.weight {
             write!(out, "  credited, weight {weight}")?;
+        } else if touch.refused.is_none() && receipt.sale.coupon_publisher.is_some() {
+            write!(out, "  gave way to the coupon")?;
         }
         writeln!(out, "{}", touch.refused.as_ref().map(|reason| format!("  not counted: {}", words(reason))).unwrap_or_default())?;
     }
     Ok(())
-}
-
-fn commission(out: &mut String, commission: &CommissionLines) -> fmt::Result {
-    writeln!(out, "\nCommission {}", commission.amount)?;
-    for rule in &commission.rules {
-        let percent = rule.percent.map(|percent| format!(" {percent} %")).unwrap_or_default();
-        write!(
-            out,
-            "  rule {}  {}{percent} of {} ({} pieces) = {} minor units",
-            rule.rule, rule.pays, rule.amount, rule.quantity, rule.exact
-        )?;
-        if let Some(base) = &rule.tier_base {
-            write!(out, ", approved this month: {base}")?;
-        }
-        match &rule.cap_per_order {
-            Some(cap) if rule.capped => writeln!(out, ", cut to {cap}")?,
-            _ => writeln!(out)?,
-        }
-    }
-    writeln!(out, "  together {} minor units, rounded half up once", commission.exact)
 }
 
 fn bonuses(out: &mut String, bonuses: &[BonusLine]) -> fmt::Result {
