@@ -127,9 +127,11 @@ impl What {
     /// The merchant whose debt it changes.
     pub const fn merchant(&self) -> Option<MerchantId> {
         match self {
-            Self::Fee { merchant } | Self::Received { merchant, .. } | Self::PaidBack { merchant } => Some(*merchant),
+            Self::Fee { merchant }
+            | Self::Received { merchant, .. }
+            | Self::PaidBack { merchant }
+            | Self::WrittenOff { of: Party::Merchant(merchant) } => Some(*merchant),
             Self::Bonus { funder, .. } => *funder,
-            Self::WrittenOff { of: Party::Merchant(merchant) } => Some(*merchant),
             Self::WrittenOff { of: Party::Payee(_) } | Self::Waived { .. } | Self::BankCharge => None,
         }
     }

@@ -73,12 +73,11 @@ impl Listed {
         let mut rows = String::new();
         for part in &self.parts {
             let amount = figures(Money::new(part.amount, currency), language);
-            let what = match part.moved {
-                Some(kind) => moved(kind, language).to_owned(),
-                None => {
-                    let name = part.name.as_deref().unwrap_or_default();
-                    format!("{} {name}", say(language, "Commissions, program", "Commissions, programme"))
-                }
+            let what = if let Some(kind) = part.moved {
+                moved(kind, language).to_owned()
+            } else {
+                let name = part.name.as_deref().unwrap_or_default();
+                format!("{} {name}", say(language, "Commissions, program", "Commissions, programme"))
             };
             let what = Html(&what);
             push(&mut rows, format_args!("<tr><td>{what}</td><td class=\"n\">{}</td><td class=\"n\">{amount}</td></tr>\n", part.lines));
