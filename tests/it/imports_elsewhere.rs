@@ -211,6 +211,10 @@ async fn a_line_that_cannot_be_stored_ends_no_import() {
 async fn the_ecb_s_files_are_read_as_they_are() {
     for_each_database(async |database| {
         let dir = TempDir::new("rates");
+        // An installation without rates has a header to export, and that is read too.
+        let nothing = import(database, "rates", &file(&dir, "none.csv", ristourne_ok(database, &["export", "rates"])));
+        assert_eq!((&nothing["imported"], &nothing["rejected"]), (&json!(0), &json!(0)));
+        assert_eq!(import(database, "rates", &file(&dir, "days.csv", "Date\n2026-10-30\n"))["rejected"], 1);
         let history = include_str!("../data/money/ecb-eurofxref-cut.csv");
         let path = file(&dir, "hist.csv", history);
         let days = history.lines().count() - 1;

@@ -86,6 +86,11 @@ def main():
                 receipt = server.api("GET", f"/conversions/{conversion['id']}/receipt")
                 boosts = promises[conversion["program"], conversion["terms_version"]]
                 difference = differs(receipt, conversion, boosts)
+                if difference:
+                    # A job may have come between the list and the receipt.
+                    path = f"/conversions/{conversion['id']}"
+                    conversion, receipt = server.api("GET", path), server.api("GET", f"{path}/receipt")
+                    difference = differs(receipt, conversion, boosts)
                 wrong += [difference] if difference else []
                 # A wrong cent must be seen, wherever it stands: tried on every tenth.
                 for path in amounts(receipt) if number % 10 == 0 and not difference else ():

@@ -79,7 +79,7 @@ def sums(amounts):
 
 
 def check_payments(receipt):
-    """Each payment pays some of its payee's lines, and no line is in two that are live; `paid` is what settled payments hold whole."""
+    """Each payment pays some of its payee's lines, and no line is in two that are live; `paid` is what settled payments hold whole. Gives who is paid."""
     lines, live, settled = defaultdict(list), Counter(), Counter()
     for posting in (posting for entry in receipt["entries"] for posting in entry["postings"]):
         _, owner, *stage = posting["account"].split(":") if ":" in posting["account"] else (None, None)
@@ -94,6 +94,7 @@ def check_payments(receipt):
     unclaimed = [owner for owner in lines if owner.startswith("prg_") and sum(lines[owner])]
     whole = all(settled[owner] >= sum(amounts) for owner, amounts in lines.items() if owner not in unclaimed)
     assert receipt["status"] != "paid" or whole and not unclaimed and settled, ("paid", settled, dict(lines))
+    return {owner for owner, amount in settled.items() if amount >= sum(lines[owner])}
 
 
 def check_refunds(receipt):
@@ -109,12 +110,13 @@ def check_refunds(receipt):
     assert [flag in receipt["flags"] for flag in ("refunded", "over_refunded")] == [back > 0, given > back], ("flags", given, back)
 
 
-def check_cashback(receipt, share):
-    """What the buyer reads is the buyer's share, without bonuses."""
+def check_cashback(receipt, share, paid):
+    """What the buyer reads is the buyer's share, without bonuses, and where the buyer's money is, whatever the publishers wait for."""
     cashback, status = receipt.get("cashback"), receipt["status"]
     assert status != "unattributed" or not cashback, "cashback of nobody"
     if share:
-        state = {"pending": "tracked", "approved": "confirmed"}.get(status, status) if receipt["buyer"] else "unclaimed"
+        state = {"pending": "tracked", "approved": "confirmed"}.get(status) or ("paid" if receipt["buyer"] in paid else "payable")
+        state = state if receipt["buyer"] else "unclaimed"
         assert cashback and cashback["state"] == state, ("cashback", cashback, status)
     assert not cashback or minor(cashback["amount"]) == share, ("cashback", cashback, share)
 
@@ -146,8 +148,7 @@ def recompute(receipt, boosts=None):
         due = [sum(parts), *due]
         assert due == [minor(split[party]["due"]) for party in PARTIES] and parts == [minor(c["amount"]) for c in split["credits"]], due
     extra = [bonus(one, due[1], boosts) for one in receipt["bonuses"]]
-    check_payments(receipt)
-    check_cashback(receipt, due[1])
+    check_cashback(receipt, due[1], check_payments(receipt))
     platforms, merchants = (sum(amount for who, amount in extra if who == funder) for funder in ("platform", "merchant"))
     books = Counter()
     for posting in (posting for entry in receipt["entries"] for posting in entry["postings"]):

@@ -38,15 +38,16 @@ impl Reader {
         if !unknown.is_empty() {
             return Err(TableError::UnknownColumns { unknown, known: "Date and codes of currencies".to_owned() });
         }
-        if header.len() == 1 {
-            return Err(TableError::Missing("a currency, such as USD".to_owned()));
-        }
         let currency = |name: &String| name.to_ascii_uppercase().parse().ok().filter(|currency| *currency != Currency::EUR);
         Ok(Self { currencies: header[at + 1..].iter().map(currency).collect() })
     }
 
     pub fn read(&self, fields: &Fields<'_>, now: Time) -> Result<Rates, Refused> {
         check_width(fields, self.currencies.len() + 1)?;
+        // The export of an installation without rates has a header alone.
+        if self.currencies.is_empty() {
+            return Err(Refused::new("invalid_rate", "no currency, such as USD, stands beside the day"));
+        }
         let day = day(fields.get(0)).ok_or_else(|| Refused::new("invalid_date", "2026-10-30 or 30 October 2026 is wanted"))?;
         if day < Day::from_number(FIRST_DAY) {
             return Err(Refused::new("invalid_date", format!("{day}: the euro has rates since 1999-01-04")));

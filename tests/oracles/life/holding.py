@@ -28,8 +28,8 @@ class Holding:
             if line["payment"] and line["payment"].get("state") == "settled":
                 held[line["account"]] -= line["amount"]
         nobodys = due["buyer"] > 0 and not order["buyer"]
-        # What was refunded after it was paid stays paid.
-        paid = (payees or held) and not nobodys and all(held[account] >= amount for account, amount in payees.items())
+        # What was refunded after it was paid stays paid, but not by a payment that only took it back.
+        paid = (payees or held) and not nobodys and all(held[account] >= amount for account, amount in payees.items()) and min(held.values(), default=0) >= 0
         return "paid" if self.status(order) == "payable" and paid else self.status(order)
 
     def flags(self, order):
