@@ -275,7 +275,8 @@ impl Due {
         let Some(paid) = order.paid.as_ref().filter(|_| self.status == Status::Payable) else { return self };
         // Whose the debt is does not matter for this.
         let row = self.row(MerchantId::from_raw(0), order.key.program);
-        let buyer_paid = self.buyer.is_some_and(|buyer| paid.has(Payee::Buyer(buyer), &row));
+        let has_got = |payee| paid.covered.contains_key(&payee) && paid.has(payee, &row);
+        let buyer_paid = self.buyer.map(Payee::Buyer).is_some_and(has_got);
         let status = if paid.covers(&row) { Status::Paid } else { self.status };
         Self { status, buyer_paid, ..self }
     }

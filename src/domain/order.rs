@@ -175,7 +175,7 @@ impl Paid {
         !self.covered.is_empty() && row.keys().all(has) && self.covered.values().all(|minor| *minor >= 0)
     }
 
-    /// Whether a payee has got what an order holds for them: something, and all of it.
+    /// Whether a payee has got what an order holds for them, if it holds anything.
     pub fn has(&self, payee: Payee, row: &Row) -> bool {
         let due = row.get(&payee.payable()).map_or(0, |debit| -debit);
         self.covered.get(&payee).is_some_and(|covered| *covered >= due) || due <= 0
