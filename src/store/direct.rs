@@ -6,15 +6,13 @@ use super::bulk::{self, Column};
 use super::db::{Db, Tx};
 use super::error::StoreError;
 use super::sql::Sql;
-use super::turn::{BUSY_MAX, Writer};
+use super::turn::{BUSY_AGAIN, BUSY_MAX, Writer};
 use rusqlite::{Connection, OpenFlags, types::ToSqlOutput, types::ValueRef};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Between two looks at a database that another process writes to.
-const BUSY_AGAIN: Duration = Duration::from_millis(1);
 /// More than the tables that clicks are written to.
 const STATEMENTS_MAX: usize = 16;
 

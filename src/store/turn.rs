@@ -14,6 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a turn waits for another *process* to end its transaction.
 pub(super) const BUSY_MAX: Duration = Duration::from_secs(10);
+/// Between two looks at a database that another process writes to.
+pub(super) const BUSY_AGAIN: Duration = Duration::from_millis(1);
 
 /// The write connection and the queue in front of it.
 #[derive(Debug)]
@@ -78,7 +80,14 @@ impl Writer {
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
         // SQLite's own busy handler sleeps up to 100 ms between two looks, and so can miss every gap that a saturated process leaves.
         // `begin_immediate` looks once a millisecond instead; all of the waiting is in BEGIN, since in WAL mode only it takes the lock.
-        let mut connection = self.options.clone().busy_timeout(BUSY_MAX).connect().await?;
+        let asked = Instant::now();
+        let mut connection = loop {
+            // Of two processes that make a file's WAL at the same moment SQLite refuses one without waiting.
+            match self.options.clone().busy_timeout(BUSY_MAX).connect().await.map_err(StoreError::from) {
+                Err(StoreError::Busy(_)) if asked.elapsed() < BUSY_MAX => tokio::time::sleep(BUSY_AGAIN).await,
+                other => break other?,
+            }
+        };
         connection.execute("PRAGMA busy_timeout = 1").await?;
         Ok(connection)
     }
